@@ -1,0 +1,6 @@
+#!/bin/sh
+# Set-up, then the main job: converge the sample media of media.d/.
+set -eu
+cd "$(dirname "$0")/.."
+sh scripts/setup.sh
+exec bin/ntt apply --yes

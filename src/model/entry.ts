@@ -1,0 +1,74 @@
+// What an enumeration finds: volumes, entries and errors. Names are bytes, always.
+import type { Range } from './world.ts'
+
+/** One letter a kind, as find(1) prints them. `?`: an entry whose kind could not be told. */
+export type EntryType = 'f' | 'd' | 'l' | 'b' | 'c' | 'p' | 's' | '?'
+
+/** An entry of a filesystem. */
+export interface Entry {
+  readonly type: EntryType
+  /** Relative to the filesystem's root, no leading or trailing slash; empty for the root itself. */
+  readonly path: Buffer
+  /** The filesystem's own number; where it has none, one that the reader makes, equal for hard links of one file. */
+  readonly ino: bigint
+  readonly nlink: number
+  /** Bytes of content; 0 for all but files (and links, where it is the target's length). */
+  readonly size: number
+  /** Nanoseconds since 1970, UTC; null where the filesystem has no time. */
+  readonly mtimeNs: bigint | null
+  /** Permission bits, st_mode & 07777; null where the filesystem has none. */
+  readonly mode: number | null
+  readonly uid: number | null
+  readonly gid: number | null
+  /** major * 2^32 + minor of a device node, 0 for others. */
+  readonly rdev: bigint
+  /** Target of a symbolic link. */
+  readonly target: Buffer | null
+  /**
+   * Where the content lies, absolute in the image, in file order; a hole has `start: -1` and its length as `end`.
+   * null: not known (the reader must be asked for the bytes).
+   */
+  readonly extents: readonly Range[] | null
+}
+
+/** Something below a root that could not be read. `path` empty: the root, or not known. */
+export interface EntryError {
+  /** errno name, or a word of ours: `unreadable-directory`, `bad-name`, `reader`. */
+  readonly error: string
+  readonly path: Buffer
+  readonly message: string
+}
+
+/** A range of a medium that may hold a filesystem. */
+export interface Volume {
+  /** Number of the filesystem within the medium: 0 for the whole medium, else the partition's number. Half of the inode key. */
+  readonly fs: number
+  /** How it was found: `whole`, or the partition table's scheme as partx names it (dos, gpt, mac, bsd, sun, sgi), or `offset`. */
+  readonly scheme: string
+  /** Partition type as the table says, empty for whole media. */
+  readonly partitionType: string
+  /** Byte range in the image. For directories 0 and 0. */
+  readonly start: number
+  readonly bytes: number
+  /** blkid's TYPE (iso9660, udf, vfat, ext4, ntfs, …), `directory`, or null where nothing was recognised. */
+  readonly type: string | null
+  readonly label: Buffer
+  readonly uuid: string
+}
+
+/**
+ * How a volume ended. `read`: enumerated whole. `empty`: a filesystem (or fill pattern) without entries, seen to be so.
+ * `waived`: not read, for a reason (a container, swap, a person's `skip`). `partial`: read, and names may be missing.
+ * `unreadable`: it should hold something and could not be read.
+ */
+export type VolumeOutcome = 'read' | 'empty' | 'waived' | 'partial' | 'unreadable'
+
+export interface VolumeReport extends Volume {
+  readonly outcome: VolumeOutcome
+  /** Why, in a sentence; empty for a plain `read`. */
+  readonly reason: string
+  /** Which reader, with its version: `bsdtar 3.6.2`; empty where none read it. */
+  readonly reader: string
+}
+
+export const isEntry = (found: Entry | EntryError): found is Entry => 'type' in found

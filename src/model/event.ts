@@ -1,0 +1,85 @@
+// What takes place, as one stream: the log, the screen and the summary are readers of it, and nothing else is printed.
+import type { ExitCode } from './errors.ts'
+import type { StageName } from './medium.ts'
+import type { Check, Depth, Lane, Reason, Step } from './stage.ts'
+import type { Unit } from './world.ts'
+
+interface At {
+  readonly medium: string
+  readonly hash: string | null
+  readonly stage: StageName
+}
+
+/** What took place; the emitter adds when, where and in which run. */
+export type Happening =
+  | {
+      readonly type: 'run.started'
+      readonly verb: string
+      readonly version: string
+      readonly arguments: readonly string[]
+    }
+  | { readonly type: 'plan.ready'; readonly lanes: readonly Lane[] }
+  | ({ readonly type: 'step.started'; readonly action: Step['action']; readonly because: Reason } & At)
+  | ({
+      readonly type: 'step.progress'
+      readonly phase: 'run' | 'verify'
+      readonly done: number
+      readonly total: number | null
+      readonly unit: Unit
+    } & At)
+  | ({ readonly type: 'step.line'; readonly text: string } & At)
+  /** The work has ended and the witness looks. Not a success. */
+  | ({ readonly type: 'step.verifying'; readonly depth: Depth } & At)
+  | ({ readonly type: 'step.checked'; readonly check: Check } & At)
+  /** Only after the proof is stored. */
+  | ({
+      readonly type: 'step.done'
+      readonly action: 'run' | 'prove' | 'keep'
+      readonly depth: Depth | null
+      readonly durationSec: number
+      readonly figures: Readonly<Record<string, number>>
+    } & At)
+  | ({
+      readonly type: 'step.failed'
+      readonly tag: string
+      readonly message: string
+      readonly hint?: string
+      readonly status?: number
+      readonly stderr?: string
+      readonly durationSec: number
+    } & At)
+  | ({ readonly type: 'step.contradicted'; readonly check: Check } & At)
+  /** Not done: refused, unknown, or held by a step before it. */
+  | ({
+      readonly type: 'step.held'
+      readonly action: 'refuse' | 'unknown' | 'wait'
+      readonly because: Reason
+    } & At)
+  /** A person's hands are needed. */
+  | {
+      readonly type: 'medium.waiting'
+      readonly medium: string
+      readonly hash: string | null
+      readonly text: string
+    }
+  | { readonly type: 'run.stopping'; readonly text: string }
+  | {
+      readonly type: 'run.finished'
+      readonly exitCode: ExitCode
+      readonly durationSec: number
+      readonly converged: number
+      readonly failed: number
+    }
+
+/** A happening with its place in the run. */
+export type Event = Happening & {
+  /** ISO 8601, UTC, milliseconds. */
+  readonly ts: string
+  readonly run: string
+  readonly host: string
+  readonly pid: number
+  /** 1, 2, 3 … within the run. */
+  readonly seq: number
+}
+
+export type Emit = (happening: Happening) => void

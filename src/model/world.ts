@@ -1,0 +1,159 @@
+// Everything that a stage may do to the world. A Reader cannot write: it does not compile.
+import type { Command } from './command.ts'
+import type { Entry, EntryError } from './entry.ts'
+
+/**
+ * A path. Either absolute, or `<root>:<path below it>`, where root is one of the named roots; products are
+ * recorded only in the second form, so that several hosts may keep the same root in different places.
+ */
+export type Place = string
+export const rootNames = ['image', 'raw', 'by-hash', 'archive', 'state'] as const
+export type RootName = (typeof rootNames)[number]
+
+/** What stat tells and what does not change by looking. */
+export interface FileStat {
+  readonly kind: 'file' | 'directory' | 'device' | 'other'
+  /** Size; for a block device its capacity. */
+  readonly bytes: number
+  /** Modification time, nanoseconds since 1970, decimal. */
+  readonly mtimeNs: string
+  readonly ino: string
+  /** Permission bits, as in st_mode & 07777. */
+  readonly mode: number
+}
+
+/** Bytes from `start` (included) to `end` (excluded). */
+export interface Range {
+  readonly start: number
+  readonly end: number
+}
+
+export interface Digest {
+  readonly bytes: number
+  /** BLAKE3-256, 64 lower-case hex digits. */
+  readonly blake3: string
+}
+
+/** What a program left: its exit was 0 unless `Command.accept` says more. */
+export interface Output {
+  readonly status: number
+  readonly stdout: Buffer
+  readonly stderr: string
+}
+
+export type Unit = 'bytes' | 'files' | 'records' | 'rows'
+
+/** The row of `medium` and what the server says of its partitions, fetched for all media at once. */
+export interface CatalogueRow {
+  readonly mediumId: number
+  readonly hash: string
+  readonly name: string | null
+  readonly health: string | null
+  readonly imagePath: string | null
+  readonly enumDone: string | null
+  readonly copyDone: string | null
+  /** Loaded generation, null for none: attached partitions, their file nodes, sizes and write counters. */
+  readonly load: TableLook | null
+  readonly outcome: TableLook | null
+}
+
+/** Cheap look at a set of tables: changes when anything was written, or the tables were rebuilt. */
+export interface TableLook {
+  /** The generation's own record: digest of the raw that it was made from, or of the exclusions, as its stage wrote it. */
+  readonly origin: string
+  readonly tables: readonly {
+    readonly name: string
+    readonly filenode: string
+    readonly bytes: number
+    /** Rows inserted, updated and deleted since creation, as the statistics collector counts them. */
+    readonly writes: string
+  }[]
+}
+
+/** Everything that can look at the world. `null` means: looked, and it is not there. A throw means: could not look. */
+export interface Reader {
+  readonly signal: AbortSignal
+  /** The absolute path of a place, for argv. */
+  path(place: Place): string
+  stat(place: Place): Promise<FileStat | null>
+  /** The bytes of a file or device, in chunks that are only valid until the next one is asked for. */
+  read(place: Place, range?: Range): AsyncIterable<Buffer>
+  /** A small text file, whole; refuses more than 16 MiB. */
+  text(place: Place): Promise<string | null>
+  /** BLAKE3 of a file or a part of it, hashed off the main thread; progress is told in bytes. */
+  digest(place: Place, range?: Range): Promise<Digest>
+  /** Names in a directory of ours, in byte order; null if the directory is not there. */
+  names(place: Place): Promise<readonly string[] | null>
+  /** Everything below a directory, the root included, without crossing filesystems or following links. */
+  walk(directory: string): AsyncIterable<readonly (Entry | EntryError)[]>
+  /** Run a program that changes nothing, to its end; at most 64 MiB of output. */
+  probe(command: Command): Promise<Output>
+  /** Run a program that changes nothing and take its stdout as it comes; throws at the end if it failed. */
+  stream(command: Command): AsyncIterable<Buffer>
+  /** One question to the database, in a read-only transaction. */
+  query<Row>(sql: string, params?: readonly unknown[]): Promise<readonly Row[]>
+  /** `COPY (…) TO STDOUT`: the bytes as the server sends them, in a read-only transaction. */
+  copyOut(sql: string): AsyncIterable<Buffer>
+  /** What the catalogue says of a medium; null: never heard of. Answered from one query for all media where possible. */
+  catalogue(hash: string): Promise<CatalogueRow | null>
+  /** Which of these blobs the store holds, with their sizes as stat tells; absent ones are left out. */
+  blobs(ids: readonly string[]): Promise<ReadonlyMap<string, number>>
+  /** Re-read blobs and hash them; yields in batches, in any order. `blake3: null`: it is not there or cannot be read. */
+  rehash(
+    ids: AsyncIterable<readonly string[]>,
+  ): AsyncIterable<readonly { id: string; bytes: number; blake3: string | null }[]>
+  /** How far. `total: null` while it is not known. */
+  progress(done: number, total: number | null, unit: Unit): void
+  /** A line for the log, from a program or about a finding. */
+  line(text: string): void
+}
+
+/** Inside one transaction of the database. */
+export interface Transaction {
+  query<Row>(sql: string, params?: readonly unknown[]): Promise<readonly Row[]>
+  execute(sql: string, params?: readonly unknown[]): Promise<number>
+  /** `COPY … FROM STDIN (FORMAT binary)`; returns the count of rows that the server took. */
+  copyIn(sql: string, source: AsyncIterable<Buffer>): Promise<number>
+}
+
+/** Where the bytes of one content are to be read. */
+export type Origin =
+  /** A live file; `path` is bytes, opened without following links. */
+  | { readonly type: 'file'; readonly path: Buffer }
+  /** Ranges of an image, in file order; a hole is a range with `start: -1` and its length as `end`. */
+  | { readonly type: 'ranges'; readonly place: Place; readonly ranges: readonly Range[] }
+  /** Bytes that a program hands out, in its own order; must be consumed before the next piece is asked for. */
+  | { readonly type: 'stream'; readonly bytes: AsyncIterable<Buffer> }
+
+/** One content on its way to the store. */
+export interface Piece<Key = unknown> {
+  readonly key: Key
+  /** As enumerated; another number of bytes is a failure `size-changed`. */
+  readonly size: number
+  readonly origin: Origin
+}
+
+/** What became of a piece. When it is yielded, the blob is durable under its name. */
+export type Stored<Key = unknown> =
+  | { readonly key: Key; readonly blob: string; readonly bytes: number; readonly fresh: boolean }
+  | { readonly key: Key; readonly failure: { readonly class: string; readonly message: string } }
+
+/** Everything that can change the world. Only `Stage.run` is handed one. */
+export interface Writer extends Reader {
+  /** Run a program that makes something. */
+  exec(command: Command): Promise<Output>
+  /** Work in one transaction of its own connection; rolled back if `work` throws. No file I/O loops inside. */
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
+  /** The number of this medium's row, made if need be. */
+  enrol(): Promise<number>
+  /** Write beside the target, flush, rename, flush the directory: a reader sees all of it or none. Mode 0644. */
+  create(place: Place, bytes: AsyncIterable<Buffer>): Promise<Digest>
+  /** Flush a finished file and give it its final name; never over another file unless `replace`. */
+  publish(part: Place, place: Place, options?: { replace?: boolean }): Promise<void>
+  /** A temporary name beside `place`, unique to run, medium and object; swept by a later run if we die. */
+  part(place: Place): Place
+  /** Take a product out of the way under a name that says why; nothing is deleted. */
+  setAside(place: Place, why: string): Promise<Place>
+  /** Put contents into the store; batches come back durable. */
+  ingest<Key>(pieces: AsyncIterable<Piece<Key>>): AsyncIterable<readonly Stored<Key>[]>
+}

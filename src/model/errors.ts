@@ -59,12 +59,10 @@ export interface Problem {
 export class DesiredError extends NttError {
   readonly tag = 'desired'
   readonly exitCode = 1
-  constructor(
-    message: string,
-    readonly problems: readonly Problem[],
-    parts: ErrorParts = {},
-  ) {
+  readonly problems: readonly Problem[]
+  constructor(message: string, problems: readonly Problem[], parts: ErrorParts = {}) {
     super(message, parts)
+    this.problems = problems
   }
 }
 

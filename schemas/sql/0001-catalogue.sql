@@ -132,6 +132,7 @@ create table proof (
   checks    jsonb not null,
   figures   jsonb not null,
   facts     jsonb not null,
+  content   text,
   run       text not null,
   host      text not null,
   at        timestamptz not null,

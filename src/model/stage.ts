@@ -47,6 +47,17 @@ export type ReasonCode = keyof typeof reasonCodes
 export interface Decision {
   readonly action: 'keep' | 'run' | 'refuse'
   readonly because: Reason
+  /** The product is met by a copy elsewhere, and must be restored (`run`) before a later stage can work on it. */
+  readonly elsewhere?: boolean
+  /** What a run would move, where it is known. */
+  readonly work?: Work
+}
+
+/** What a step will move: bytes to read and to write, entries. */
+export interface Work {
+  readonly read?: number
+  readonly write?: number
+  readonly entries?: number
 }
 
 /** `prove`: there, but nobody has verified exactly this. `unknown`: could not look. `wait`: held by a step before it. */
@@ -67,8 +78,13 @@ export interface Check {
 export interface Verification {
   readonly checks: readonly Check[]
   readonly figures: Readonly<Record<string, number>>
-  /** Facts that later stages or people need (digests, tool versions, per-filesystem counts); plain JSON. */
+  /** Facts that people or later runs need (tool versions, per-filesystem counts); plain JSON. */
   readonly facts?: Readonly<Record<string, unknown>>
+  /**
+   * Digest of the product's content, where the look was deep enough to know it. Unless the product was made anew, it must
+   * be the one of the last good proof: the flow compares.
+   */
+  readonly content?: string
 }
 
 /**
@@ -80,12 +96,17 @@ export interface Stage<Seen = unknown> {
   readonly after: readonly StageName[]
   /** The column of `medium` that claims this stage is done; written with the proof, by nobody else. */
   readonly claim?: 'enum_done' | 'copy_done'
+  /** How deep `apply` looks after a run, and at a product that nobody has verified. Counts where left out. */
+  readonly depths?: { readonly run: Depth; readonly prove: Depth }
   /** What is true now of this stage's own product. Reads only, and cheaply: every plan asks it of every medium. */
   observe(medium: Medium, world: Reader): Promise<Seen>
   /** What to do about it, and why. Judges the product, never the input. Pure. */
   plan(medium: Medium, seen: Seen): Decision
-  /** Make it so. Safe to repeat after a crash. The only member that may write. */
-  run(medium: Medium, seen: Seen, world: Writer): Promise<void>
+  /**
+   * Make it so. Safe to repeat after a crash. The only member that may write. `replace`: a product is there and is known
+   * to be wrong, or a person asked for a new one; without it nothing that is there may be replaced.
+   */
+  run(medium: Medium, seen: Seen, world: Writer, replace: boolean): Promise<void>
   /** Prove it. Looks again, in depth; believes neither `run` nor the record. */
   verify(medium: Medium, world: Reader, depth: Depth): Promise<Verification>
 }
@@ -133,6 +154,7 @@ export interface Proof {
   readonly checks: readonly Check[]
   readonly figures: Readonly<Record<string, number>>
   readonly facts: Readonly<Record<string, unknown>>
+  readonly content: string | null
   /** Run that proved it. */
   readonly run: string
   readonly host: string
@@ -152,8 +174,7 @@ export interface Step {
   readonly of: string | null
   /** The latest proof of exactly this, if any. */
   readonly proof: { readonly at: string; readonly depth: Depth } | null
-  /** What the step will move, where it is known: bytes to read and to write, entries. */
-  readonly work?: { readonly read?: number; readonly write?: number; readonly entries?: number }
+  readonly work?: Work
 }
 
 /** One medium's steps, in the order of work. */

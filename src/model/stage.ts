@@ -35,6 +35,7 @@ export const reasonCodes = {
   unaccounted: 'files without an outcome',
   failed: 'files that could not be read are not accepted by policy',
   missing: 'a product that was proven is gone',
+  asked: 'a person asked for it to be made again',
   restore: 'needed by a later stage; restored from the archive',
   archived: 'the image lives in a proven archive',
   foreign: 'it belongs to something else',

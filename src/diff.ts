@@ -1,0 +1,139 @@
+// Observations and proofs into steps with reasons. Pure: what reality shows decides, the record can only cast doubt.
+import type { StageName } from './model/medium.ts'
+import type { Action, Observation, Observed, Proof, Reason, Step } from './model/stage.ts'
+
+export interface DiffOptions {
+  /** The stages of this medium that are wanted, in the order of work. */
+  readonly wanted: readonly StageName[]
+  /** The current run: its own proofs satisfy the archive's gate. */
+  readonly run: string
+  /** Stages that a person asked to be made again. */
+  readonly redo?: ReadonlySet<StageName>
+}
+
+/** Stages whose proof, in the same run, opens the way to a new archive. */
+const gate: readonly StageName[] = ['load', 'copy']
+
+/** The steps of one medium, in the order of work. */
+export function diff(observed: Observed, options: DiffOptions): readonly Step[] {
+  if (observed.medium.hash === null) return unidentified(observed, options)
+  const steps: Step[] = []
+  /** A stage before is refused, unknown or waits: nothing after it may be built on it. */
+  let held: StageName | null = null
+  let running = false
+  for (const name of options.wanted) {
+    const observation = observed.observations.find(({ stage }) => stage === name)
+    const step = judge(name, observation, observed, options, { held, running })
+    steps.push(step)
+    if (held === null && (step.action === 'refuse' || step.action === 'unknown')) held = name
+    if (step.action === 'run') running = true
+  }
+  return gated(restored(steps, observed), observed, options)
+}
+
+interface Before {
+  readonly held: StageName | null
+  readonly running: boolean
+}
+
+function judge(
+  stage: StageName,
+  observation: Observation | undefined,
+  observed: Observed,
+  options: DiffOptions,
+  before: Before,
+): Step {
+  const proofs = observed.proofs.filter((proof) => proof.stage === stage)
+  const claimed = observed.claims.some((claim) => claim.stage === stage)
+  const base = { medium: observed.medium.name, stage }
+  if (observation === undefined || 'unknown' in observation) {
+    const because: Reason = observation?.unknown ?? { code: 'unobserved', text: 'nobody looked' }
+    return { ...base, action: 'unknown', because, contradicts: null, of: null, proof: null }
+  }
+  const { decision, of } = observation
+  const latest = proofs
+    .filter((proof) => proof.of === of)
+    .toSorted(byTime)
+    .at(-1)
+  const proof = latest?.ok === true ? { at: latest.at, depth: latest.depth } : null
+  const once = proofs.some(({ ok }) => ok)
+  const step = (action: Action, because: Reason, contradicts: Step['contradicts'] = null): Step => ({
+    ...base,
+    action: before.held !== null && (action === 'run' || action === 'prove') ? 'wait' : action,
+    because:
+      before.held !== null && (action === 'run' || action === 'prove')
+        ? { code: 'waits', text: `waits for ${before.held}` }
+        : because,
+    contradicts,
+    of,
+    proof,
+    ...(decision.work === undefined ? {} : { work: decision.work }),
+  })
+  // A false claim or an outdated proof is told even where the step has to wait.
+  const contradicted: Step['contradicts'] = once ? 'proof' : claimed ? 'claim' : null
+  if (decision.action === 'refuse') return step('refuse', decision.because, contradicted)
+  if (decision.action === 'run') return step('run', decision.because, contradicted)
+  if (options.redo?.has(stage) === true) {
+    return step('run', { code: 'asked', text: `${decision.because.text}; to be made again, as asked` })
+  }
+  if (latest === undefined) {
+    const because: Reason = once
+      ? { code: 'changed', text: `${decision.because.text}; changed since it was proven` }
+      : { code: 'unproven', text: `${decision.because.text}; never verified` }
+    return step('prove', because)
+  }
+  if (latest.ok) return step('keep', decision.because)
+  // What failed its proof is made again beside it; the source itself cannot be.
+  const failed = latest.checks.find(({ ok }) => !ok)
+  const text = failed === undefined ? 'failed its verification' : `failed its verification: ${failed.name}`
+  return step(stage === 'image' ? 'refuse' : 'run', { code: 'failed-proof', text }, 'proof')
+}
+
+/** Oldest first. */
+const byTime = (a: Proof, b: Proof): number => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)
+
+/** A product that is met elsewhere is restored where a later stage has work to do on it. */
+function restored(steps: readonly Step[], observed: Observed): readonly Step[] {
+  return steps.map((step, index) => {
+    const observation = observed.observations.find(({ stage }) => stage === step.stage)
+    if (observation === undefined || !('decision' in observation) || observation.decision.elsewhere !== true)
+      return step
+    const needed = steps
+      .slice(index + 1)
+      .find(({ stage, action }) => action === 'run' && stage !== 'archive' && stage !== 'load')
+    if (needed === undefined || step.action !== 'keep') return step
+    const text = `${step.because.text}; restored from there, ${needed.stage} needs it`
+    return { ...step, action: 'run', because: { code: 'restore', text } }
+  })
+}
+
+/** An archive is made only over what was proven in the same run. */
+function gated(steps: readonly Step[], observed: Observed, options: DiffOptions): readonly Step[] {
+  if (!steps.some(({ stage, action }) => stage === 'archive' && action === 'run')) return steps
+  return steps.map((step) => {
+    if (!gate.includes(step.stage) || step.action !== 'keep') return step
+    const now = observed.proofs.some(
+      ({ stage, of, run, ok }) => stage === step.stage && of === step.of && run === options.run && ok,
+    )
+    if (now) return step
+    return {
+      ...step,
+      action: 'prove',
+      because: { code: 'gate', text: `${step.because.text}; proven again before the archive is made` },
+    }
+  })
+}
+
+function unidentified(observed: Observed, { wanted }: DiffOptions): readonly Step[] {
+  const { medium } = observed
+  if (medium.hash !== null) return []
+  return wanted.map((stage, index) => ({
+    medium: medium.name,
+    stage,
+    action: index === 0 ? medium.action : 'wait',
+    because: index === 0 ? medium.because : { code: 'waits', text: `waits for ${wanted[0] ?? 'image'}` },
+    contradicts: null,
+    of: null,
+    proof: null,
+  }))
+}

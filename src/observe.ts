@@ -1,0 +1,95 @@
+// Ask every stage about every medium, side by side. A failure to look is `unknown`, never an answer.
+import { fingerprint } from './model/canonical.ts'
+import { InterruptedError, NttError } from './model/errors.ts'
+import { sideBySide } from './model/lanes.ts'
+import type { Declaration, Identity, Medium, StageName } from './model/medium.ts'
+import type { Claim, Observation, Observed, Proof, Stage, Unidentified } from './model/stage.ts'
+import type { CatalogueRow, Reader } from './model/world.ts'
+
+/** What the flow needs of the outside; it imports no stage and no port. */
+export interface Eyes {
+  readonly stages: readonly Stage[]
+  reader(name: string): Reader
+  identify(
+    declaration: Declaration,
+    world: Reader,
+  ): Promise<Identity | Pick<Unidentified, 'because' | 'action'>>
+  /** The latest proofs of these media, from one query. */
+  proofs(hashes: readonly string[]): Promise<ReadonlyMap<string, readonly Proof[]>>
+  stagesOf(kind: Medium['kind']): readonly StageName[]
+}
+
+/** Looks at all of them, a few at a time. */
+export async function observe(
+  declarations: readonly Declaration[],
+  eyes: Eyes,
+  width = 8,
+): Promise<readonly Observed[]> {
+  const media = await sideBySide(declarations, width, (declaration) => identified(declaration, eyes))
+  const hashes = media.flatMap(({ hash }) => (hash === null ? [] : [hash]))
+  let proofs: ReadonlyMap<string, readonly Proof[]> = new Map()
+  let blind: NttError | null = null
+  try {
+    proofs = await eyes.proofs(hashes)
+  } catch (error) {
+    if (!(error instanceof NttError)) throw error
+    blind = error
+  }
+  return sideBySide(media, width, async (medium) => {
+    if (medium.hash === null) return { medium, observations: [], proofs: [], claims: [] }
+    const known = proofs.get(medium.hash) ?? []
+    const observed = await observeMedium(medium, known, eyes)
+    if (blind === null) return observed
+    // Without the record nothing can be called proven or unproven.
+    const unknown = { code: 'unobserved', text: blind.message } as const
+    return { ...observed, observations: observed.observations.map(({ stage }) => ({ stage, unknown })) }
+  })
+}
+
+/** Looks at all stages of one medium. */
+export async function observeMedium(medium: Medium, proofs: readonly Proof[], eyes: Eyes): Promise<Observed> {
+  const world = eyes.reader(medium.name)
+  const wanted = eyes.stagesOf(medium.kind)
+  const stages = eyes.stages.filter(({ name }) => wanted.includes(name))
+  const observations = await Promise.all(stages.map((stage) => observeStage(stage, medium, world)))
+  return { medium, observations, proofs, claims: await claims(medium, world) }
+}
+
+/** One look at one product, with what its stage makes of it. */
+export async function observeStage(stage: Stage, medium: Medium, world: Reader): Promise<Observation> {
+  try {
+    const seen = await stage.observe(medium, world)
+    return { stage: stage.name, seen, decision: stage.plan(medium, seen), of: fingerprint(seen) }
+  } catch (error) {
+    if (!(error instanceof NttError) || error instanceof InterruptedError) throw error
+    const text = error.hint === undefined ? error.message : `${error.message}. ${error.hint}`
+    return { stage: stage.name, unknown: { code: 'unobserved', text } }
+  }
+}
+
+async function identified(declaration: Declaration, eyes: Eyes): Promise<Medium | Unidentified> {
+  const { name, file, label, kind, target } = declaration
+  const none = { name, file, label, kind, target, hash: null } as const
+  try {
+    const identity = await eyes.identify(declaration, eyes.reader(name))
+    return 'because' in identity ? { ...none, ...identity } : { ...declaration, ...identity }
+  } catch (error) {
+    if (!(error instanceof NttError) || error instanceof InterruptedError) throw error
+    return { ...none, because: { code: 'unobserved', text: error.message }, action: 'unknown' }
+  }
+}
+
+/** What the database claims of a medium: shown and compared, never used. */
+async function claims(medium: Medium, world: Reader): Promise<readonly Claim[]> {
+  let row: CatalogueRow | null
+  try {
+    row = await world.catalogue(medium.hash)
+  } catch (error) {
+    if (error instanceof NttError && !(error instanceof InterruptedError)) return []
+    throw error
+  }
+  if (row === null) return []
+  const claim = (stage: StageName, column: string, at: string | null): readonly Claim[] =>
+    at === null ? [] : [{ stage, text: `the database claims ${column} (${at})` }]
+  return [...claim('load', 'enum_done', row.enumDone), ...claim('copy', 'copy_done', row.copyDone)]
+}

@@ -1,0 +1,204 @@
+// Programs: argv in, output or a failure with its stderr out. The only importer of execa.
+//
+// Each program is started directly under `setpriv --pdeathsig KILL`, so that none outlives ntt, not even its SIGKILL
+// (reference/toolchain.md section 7). stdin is empty, the zone is UTC, the locale is C.UTF-8.
+import { access, constants } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { execa } from 'execa'
+import type { Command } from '../model/command.ts'
+import { InterruptedError, ObserveError, RunError, messageOf } from '../model/errors.ts'
+import type { Output } from '../model/world.ts'
+
+const stderrKept = 4096
+const probeBytes = 64 * 1024 * 1024
+
+export interface ExecOptions {
+  readonly signal: AbortSignal
+  /** Told of each line that a program writes to stderr, as it comes. */
+  readonly line: (text: string) => void
+  /** The search path, as in PATH. */
+  readonly path: string
+}
+
+/** The absolute path of a program on the search path, or null if it is not installed. */
+export async function whereIs(program: string, path: string): Promise<string | null> {
+  const places = program.includes('/')
+    ? [program]
+    : path.split(delimiter).map((folder) => join(folder, program))
+  for (const place of places) {
+    const runs = await access(place, constants.X_OK).then(
+      () => true,
+      () => false,
+    )
+    if (runs) return place
+  }
+  return null
+}
+
+/** The last lines of what a program writes, within a bound. */
+class Tail {
+  #kept = ''
+  #rest = ''
+  readonly #line: (text: string) => void
+  constructor(line: (text: string) => void) {
+    this.#line = line
+  }
+  add(chunk: Buffer): void {
+    const text = chunk.toString('utf8')
+    this.#kept = (this.#kept + text).slice(-stderrKept)
+    const lines = (this.#rest + text).split(/\r\n|\n|\r/)
+    this.#rest = (lines.pop() ?? '').slice(-stderrKept)
+    for (const line of lines) if (line.trim() !== '') this.#line(line)
+  }
+  get text(): string {
+    return this.#kept.trim()
+  }
+}
+
+/** The child sees no environment of ours but what it needs: a database URL with its password is nobody's business. */
+const spawn = (argv: readonly string[], command: Command, options: ExecOptions) =>
+  execa(argv[0] ?? '', argv.slice(1), {
+    buffer: false,
+    reject: false,
+    encoding: 'buffer',
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+    killDescendants: true,
+    forceKillAfterDelay: 2000,
+    timeout: command.timeoutMs,
+    cancelSignal: options.signal,
+    ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
+    extendEnv: false,
+    env: { HOME: '/', PATH: options.path, TZ: 'UTC', LC_ALL: 'C.UTF-8', ...command.env },
+  })
+
+interface Running {
+  readonly child: ReturnType<typeof spawn>
+  readonly tail: Tail
+  /** Why we ended it, if we did. */
+  ended: Error | null
+}
+
+async function start(command: Command, options: ExecOptions): Promise<Running> {
+  options.signal.throwIfAborted()
+  const program = await whereIs(command.file, options.path)
+  if (program === null) {
+    throw new ObserveError(`${command.file} is not installed`, {
+      hint: 'ntt doctor tells which package it is in',
+    })
+  }
+  const guard = await whereIs('setpriv', options.path)
+  const argv =
+    guard === null
+      ? [program, ...command.args]
+      : [guard, '--pdeathsig', 'KILL', '--', program, ...command.args]
+  const tail = new Tail(options.line)
+  const child = spawn(argv, command, options)
+  child.stderr.on('data', (chunk: Buffer) => tail.add(chunk))
+  return { child, tail, ended: null }
+}
+
+/** Waits for the end; returns the exit status, or throws what kept the program from giving an answer. */
+async function finish(command: Command, running: Running, options: ExecOptions): Promise<number> {
+  const result = await running.child
+  if (options.signal.aborted) {
+    throw new InterruptedError(`${command.file} was stopped`, { cause: options.signal.reason })
+  }
+  if (running.ended !== null) throw running.ended
+  const stderr = running.tail.text
+  if (result.timedOut) {
+    throw new RunError(`${command.file} did not end within ${command.timeoutMs / 1000} s and was stopped`, {
+      stderr,
+    })
+  }
+  if (result.exitCode === undefined) {
+    const by = result.signal ?? messageOf(result.cause ?? 'something unknown')
+    throw new RunError(`${command.file} was ended by ${by}`, { stderr, cause: result.cause })
+  }
+  if (result.exitCode !== 0 && !(command.accept ?? []).includes(result.exitCode)) {
+    const last = stderr.split('\n').at(-1) ?? ''
+    throw new RunError(`${command.file} ended with ${result.exitCode}${last === '' ? '' : `: ${last}`}`, {
+      status: result.exitCode,
+      stderr,
+    })
+  }
+  return result.exitCode
+}
+
+/** Takes stdout as it comes, and throws at the end if the program failed, was silent too long, or wrote too much. */
+export async function* streamProgram(command: Command, options: ExecOptions): AsyncGenerator<Buffer, number> {
+  const running = await start(command, options)
+  const { child } = running
+  const end = (why: string): void => {
+    running.ended ??= new RunError(why, { stderr: running.tail.text })
+    child.kill('SIGKILL')
+  }
+  const idleMs = command.idleMs ?? 0
+  let idle: NodeJS.Timeout | undefined
+  const rearm = (): void => {
+    if (idleMs > 0)
+      idle = setTimeout(
+        () => end(`${command.file} said nothing for ${idleMs / 1000} s and was stopped`),
+        idleMs,
+      )
+  }
+  let bytes = 0
+  let whole = false
+  try {
+    rearm()
+    for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
+      clearTimeout(idle)
+      bytes += chunk.length
+      if (bytes > (command.maxBytes ?? Number.POSITIVE_INFINITY)) {
+        end(`${command.file} wrote more than ${command.maxBytes} bytes and was stopped`)
+        break
+      }
+      yield chunk
+      rearm()
+    }
+    whole = true
+  } catch (error) {
+    whole = true
+    // A broken pipe is a consequence: the program's own end says why.
+    await finish(command, running, options)
+    throw new RunError(`${command.file}: ${messageOf(error)}`, { cause: error, stderr: running.tail.text })
+  } finally {
+    clearTimeout(idle)
+    // The reader left early: what the program would still say is not wanted.
+    if (!whole) {
+      child.kill('SIGKILL')
+      await child
+    }
+  }
+  return await finish(command, running, options)
+}
+
+/** Runs a program to its end and keeps its stdout, at most 64 MiB. */
+export async function runProgram(command: Command, options: ExecOptions): Promise<Output> {
+  const chunks: Buffer[] = []
+  const stderr: string[] = []
+  const line = (text: string): void => {
+    stderr.push(text)
+    if (stderr.length > 200) stderr.shift()
+    options.line(text)
+  }
+  const stream = streamProgram({ maxBytes: probeBytes, ...command }, { ...options, line })
+  for (;;) {
+    const next = await stream.next()
+    if (next.done === true)
+      return { status: next.value, stdout: Buffer.concat(chunks), stderr: stderr.join('\n') }
+    chunks.push(next.value)
+  }
+}
+
+/** For those who look: a program that gave no answer means that we could not look. */
+export function unanswered(error: unknown): never {
+  if (error instanceof RunError) {
+    throw new ObserveError(error.message, {
+      cause: error,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    })
+  }
+  throw error
+}

@@ -1,0 +1,93 @@
+// The witness: look in depth, compare with the last good proof, and write down what was found. Used by apply and verify.
+import { ObserveError, VerifyError } from './model/errors.ts'
+import type { Emit } from './model/event.ts'
+import type { Medium } from './model/medium.ts'
+import type { Check, Depth, Observation, Proof, Stage, Verification } from './model/stage.ts'
+import type { Reader } from './model/world.ts'
+import { observeStage } from './observe.ts'
+
+/** What a proof needs of the outside. */
+export interface Witness {
+  readonly run: string
+  readonly host: string
+  now(): Date
+  /** Stores a proof; a proof that cannot be stored fails the step. With `claim`, in the same transaction, the column. */
+  record(medium: Medium, proof: Proof, claim: Stage['claim']): Promise<void>
+  readonly emit: Emit
+}
+
+/**
+ * Proves one product and records the proof. `made`: it was made anew in this run, so its content may differ from before.
+ * Throws VerifyError when a check fails (the failed proof is recorded), ObserveError when it could not be looked at.
+ */
+export async function prove(
+  stage: Stage,
+  medium: Medium,
+  world: Reader,
+  witness: Witness,
+  how: { readonly depth: Depth; readonly made: boolean; readonly before: readonly Proof[] },
+): Promise<Proof> {
+  const at = { medium: medium.name, hash: medium.hash, stage: stage.name } as const
+  witness.emit({ type: 'step.verifying', ...at, depth: how.depth })
+  const first = await seen(stage, medium, world)
+  const verification: Verification =
+    first.decision.action === 'keep'
+      ? await stage.verify(medium, world, how.depth)
+      : {
+          checks: [{ name: 'product', ok: false, expected: 'there', actual: first.decision.because.text }],
+          figures: {},
+        }
+  const again = await seen(stage, medium, world)
+  const checks: Check[] = [...verification.checks, ...sameContent(verification, how)]
+  if (again.of !== first.of) {
+    checks.push({
+      name: 'stillness',
+      ok: false,
+      expected: 'unchanged while it was verified',
+      actual: again.decision.because.text,
+    })
+  }
+  // A verification without a single check has looked at nothing.
+  if (checks.length === 0) throw new ObserveError(`nothing was checked of ${medium.name} ${stage.name}`)
+  for (const check of checks) witness.emit({ type: 'step.checked', ...at, check })
+  const proof: Proof = {
+    stage: stage.name,
+    of: again.of,
+    depth: how.depth,
+    ok: checks.every(({ ok }) => ok),
+    checks,
+    figures: verification.figures,
+    facts: verification.facts ?? {},
+    content: verification.content ?? null,
+    run: witness.run,
+    host: witness.host,
+    at: witness.now().toISOString(),
+  }
+  await witness.record(medium, proof, stage.claim)
+  if (!proof.ok) {
+    const failed = checks.filter(({ ok }) => !ok)
+    for (const check of failed) witness.emit({ type: 'step.contradicted', ...at, check })
+    const told = failed
+      .map(({ name, expected, actual }) => `${name}: expected ${expected}, found ${actual}`)
+      .join('; ')
+    throw new VerifyError(`verification failed: ${told}`, { hint: `ntt why ${medium.name} ${stage.name}` })
+  }
+  return proof
+}
+
+type Seen = Extract<Observation, { seen: unknown }>
+
+async function seen(stage: Stage, medium: Medium, world: Reader): Promise<Seen> {
+  const observation = await observeStage(stage, medium, world)
+  if ('unknown' in observation) throw new ObserveError(observation.unknown.text)
+  return observation
+}
+
+function sameContent(
+  { content }: Verification,
+  { made, before }: { readonly made: boolean; readonly before: readonly Proof[] },
+): readonly Check[] {
+  const known = before.filter((proof) => proof.ok && proof.content !== null).at(-1)
+  if (made || content === undefined || known?.content === undefined || known.content === null) return []
+  return [{ name: 'content', ok: known.content === content, expected: known.content, actual: content }]
+}

@@ -1,0 +1,114 @@
+// Prove again what is there, on request; runs nothing.
+import { NttError, mostSerious, type ExitCode } from './model/errors.ts'
+import { sideBySide } from './model/lanes.ts'
+import type { Depth, Observed } from './model/stage.ts'
+import { stageNamed, type Hands } from './apply.ts'
+import { prove } from './prove.ts'
+
+/** Verifies every product of these media that is there; what is not there is left to `plan`. */
+export async function verify(
+  media: readonly Observed[],
+  hands: Hands,
+  depth: Depth,
+  width: number,
+): Promise<ExitCode> {
+  const codes = await sideBySide(media, width, (observed) => verifyMedium(observed, hands, depth))
+  return mostSerious(codes)
+}
+
+async function verifyMedium(
+  { medium, observations, proofs }: Observed,
+  hands: Hands,
+  depth: Depth,
+): Promise<ExitCode> {
+  if (medium.hash === null) {
+    hands.emit({
+      type: 'step.held',
+      medium: medium.name,
+      hash: null,
+      stage: 'image',
+      action: medium.action,
+      because: medium.because,
+    })
+    return medium.action === 'unknown' ? 5 : 3
+  }
+  const codes: ExitCode[] = []
+  const held = await hands.hold(medium)
+  try {
+    for (const observation of observations) {
+      if (hands.stopping.aborted) return 130
+      const at = { medium: medium.name, hash: medium.hash, stage: observation.stage } as const
+      if ('unknown' in observation) {
+        hands.emit({ type: 'step.held', ...at, action: 'unknown', because: observation.unknown })
+        codes.push(5)
+        continue
+      }
+      if (observation.decision.action !== 'keep') {
+        if (proofs.some(({ stage, ok }) => stage === observation.stage && ok)) {
+          const check = {
+            name: 'product',
+            ok: false,
+            expected: 'there',
+            actual: observation.decision.because.text,
+          }
+          hands.emit({ type: 'step.contradicted', ...at, check })
+          codes.push(3)
+        }
+        continue
+      }
+      codes.push(await verifyStage(observation.stage, { medium, proofs }, hands, depth, held.signal))
+    }
+  } finally {
+    await held.release()
+  }
+  return mostSerious(codes)
+}
+
+async function verifyStage(
+  name: Observed['observations'][number]['stage'],
+  { medium, proofs }: Pick<Observed, 'medium' | 'proofs'>,
+  hands: Hands,
+  depth: Depth,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  if (medium.hash === null) return 5
+  const at = { medium: medium.name, hash: medium.hash, stage: name } as const
+  const began = hands.seconds()
+  const stage = stageNamed(hands.stages, name)
+  hands.emit({
+    type: 'step.started',
+    ...at,
+    action: 'prove',
+    because: { code: 'asked', text: `verify at depth ${depth}` },
+  })
+  try {
+    const before = proofs.filter((proof) => proof.stage === name)
+    const proof = await prove(stage, medium, hands.writer(medium, name, signal), hands, {
+      depth,
+      made: false,
+      before,
+    })
+    hands.emit({
+      type: 'step.done',
+      ...at,
+      action: 'prove',
+      depth,
+      durationSec: hands.seconds() - began,
+      figures: proof.figures,
+    })
+    return 0
+  } catch (error) {
+    if (!(error instanceof NttError)) throw error
+    const { tag, message, hint, exitCode } = error
+    const durationSec = hands.seconds() - began
+    hands.emit({
+      type: 'step.failed',
+      ...at,
+      tag,
+      message,
+      ...(hint === undefined ? {} : { hint }),
+      durationSec,
+    })
+    return exitCode
+  }
+}

@@ -1,0 +1,129 @@
+// The walls of the house: who may import whom, and which file may import which package.
+import { readFileSync, readdirSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { expect, test } from 'vitest'
+
+const source = join(import.meta.dirname, '../src')
+const flow = [
+  'desired',
+  'identify',
+  'observe',
+  'diff',
+  'plan',
+  'apply',
+  'prove',
+  'verify',
+  'record',
+  'audit',
+  'config',
+]
+
+/** Room to the rooms that it may import, beside itself. A flow file is a room of its own. */
+const walls: Record<string, readonly string[]> = {
+  model: [],
+  diff: ['model'],
+  plan: ['model'],
+  desired: ['model', 'generated'],
+  config: ['model', 'generated'],
+  identify: ['model'],
+  record: ['model'],
+  observe: ['model'],
+  prove: ['model', 'observe'],
+  verify: ['model', 'prove', 'apply'],
+  apply: ['model', 'observe', 'diff', 'plan', 'prove'],
+  audit: ['model'],
+  readers: ['model'],
+  stages: ['model', 'readers'],
+  kinds: ['model'],
+  ports: ['model', 'config'],
+  views: ['model', 'plan'],
+  generated: [],
+  cli: ['*'],
+  index: ['*'],
+}
+
+/** Package to the files (or folders) that may import it. `node:` modules are for ports and doors. */
+const packages: Record<string, readonly string[]> = {
+  execa: ['ports/exec.ts'],
+  pg: ['ports/postgres.ts'],
+  'pg-copy-streams': ['ports/postgres.ts'],
+  commander: ['cli/main.ts'],
+  yaml: ['desired.ts', 'config.ts', 'desired/', 'cli/add.ts', 'model/document.ts', 'documents.ts'],
+  ajv: ['generated/'],
+  ignore: ['stages/copy/exclusions.ts'],
+  ink: ['views/tui/'],
+  react: ['views/tui/'],
+  koffi: ['ports/'],
+  '@napi-rs/blake-hash': ['ports/'],
+  'string-width': ['views/'],
+}
+
+const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
+  .filter((file) => /\.tsx?$/.test(file) && !file.endsWith('.d.ts'))
+  .toSorted()
+
+const imports = (file: string): readonly string[] =>
+  [
+    ...readFileSync(join(source, file), 'utf8').matchAll(
+      /(?:^|\s)(?:import|export)\s[^'"]*?from\s+'([^']+)'|import\('([^']+)'\)|^import '([^']+)'/gm,
+    ),
+  ].map((match) => match[1] ?? match[2] ?? match[3] ?? '')
+
+const room = (file: string): string => {
+  const [first = ''] = file.split('/')
+  return first.replace(/\.tsx?$/, '')
+}
+
+test('every file of src belongs to a room of the house', () => {
+  const strangers = files.map(room).filter((name) => !(name in walls))
+  expect([...new Set(strangers)]).toEqual([])
+  expect(flow.every((name) => name in walls)).toBe(true)
+})
+
+test('no import runs through a wall', () => {
+  const broken = files.flatMap((file) => {
+    const here = room(file)
+    return imports(file)
+      .filter((name) => name.startsWith('.'))
+      .map((name) => relative(source, join(source, dirname(file), name)))
+      .filter((target) => {
+        const there = room(target)
+        const may = walls[here] ?? []
+        if (here === 'stages' && there === 'stages') {
+          // One stage does not know another; the list of all of them does.
+          return file !== 'stages/index.ts' && file.split('/')[1] !== target.split('/')[1]
+        }
+        return there !== here && !may.includes(there) && !may.includes('*')
+      })
+      .map((target) => `${file} -> ${target}`)
+  })
+  expect(broken).toEqual([])
+})
+
+test('a package is imported only where it belongs', () => {
+  const broken = files.flatMap((file) =>
+    imports(file)
+      .filter((name) => !name.startsWith('.'))
+      .filter((name) => {
+        if (name.startsWith('node:')) {
+          if (['ports', 'cli', 'config'].includes(room(file)) || file.startsWith('views/')) return false
+          return name !== 'node:crypto'
+        }
+        const bare = name.startsWith('@')
+          ? name.split('/').slice(0, 2).join('/')
+          : (name.split('/')[0] ?? name)
+        const allowed = packages[bare]
+        return (
+          allowed === undefined ||
+          !allowed.some((place) => file === place || (place.endsWith('/') && file.startsWith(place)))
+        )
+      })
+      .map((name) => `${file} -> ${name}`),
+  )
+  expect(broken).toEqual([])
+})
+
+test('each file opens with one line that says what it is', () => {
+  const silent = files.filter((file) => !/^\/\/ \S.{10,}/.test(readFileSync(join(source, file), 'utf8')))
+  expect(silent).toEqual([])
+})

@@ -1,0 +1,94 @@
+// Programs that fail, sleep, chatter or are absent: each is told for what it is, and none is left running.
+import { expect, test } from 'vitest'
+import { runProgram, streamProgram } from '../../src/ports/exec.ts'
+
+const options = (signal = new AbortController().signal) => ({
+  signal,
+  line: () => {},
+  path: process.env['PATH'] ?? '',
+})
+const sh = (script: string, more: object = {}) => ({
+  file: 'sh',
+  args: ['-c', script],
+  timeoutMs: 10_000,
+  ...more,
+})
+
+test('a program that ends with 0 gives its stdout as bytes', async () => {
+  const { stdout, status } = await runProgram(sh(String.raw`printf 'a\000\377'`), options())
+  expect([status, [...stdout]]).toEqual([0, [0x61, 0, 0xff]])
+})
+
+test('an exit code that is an answer is returned, any other is a failure with the last line of stderr', async () => {
+  expect((await runProgram(sh('exit 3', { accept: [3] }), options())).status).toBe(3)
+  await expect(
+    runProgram(sh('echo first >&2; echo disc on fire >&2; exit 4'), options()),
+  ).rejects.toMatchObject({
+    tag: 'run',
+    status: 4,
+    message: 'sh ended with 4: disc on fire',
+    stderr: 'first\ndisc on fire',
+  })
+})
+
+test('a program that is not installed is something that could not be looked at', async () => {
+  const absent = { file: 'no-such-program', args: [], timeoutMs: 1000 }
+  await expect(runProgram(absent, options())).rejects.toMatchObject({ tag: 'observe', exitCode: 5 })
+})
+
+test('a program that hangs is stopped at its time-out, one that falls silent at its idle time', async () => {
+  await expect(runProgram(sh('sleep 60', { timeoutMs: 300 }), options())).rejects.toThrow(
+    'did not end within 0.3 s',
+  )
+  await expect(runProgram(sh('echo one; sleep 60', { idleMs: 300 }), options())).rejects.toThrow(
+    'said nothing for 0.3 s',
+  )
+})
+
+test('a program that writes without end is stopped at its bound', async () => {
+  await expect(runProgram(sh('yes', { maxBytes: 100_000 }), options())).rejects.toThrow(
+    'wrote more than 100000 bytes',
+  )
+})
+
+test('a program ended by a signal is a failure, not an empty answer', async () => {
+  await expect(runProgram(sh('kill -9 $$'), options())).rejects.toThrow('SIGKILL')
+})
+
+test('a failure after the output was taken is told at the end of the stream', async () => {
+  const read = async () => {
+    let text = ''
+    for await (const chunk of streamProgram(sh('echo half; exit 1'), options())) text += chunk.toString()
+    return text
+  }
+  await expect(read()).rejects.toThrow('sh ended with 1')
+})
+
+test('leaving a stream early ends the program and all that it started', async () => {
+  const tag = `3${process.pid}.5`
+  for await (const chunk of streamProgram(sh(`sleep ${tag} & yes`), options())) {
+    if (chunk.length > 0) break
+  }
+  const left = await runProgram(
+    { file: 'pgrep', args: ['-f', `^sleep ${tag}`], timeoutMs: 5000, accept: [1] },
+    options(),
+  )
+  expect(left.stdout.toString()).toBe('')
+})
+
+test('an abort ends the program and is told as an interruption', async () => {
+  const controller = new AbortController()
+  setTimeout(() => controller.abort(), 200)
+  await expect(runProgram(sh('sleep 60'), options(controller.signal))).rejects.toMatchObject({
+    tag: 'interrupted',
+  })
+})
+
+test('the environment of ntt, with its secrets, is not handed on', async () => {
+  process.env['NTT_DB_URL'] = 'postgres://u:secret@h/d'
+  try {
+    expect((await runProgram(sh('env'), options())).stdout.toString()).not.toContain('secret')
+  } finally {
+    delete process.env['NTT_DB_URL']
+  }
+})

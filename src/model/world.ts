@@ -34,6 +34,13 @@ export interface Digest {
   readonly blake3: string
 }
 
+/** BLAKE3 of bytes as they pass by. */
+export interface Hasher {
+  update(bytes: Buffer): void
+  /** Of all that was fed; a hasher is read once. */
+  digest(): Digest
+}
+
 /** What a program left: its exit was 0 unless `Command.accept` says more. */
 export interface Output {
   readonly status: number
@@ -82,6 +89,10 @@ export interface Reader {
   text(place: Place): Promise<string | null>
   /** BLAKE3 of a file or a part of it, hashed off the main thread; progress is told in bytes. */
   digest(place: Place, range?: Range): Promise<Digest>
+  /** BLAKE3 of bytes that the caller reads anyway. */
+  hasher(): Hasher
+  /** The content of the zstd frames that lie in this range of a file; a cut or altered frame throws. */
+  unpack(place: Place, range?: Range): AsyncIterable<Buffer>
   /** Names in a directory of ours, in byte order; null if the directory is not there. */
   names(place: Place): Promise<readonly string[] | null>
   /** Everything below a directory, the root included, without crossing filesystems or following links. */
@@ -140,8 +151,13 @@ export type Stored<Key = unknown> =
 
 /** Everything that can change the world. Only `Stage.run` is handed one. */
 export interface Writer extends Reader {
-  /** Run a program that makes something. */
-  exec(command: Command): Promise<Output>
+  /**
+   * Run a program that makes something. `meanwhile` is asked about once a second as long as it runs (for progress that the
+   * program leaves in files); if it throws, the program is ended and that is what is thrown.
+   */
+  exec(command: Command, meanwhile?: () => Promise<void>): Promise<Output>
+  /** The bytes as independent zstd frames of 4 MiB with checksums and a seek table at the end (model/seekable.ts). */
+  pack(bytes: AsyncIterable<Buffer>): AsyncIterable<Buffer>
   /** Work in one transaction of its own connection; rolled back if `work` throws. No file I/O loops inside. */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
   /** The number of this medium's row, made if need be. */

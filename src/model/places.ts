@@ -1,0 +1,35 @@
+// Where the products of a medium lie; the one place that knows their names.
+import type { Medium } from './medium.ts'
+import type { FileStat, Place, Reader } from './world.ts'
+
+type Named = Pick<Medium, 'hash'>
+
+/** An image that ntt made or restored. An image of the person's own stays where it is: `findImage`. */
+export const imagePlace = ({ hash }: Named): Place => `image:${hash}.img`
+export const rawPlace = ({ hash }: Named): Place => `raw:${hash}.raw`
+export const archivePlace = ({ hash }: Named): Place => `archive:${hash}.tar.zst`
+
+/** The ddrescue map that belongs to an image: the same name, ending in `.map`. */
+export const mapBeside = (image: Place): Place => `${image.replace(/\.[^./:]*$/, '')}.map`
+
+export interface FoundImage {
+  readonly place: Place
+  readonly stat: FileStat
+}
+
+/**
+ * Where the bytes of a medium are to be read: the image that its file declares, else the one that ntt made or restored.
+ * null: looked, and there is none. Directories have no image.
+ */
+export async function findImage(
+  medium: Pick<Medium, 'hash' | 'source'>,
+  world: Pick<Reader, 'stat'>,
+): Promise<FoundImage | null> {
+  const own = imagePlace(medium)
+  const places = medium.source.type === 'image' ? [medium.source.path, own] : [own]
+  for (const place of places) {
+    const stat = await world.stat(place)
+    if (stat !== null && stat.kind !== 'directory') return { place, stat }
+  }
+  return null
+}

@@ -1,6 +1,7 @@
 // Everything that a stage may do to the world. A Reader cannot write: it does not compile.
 import type { Command } from './command.ts'
 import type { Entry, EntryError } from './entry.ts'
+import type { Frame } from './seekable.ts'
 
 /**
  * A path. Either absolute, or `<root>:<path below it>`, where root is one of the named roots; products are
@@ -91,8 +92,8 @@ export interface Reader {
   digest(place: Place, range?: Range): Promise<Digest>
   /** BLAKE3 of bytes that the caller reads anyway. */
   hasher(): Hasher
-  /** The content of the zstd frames that lie in this range of a file; a cut or altered frame throws. */
-  unpack(place: Place, range?: Range): AsyncIterable<Buffer>
+  /** The content of these frames of a packed file, in their order; throws PackError where one is cut or altered. */
+  unpack(place: Place, frames: readonly Frame[]): AsyncIterable<Buffer>
   /** Names in a directory of ours, in byte order; null if the directory is not there. */
   names(place: Place): Promise<readonly string[] | null>
   /** Everything below a directory, the root included, without crossing filesystems or following links. */

@@ -1,6 +1,7 @@
 // The ports, put together into what a stage may do: a Reader that cannot write, and a Writer.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from '../model/command.ts'
-import { ObserveError, RunError } from '../model/errors.ts'
+import { ObserveError } from '../model/errors.ts'
 import type { CatalogueRow, Output, Reader, Unit, Writer } from '../model/world.ts'
 import { runProgram, streamProgram, unanswered, type ExecOptions } from './exec.ts'
 
@@ -11,15 +12,24 @@ export interface Speaker {
   readonly line: (text: string) => void
 }
 
-type Looks = 'path' | 'stat' | 'read' | 'text' | 'names' | 'walk'
-type Makes = 'create' | 'publish' | 'part' | 'setAside'
-type Bytes = 'digest' | 'hasher' | 'unpack' | 'blobs' | 'rehash'
+const looks = ['path', 'stat', 'read', 'text', 'names', 'walk'] as const
+const makes = ['create', 'publish', 'part', 'setAside'] as const
+const reads = ['digest', 'hasher', 'unpack', 'blobs', 'rehash'] as const
+const stores = ['ingest', 'pack'] as const
+type Files = Pick<Writer, (typeof looks)[number] | (typeof makes)[number]>
+type Bytes = Pick<Writer, (typeof reads)[number] | (typeof stores)[number]>
+
+/** These members of a port and no others: a Reader must not carry a way to write, not even at run time. */
+const only = <Port extends object, Name extends keyof Port>(
+  port: Port,
+  names: readonly Name[],
+): Pick<Port, Name> => Object.fromEntries(names.map((name) => [name, port[name]])) as Pick<Port, Name>
 
 /** What the ports bring, each bound to whoever speaks through it. */
 export interface Ports {
   readonly path: string
-  files(speaker: Speaker): Pick<Writer, Looks | Makes>
-  bytes(speaker: Speaker): Pick<Writer, Bytes | 'ingest' | 'pack'>
+  files(speaker: Speaker): Files
+  bytes(speaker: Speaker): Bytes
   /** null: there is no database yet. */
   readonly database: {
     query: Reader['query']
@@ -31,13 +41,12 @@ export interface Ports {
 
 /** Everything that can look. */
 export function makeReader(ports: Ports, speaker: Speaker): Reader {
-  const { path, stat, read, text, names, walk } = ports.files(speaker)
-  const { digest, hasher, unpack, blobs, rehash } = ports.bytes(speaker)
   const exec: ExecOptions = { signal: speaker.signal, line: speaker.line, path: ports.path }
   const { database } = ports
   return {
     signal: speaker.signal,
-    ...{ path, stat, read, text, names, walk, digest, hasher, unpack, blobs, rehash },
+    ...only(ports.files(speaker), looks),
+    ...only(ports.bytes(speaker), reads),
     probe: (command) => runProgram(command, exec).catch(unanswered),
     stream: (command) => answers(command, exec),
     query: (sql, params) => (database === null ? Promise.reject(noDatabase()) : database.query(sql, params)),
@@ -45,7 +54,7 @@ export function makeReader(ports: Ports, speaker: Speaker): Reader {
       if (database === null) throw noDatabase()
       return database.copyOut(sql, speaker.signal)
     },
-    catalogue: ports.catalogue,
+    catalogue: (hash) => ports.catalogue(hash),
     progress: speaker.progress,
     line: speaker.line,
   }
@@ -53,13 +62,12 @@ export function makeReader(ports: Ports, speaker: Speaker): Reader {
 
 /** Everything that can change the world; `enrol` gives the number of the medium's row. */
 export function makeWriter(ports: Ports, speaker: Speaker, enrol: () => Promise<number>): Writer {
-  const { create, publish, part, setAside } = ports.files(speaker)
-  const { ingest, pack } = ports.bytes(speaker)
   const exec: ExecOptions = { signal: speaker.signal, line: speaker.line, path: ports.path }
   const { database } = ports
   return {
     ...makeReader(ports, speaker),
-    ...{ create, publish, part, setAside, ingest, pack },
+    ...only(ports.files(speaker), makes),
+    ...only(ports.bytes(speaker), stores),
     exec: (command, meanwhile) => runWatched(command, exec, meanwhile),
     transaction: (work) => (database === null ? Promise.reject(noDatabase()) : database.transaction(work)),
     enrol,
@@ -85,27 +93,24 @@ async function runWatched(
 ): Promise<Output> {
   if (meanwhile === undefined) return runProgram(command, exec)
   const stop = new AbortController()
-  const signal = AbortSignal.any([exec.signal, stop.signal])
-  let failed: unknown
-  const running = runProgram(command, { ...exec, signal })
-  let asking: Promise<void> | null = null
-  const timer = setInterval(() => {
-    asking ??= meanwhile().then(
-      () => {
-        asking = null
-      },
-      (error: unknown) => {
-        failed = error ?? new RunError('stopped')
-        stop.abort()
-      },
-    )
-  }, 1000)
-  try {
-    return await running
-  } catch (error) {
-    throw failed ?? error
-  } finally {
-    clearInterval(timer)
-    await asking
+  const ended = new AbortController()
+  const running = runProgram(command, { ...exec, signal: AbortSignal.any([exec.signal, stop.signal]) })
+  const asking = askWhile(ended.signal, meanwhile).catch((error: unknown) => {
+    stop.abort()
+    throw error
+  })
+  const [ran, asked] = await Promise.allSettled([running.finally(() => ended.abort()), asking])
+  if (asked.status === 'rejected') throw asked.reason
+  if (ran.status === 'rejected') throw ran.reason
+  return ran.value
+}
+
+/** Asks once a second until the signal says that there is nothing more to ask about. */
+async function askWhile(ended: AbortSignal, ask: () => Promise<void>): Promise<void> {
+  while (!ended.aborted) {
+    await sleep(1000, undefined, { signal: ended }).catch((error: unknown) => {
+      if (!ended.aborted) throw error
+    })
+    if (!ended.aborted) await ask()
   }
 }

@@ -33,7 +33,8 @@ const walls: Record<string, readonly string[]> = {
   apply: ['model', 'observe', 'diff', 'plan', 'prove'],
   audit: ['model'],
   readers: ['model'],
-  stages: ['model', 'readers'],
+  // A stage reads what differs between kinds as data; kinds know no stage.
+  stages: ['model', 'readers', 'kinds'],
   kinds: ['model'],
   ports: ['model', 'config'],
   views: ['model', 'plan'],

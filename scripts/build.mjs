@@ -2,10 +2,12 @@
 import { build } from 'esbuild'
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeValidators } from './validators.mjs'
 
 const root = join(import.meta.dirname, '..')
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
+writeValidators()
 rmSync(join(root, 'dist'), { recursive: true, force: true })
 await build({
   absWorkingDir: root,

@@ -38,6 +38,8 @@ export interface Policy {
   readonly unreadableFiles: 'refuse' | 'accept'
   /** Waivers: partition number to what is done with it. */
   readonly partitions: Readonly<Record<string, 'skip'>>
+  /** The reason for the waivers, in a person's words. */
+  readonly why?: string
 }
 
 /** One file of media.d, checked and with its defaults. */

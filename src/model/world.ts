@@ -98,6 +98,8 @@ export interface Reader {
   names(place: Place): Promise<readonly string[] | null>
   /** Everything below a directory, the root included, without crossing filesystems or following links. */
   walk(directory: string): AsyncIterable<readonly (Entry | EntryError)[]>
+  /** Whether a program is installed. */
+  has(program: string): Promise<boolean>
   /** Run a program that changes nothing, to its end; at most 64 MiB of output. */
   probe(command: Command): Promise<Output>
   /** Run a program that changes nothing and take its stdout as it comes; throws at the end if it failed. */

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from '../model/command.ts'
 import { ObserveError } from '../model/errors.ts'
 import type { CatalogueRow, Output, Reader, Unit, Writer } from '../model/world.ts'
-import { runProgram, streamProgram, unanswered, type ExecOptions } from './exec.ts'
+import { runProgram, streamProgram, unanswered, whereIs, type ExecOptions } from './exec.ts'
 
 /** For whom, and how it is told. */
 export interface Speaker {
@@ -47,6 +47,7 @@ export function makeReader(ports: Ports, speaker: Speaker): Reader {
     signal: speaker.signal,
     ...only(ports.files(speaker), looks),
     ...only(ports.bytes(speaker), reads),
+    has: async (program) => (await whereIs(program, ports.path)) !== null,
     probe: (command) => runProgram(command, exec).catch(unanswered),
     stream: (command) => answers(command, exec),
     query: (sql, params) => (database === null ? Promise.reject(noDatabase()) : database.query(sql, params)),

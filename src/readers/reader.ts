@@ -1,0 +1,59 @@
+// A reader of filesystems: one tool, asked for names and for bytes.
+import type { Command } from '../model/command.ts'
+import type { Entry, EntryError, Volume } from '../model/entry.ts'
+import type { Piece, Place, Reader } from '../model/world.ts'
+
+/** What one tool can do for one volume of an image. */
+export interface FsReader {
+  readonly name: string
+  /** Whether it understands what is on this volume. */
+  reads(volume: Volume): boolean
+  /** Its version; null: it cannot be used on this machine. */
+  version(world: Reader, volume: Volume): Promise<string | null>
+  /**
+   * Every entry of the volume, its root (with an empty path) among them, and what could not be read as errors.
+   * Throws RunError where the listing is not to be trusted: another reader is to be tried.
+   */
+  list(image: Place, volume: Volume, world: Reader): AsyncIterable<readonly (Entry | EntryError)[]>
+  /** The bytes of some of the files that `list` gave, asked for in its order and given in its order. */
+  contents(
+    image: Place,
+    volume: Volume,
+    entries: AsyncIterable<Entry>,
+    world: Reader,
+  ): AsyncIterable<Piece<Entry>>
+}
+
+const versionMs = 30_000
+
+/** What a program says of its version, by a pattern with one group; null where it is not installed. */
+export async function versionOf(
+  world: Pick<Reader, 'has' | 'probe'>,
+  file: string,
+  args: readonly string[],
+  pattern: RegExp,
+): Promise<string | null> {
+  if (!(await world.has(file))) return null
+  const { stdout, stderr } = await world.probe({ file, args, timeoutMs: versionMs, accept: [1] })
+  return pattern.exec(`${stdout.toString('latin1')}\n${stderr}`)?.[1] ?? 'of an unknown version'
+}
+
+/** A listing may take hours; silence may not. */
+export const listing = (file: string, args: readonly string[]): Command => ({
+  file,
+  args,
+  timeoutMs: 24 * 3_600_000,
+  idleMs: 15 * 60_000,
+})
+
+/** Gathers single values into batches. */
+export async function* inBatches<T>(values: AsyncIterable<T>, size = 256): AsyncGenerator<readonly T[]> {
+  let batch: T[] = []
+  for await (const value of values) {
+    batch.push(value)
+    if (batch.length < size) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}

@@ -1,0 +1,96 @@
+// A Reader over real files and real programs, for tests of readers; and how images are made.
+import { execFileSync } from 'node:child_process'
+import { createReadStream, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs'
+import type { Entry, EntryType } from '../../src/model/entry.ts'
+import type { Range, Reader } from '../../src/model/world.ts'
+import { makeReader, type Ports } from '../../src/ports/world.ts'
+
+/** Reads absolute paths; asks programs on PATH. What it was told is kept in `lines`. */
+export function looking(path = process.env['PATH'] ?? ''): Reader & { readonly lines: string[] } {
+  const lines: string[] = []
+  const ports: Pick<Ports, 'path' | 'files' | 'bytes' | 'database'> = {
+    path,
+    database: null,
+    files: () => files,
+    bytes: () => ({}) as ReturnType<Ports['bytes']>,
+  }
+  const speaker = {
+    signal: new AbortController().signal,
+    progress: () => undefined,
+    line: (text: string) => lines.push(text),
+  }
+  return { ...makeReader(ports as Ports, speaker), lines }
+}
+
+const files = {
+  path: (place: string) => place,
+  async stat(place: string) {
+    const stat = statSync(place, { bigint: true, throwIfNoEntry: false })
+    if (stat === undefined) return null
+    return {
+      kind: stat.isDirectory() ? ('directory' as const) : ('file' as const),
+      bytes: Number(stat.size),
+      mtimeNs: String(stat.mtimeNs),
+      ino: String(stat.ino),
+      mode: Number(stat.mode) & 0o7777,
+    }
+  },
+  read: (place: string, range?: Range): AsyncIterable<Buffer> =>
+    range === undefined
+      ? createReadStream(place)
+      : range.end > range.start
+        ? createReadStream(place, { start: range.start, end: range.end - 1 })
+        : (async function* () {})(),
+  async *walk(directory: string) {
+    yield walkTree(directory)
+  },
+} as unknown as ReturnType<Ports['files']>
+
+const letters: readonly (readonly [number, EntryType])[] = [
+  [0o100000, 'f'],
+  [0o040000, 'd'],
+  [0o120000, 'l'],
+  [0o060000, 'b'],
+  [0o020000, 'c'],
+  [0o010000, 'p'],
+  [0o140000, 's'],
+]
+
+/** The independent witness: what the host's own kernel says of a tree, root included. */
+export function walkTree(directory: string): Entry[] {
+  const found: Entry[] = []
+  const visit = (path: string): void => {
+    const whole = Buffer.from(path === '' ? directory : `${directory}/${path}`, 'latin1')
+    const stat = lstatSync(whole, { bigint: true })
+    const type = letters.find(([bits]) => (Number(stat.mode) & 0o170000) === bits)?.[1] ?? '?'
+    const target = type === 'l' ? readlinkSync(whole, { encoding: 'buffer' }) : null
+    found.push({
+      type,
+      path: Buffer.from(path, 'latin1'),
+      ino: stat.ino,
+      nlink: Number(stat.nlink),
+      size: type === 'f' || type === 'l' ? Number(stat.size) : 0,
+      mtimeNs: stat.mtimeNs,
+      mode: Number(stat.mode) & 0o7777,
+      uid: Number(stat.uid),
+      gid: Number(stat.gid),
+      rdev: 0n,
+      target,
+      extents: null,
+    })
+    if (type !== 'd') return
+    for (const name of readdirSync(whole, { encoding: 'latin1' }).toSorted())
+      visit(path === '' ? name : `${path}/${name}`)
+  }
+  visit('')
+  return found
+}
+
+/** Runs a maker to its end; its output, or a throw with what it said. */
+export function make(file: string, ...args: readonly string[]): string {
+  return execFileSync(file, args, {
+    encoding: 'latin1',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TZ: 'UTC', LC_ALL: 'C.UTF-8' },
+  })
+}

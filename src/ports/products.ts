@@ -1,0 +1,206 @@
+// Products, made: written beside, flushed, renamed, the directory flushed. Nothing outside the named roots is ever written.
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  type Stats,
+} from 'node:fs'
+import { link, lstat, open, rename, unlink, type FileHandle } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { RefusedError, errnoOf } from '../model/errors.ts'
+import type { Digest, Place, Writer } from '../model/world.ts'
+import { openHasher } from './blake3.ts'
+import { isAbsent, stopIfAsked, unwritten } from './errno.ts'
+import { locate, type Located, type Roots } from './roots.ts'
+
+const ending = '.part'
+
+/** The writing file verbs. */
+export function openProducts({
+  roots,
+  run,
+  signal,
+}: {
+  readonly roots: Roots
+  readonly run: string
+  readonly signal: AbortSignal
+}): Pick<Writer, 'create' | 'publish' | 'part' | 'setAside'> {
+  const mine = `.${run}${ending}`
+  const at = (place: Place): Located => {
+    const found = locate(place, roots)
+    if (found.root === null || found.name === '') throw new TypeError(`not ours to write: ${place}`)
+    return found
+  }
+
+  /** Makes the directory, clears what dead runs left for this product, and names a file that is only ours. */
+  const part = (place: Place): Place => {
+    const { path } = at(place)
+    try {
+      makeDirectories(dirname(path))
+      sweep(path, mine)
+    } catch (error) {
+      throw unwritten(place, path, error)
+    }
+    return `${place}${mine}`
+  }
+
+  const create: Writer['create'] = async (place, bytes) => {
+    const whole = at(place)
+    // What is a part already is nobody's to look at: it needs no other name while it grows.
+    const isPart = whole.path.endsWith(mine)
+    const path = isPart ? whole.path : at(part(place)).path
+    try {
+      if (isPart) makeDirectories(dirname(path))
+      const digest = await writeFile(path, bytes, signal)
+      if (!isPart) await rename(path, whole.path)
+      await flushDirectory(dirname(path))
+      return digest
+    } catch (error) {
+      rmSync(path, { force: true })
+      throw unwritten(place, whole.path, error)
+    }
+  }
+
+  return {
+    part,
+    create,
+    async publish(from, place, { replace = false } = {}) {
+      const [source, target] = [at(from).path, at(place).path]
+      try {
+        await flush(source)
+        if (replace) await rename(source, target)
+        else if (!(await renameNew(source, target))) throw taken(place)
+        await flushDirectory(dirname(target))
+        if (dirname(source) !== dirname(target)) await flushDirectory(dirname(source))
+      } catch (error) {
+        throw unwritten(place, target, error)
+      }
+    },
+    async setAside(place, why) {
+      const { path } = at(place)
+      const word = why.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')
+      try {
+        for (let count = 0; ; count += 1) {
+          const beside = `.aside-${word}-${run}${count === 0 ? '' : `-${count}`}`
+          if (!(await renameNew(path, path + beside))) continue
+          await flushDirectory(dirname(path))
+          return place + beside
+        }
+      } catch (error) {
+        throw unwritten(place, path, error)
+      }
+    },
+  }
+}
+
+const taken = (place: Place): RefusedError =>
+  new RefusedError(`${place} is already there`, {
+    hint: 'Nothing is replaced unasked. Look at it, then plan again.',
+  })
+
+/**
+ * Temporary files of this product by other runs. Whoever writes a product holds its medium, so their writers are dead,
+ * or have lost the medium and must fail.
+ */
+function sweep(path: string, mine: string): void {
+  const [folder, name] = [dirname(path), basename(path)]
+  for (const other of readdirSync(folder)) {
+    if (other.startsWith(`${name}.`) && other.endsWith(ending) && !other.endsWith(mine)) {
+      rmSync(join(folder, other), { force: true })
+    }
+  }
+}
+
+/** Like `mkdir -p`, durable, with mode 0755 for what it makes, whatever the umask. */
+export function makeDirectories(path: string): void {
+  const first = mkdirSync(path, { recursive: true })
+  if (first === undefined) return
+  for (let made = path; made.length >= first.length; made = dirname(made)) {
+    chmodSync(made, 0o755)
+    const parent = openSync(dirname(made), constants.O_RDONLY | constants.O_DIRECTORY)
+    try {
+      fsyncSync(parent)
+    } finally {
+      closeSync(parent)
+    }
+  }
+}
+
+/** Writes a new file whole and flushes it; what an earlier try of this run left under the name goes. */
+async function writeFile(path: string, bytes: AsyncIterable<Buffer>, signal: AbortSignal): Promise<Digest> {
+  const hasher = openHasher()
+  rmSync(path, { force: true })
+  const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants
+  const file = await open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o644)
+  try {
+    await file.chmod(0o644)
+    for await (const chunk of bytes) {
+      stopIfAsked(signal)
+      hasher.update(chunk)
+      await writeAll(file, chunk)
+    }
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  return hasher.digest()
+}
+
+async function writeAll(file: FileHandle, chunk: Buffer): Promise<void> {
+  for (let written = 0; written < chunk.length;) {
+    const { bytesWritten } = await file.write(chunk, written)
+    written += bytesWritten
+  }
+}
+
+/** Flushes a finished file, which must be one, with the mode of a product. */
+async function flush(path: string): Promise<void> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+  try {
+    const found = await file.stat()
+    if (!found.isFile()) throw new TypeError(`${path} is not a file`)
+    await file.chmod(0o644)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+async function flushDirectory(path: string): Promise<void> {
+  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+/** Renames unless the name is taken, in one step where the filesystem has links. */
+async function renameNew(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to)
+    await unlink(from)
+    return true
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno === 'EEXIST') return false
+    if (errno !== 'EPERM' && errno !== 'EOPNOTSUPP' && errno !== 'ENOSYS' && errno !== 'EMLINK') throw error
+  }
+  if ((await present(to)) !== null) return false
+  await rename(from, to)
+  return true
+}
+
+async function present(path: string): Promise<Stats | null> {
+  try {
+    return await lstat(path)
+  } catch (error) {
+    if (isAbsent(error)) return null
+    throw error
+  }
+}

@@ -1,0 +1,140 @@
+// Everything below a directory, as bytes: synchronous calls in slices, four times as fast as awaited ones.
+//
+// Names are latin1 strings, one character a byte, and go back to the kernel as Buffers; `withFileTypes` is not used,
+// because it costs an lstat of its own where the filesystem does not tell types (reference/throughput.md section 2).
+import { lstatSync, readdirSync, readlinkSync, type BigIntStats } from 'node:fs'
+import { setImmediate as breathe } from 'node:timers/promises'
+import type { Entry, EntryError, EntryType } from '../model/entry.ts'
+import { ObserveError, errnoOf } from '../model/errors.ts'
+import { stopIfAsked, unseen } from './errno.ts'
+
+const slice = 256
+
+/** A directory whose names are being gone through. */
+interface Open {
+  /** With a slash at the end, from the root of the machine and from the root of the walk. */
+  readonly path: string
+  readonly inside: string
+  readonly names: readonly string[]
+  next: number
+}
+
+/**
+ * The root and all that is below it, a directory before its entries, names in byte order. Links are not followed, other
+ * filesystems not entered (told as an error `other-filesystem`), files not opened. What cannot be looked at is told in
+ * its place; only a root that cannot be looked at throws.
+ */
+export async function* walkDirectory(
+  directory: string,
+  signal: AbortSignal,
+): AsyncGenerator<readonly (Entry | EntryError)[]> {
+  const top = Buffer.from(directory.replace(/\/+$/, '') || '/').toString('latin1')
+  const root = lookAtRoot(top, directory)
+  let found: (Entry | EntryError)[] = [root.entry]
+  const open: Open[] = [
+    { path: top === '/' ? top : `${top}/`, inside: '', names: namesOf(top, directory), next: 0 },
+  ]
+  for (let at = open.at(-1); at !== undefined; at = open.at(-1)) {
+    const name = at.names[at.next]
+    if (name === undefined) {
+      open.pop()
+      continue
+    }
+    at.next += 1
+    const path = at.path + name
+    const inside = at.inside + name
+    const seen = look(path, inside, root.dev)
+    found.push(seen)
+    if ('type' in seen && seen.type === 'd') {
+      try {
+        open.push({ path: `${path}/`, inside: `${inside}/`, names: namesOf(path), next: 0 })
+      } catch (error) {
+        found.push(failed(inside, 'list the directory', error))
+      }
+    }
+    if (found.length >= slice) {
+      yield found
+      found = []
+      await breathe()
+      stopIfAsked(signal)
+    }
+  }
+  if (found.length > 0) yield found
+}
+
+function lookAtRoot(top: string, directory: string): { entry: Entry; dev: bigint } {
+  let stat: BigIntStats
+  try {
+    // The declared directory itself may be reached through a link.
+    stat = lstatSync(Buffer.from(top === '/' ? top : `${top}/.`, 'latin1'), { bigint: true })
+  } catch (error) {
+    if (errnoOf(error) === 'ENOTDIR')
+      throw new ObserveError(`${directory} is not a directory`, { cause: error })
+    throw unseen(`look at ${directory}`, error)
+  }
+  return { entry: entryOf(stat, '', null), dev: stat.dev }
+}
+
+function namesOf(path: string, told?: string): readonly string[] {
+  try {
+    return readdirSync(Buffer.from(path, 'latin1'), 'latin1').toSorted()
+  } catch (error) {
+    if (told === undefined) throw error
+    throw unseen(`list ${told}`, error)
+  }
+}
+
+function look(path: string, inside: string, dev: bigint): Entry | EntryError {
+  const raw = Buffer.from(path, 'latin1')
+  try {
+    const stat = lstatSync(raw, { bigint: true })
+    if (stat.dev !== dev) {
+      const message = 'another filesystem is mounted here; what is on it is not part of this medium'
+      return { error: 'other-filesystem', path: Buffer.from(inside, 'latin1'), message }
+    }
+    return entryOf(stat, inside, stat.isSymbolicLink() ? readlinkSync(raw, 'buffer') : null)
+  } catch (error) {
+    return failed(inside, 'look at it', error)
+  }
+}
+
+function failed(inside: string, doing: string, error: unknown): EntryError {
+  const errno = errnoOf(error)
+  if (errno === undefined) throw error
+  return { error: errno, path: Buffer.from(inside, 'latin1'), message: `cannot ${doing}: ${errno}` }
+}
+
+const types: Readonly<Record<number, EntryType>> = {
+  0o10: 'f',
+  0o04: 'd',
+  0o12: 'l',
+  0o06: 'b',
+  0o02: 'c',
+  0o01: 'p',
+  0o14: 's',
+}
+
+function entryOf(stat: BigIntStats, inside: string, target: Buffer | null): Entry {
+  const bits = Number(stat.mode)
+  const type = types[bits >> 12] ?? '?'
+  return {
+    type,
+    path: Buffer.from(inside, 'latin1'),
+    ino: stat.ino,
+    nlink: Number(stat.nlink),
+    size: type === 'f' ? Number(stat.size) : (target?.length ?? 0),
+    mtimeNs: stat.mtimeNs,
+    mode: bits & 0o7777,
+    uid: Number(stat.uid),
+    gid: Number(stat.gid),
+    rdev: type === 'b' || type === 'c' ? nodeOf(stat.rdev) : 0n,
+    target,
+    extents: null,
+  }
+}
+
+/** Linux's packed device number as major * 2^32 + minor. */
+const nodeOf = (rdev: bigint): bigint =>
+  ((((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n)) << 32n) |
+  (rdev & 0xffn) |
+  ((rdev >> 12n) & 0xffffff00n)

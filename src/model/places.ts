@@ -12,6 +12,9 @@ export const archivePlace = ({ hash }: Named): Place => `archive:${hash}.tar.zst
 /** The ddrescue map that belongs to an image: the same name, ending in `.map`. */
 export const mapBeside = (image: Place): Place => `${image.replace(/\.[^./:]*$/, '')}.map`
 
+/** One line for each pass of the imaging ladder that has ended: which, from which drive, what was read before and after. */
+export const passesPlace = ({ hash }: Named): Place => `image:${hash}.passes.jsonl`
+
 export interface FoundImage {
   readonly place: Place
   readonly stat: FileStat

@@ -1,0 +1,118 @@
+// archive: image, map, raw and manifest as one tar.zst in cold storage; any byte of it can be reached, any tool can read it.
+import { RunError } from '../../model/errors.ts'
+import type { Medium } from '../../model/medium.ts'
+import { archivePlace, findImage, rawPlace } from '../../model/places.ts'
+import type { Decision, Stage } from '../../model/stage.ts'
+import { PackError } from '../../model/seekable.ts'
+import { TarError, plainHeader, tarBytes } from '../../model/tar.ts'
+import type { FileStat, Place, Writer } from '../../model/world.ts'
+import { unpackedBy } from '../../model/zstd.ts'
+import { partsOf } from './members.ts'
+import { proveArchive } from './prove.ts'
+import { memberText, readContents, type Contents } from './read.ts'
+import { content, type Written } from './write.ts'
+
+/** What does not change by looking; null: not there. */
+type Look = Pick<FileStat, 'bytes' | 'mtimeNs' | 'ino'> | null
+
+export interface Seen {
+  readonly archive: Look
+  /** What it should hold: an archive is proven again when one of these has changed. */
+  readonly image: Look
+  readonly raw: Look
+}
+
+const lookOf = (stat: FileStat | null): Look =>
+  stat === null ? null : { bytes: stat.bytes, mtimeNs: stat.mtimeNs, ino: stat.ino }
+
+export const archive: Stage<Seen> = {
+  name: 'archive',
+  after: ['load', 'copy'],
+  depths: { run: 'hash', prove: 'hash' },
+
+  async observe(medium, world) {
+    return {
+      archive: lookOf(await world.stat(archivePlace(medium))),
+      image: lookOf((await findImage(medium, world))?.stat ?? null),
+      raw: lookOf(await world.stat(rawPlace(medium))),
+    }
+  },
+
+  plan(_medium, { archive: there, image, raw }): Decision {
+    if (there !== null) {
+      return { action: 'keep', because: { code: 'present', text: `${grouped(there.bytes)} bytes` } }
+    }
+    const read = (image?.bytes ?? 0) + (raw?.bytes ?? 0)
+    return {
+      action: 'run',
+      because: { code: 'absent', text: 'not archived yet' },
+      work: { read, write: read },
+    }
+  },
+
+  async run(medium, { archive: there }, world, replace) {
+    const place = archivePlace(medium)
+    if (there !== null && !replace) throw new RunError('an archive is there, and nobody asked for a new one')
+    const part = world.part(place)
+    const written = await pack(medium, part, world)
+    await readBack(part, written, world)
+    // The old one gives way only now that a good one is there.
+    if (there !== null) await world.setAside(place, 'failed-proof')
+    await world.publish(part, place)
+  },
+
+  verify: proveArchive,
+}
+
+async function pack(medium: Medium, part: Place, world: Writer): Promise<Written> {
+  const parts = await partsOf(medium, world)
+  const written: Written = { members: [], tree: null, bytes: 0 }
+  const total = parts.reduce((sum, { name, stat }) => sum + tarBytes(plainHeader(name, stat.bytes, 0)), 0)
+  const bytes = content(medium, parts, world, written)
+  await world.create(part, world.pack(counted(bytes, (done) => world.progress(done, 2 * total, 'bytes'))))
+  return written
+}
+
+async function* counted(bytes: AsyncIterable<Buffer>, told: (done: number) => void): AsyncGenerator<Buffer> {
+  let done = 0
+  for await (const chunk of bytes) {
+    yield chunk
+    done += chunk.length
+    told(done)
+  }
+}
+
+/** Every member of the part is unpacked and compared with what was read from its source, before the part gets its name. */
+async function readBack(part: Place, written: Written, world: Writer): Promise<void> {
+  const { members, tree } = await contentsOf(part, world, (done) =>
+    world.progress(written.bytes + done, 2 * written.bytes, 'bytes'),
+  )
+  const differs = written.members.find(
+    ({ name, bytes, blake3 }, index) =>
+      members[index]?.name !== name || members[index]?.bytes !== bytes || members[index]?.blake3 !== blake3,
+  )
+  if (
+    differs !== undefined ||
+    members.length !== written.members.length ||
+    tree?.blake3 !== written.tree?.blake3
+  ) {
+    const what = differs === undefined ? 'its members' : `${differs.name} (${memberText(differs)})`
+    throw new RunError(`the archive was written and does not hold ${what}`, { hint: storageHint })
+  }
+}
+
+const storageHint = 'the storage under the archive root alters what it is given; nothing was replaced'
+
+async function contentsOf(part: Place, world: Writer, told: (done: number) => void): Promise<Contents> {
+  try {
+    return await readContents(unpackedBy(world, part), world, told)
+  } catch (error) {
+    if (!(error instanceof PackError || error instanceof TarError)) throw error
+    throw new RunError(`the archive was written and cannot be read back: ${error.message}`, {
+      cause: error,
+      hint: storageHint,
+    })
+  }
+}
+
+const grouped = (count: number): string => count.toLocaleString('en-US')

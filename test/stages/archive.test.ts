@@ -1,0 +1,287 @@
+// The archive stage with real tar, zstd and b3sum: what it writes they can check, what is damaged or foreign is told.
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { listLine, parseManifest, rawListLine } from '../../src/model/manifest.ts'
+import { readSeekTable } from '../../src/model/seekable.ts'
+import type { Verification } from '../../src/model/stage.ts'
+import { archive } from '../../src/stages/archive/index.ts'
+import { blake3Of, hands } from '../support/hands.ts'
+import { medium, testHash as hash } from '../support/media.ts'
+
+let folder: string
+let image: Buffer
+const file = (): string => join(folder, `archive/${hash}.tar.zst`)
+const disc = () => medium({ source: { type: 'image', path: join(folder, 'disc.iso') } })
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'ntt-archive-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  mkdirSync(join(folder, 'raw'))
+  mkdirSync(join(folder, 'archive'))
+  image = Buffer.concat([Buffer.alloc(5_000_000, 'some text of a disc '), noise(4_500_000)])
+  writeFileSync(join(folder, 'disc.iso'), image)
+  writeFileSync(join(folder, 'disc.map'), '# Mapfile\n0x0 + 1\n0x0 0x90F560 +\n')
+  writeFileSync(join(folder, `raw/${hash}.raw`), noise(70_000))
+})
+
+const noise = (bytes: number): Buffer =>
+  execFileSync('head', ['-c', String(bytes), '/dev/urandom'], { maxBuffer: 1 << 26 })
+
+async function make(): Promise<void> {
+  const world = hands(folder)
+  await archive.run(disc(), await archive.observe(disc(), world), world, false)
+}
+
+const failed = ({ checks }: Verification): string[] => checks.filter(({ ok }) => !ok).map(({ name }) => name)
+
+describe('what is written', () => {
+  test('a disc’s image, map, raw and manifest are unpacked by GNU tar and agree with b3sum', async () => {
+    await make()
+    const out = join(folder, 'out')
+    mkdirSync(out)
+    execFileSync('zstd', ['-qt', file()])
+    execFileSync('tar', ['--zstd', '-xf', file(), '-C', out])
+    const names = [`${hash}.img`, `${hash}.map`, `${hash}.raw`, 'MANIFEST.b3', 'MANIFEST.json']
+    expect(readdirSync(out).toSorted()).toEqual(names.toSorted())
+    expect(readFileSync(join(out, `${hash}.img`)).equals(image)).toBe(true)
+    const said = execFileSync('b3sum', ['-c', 'MANIFEST.b3'], { cwd: out, encoding: 'utf8' })
+    expect(said.match(/: OK/g)).toHaveLength(4)
+    expect(readFileSync(join(out, 'MANIFEST.json'), 'utf8')).toContain('b3sum -c MANIFEST.b3')
+  })
+
+  test('it has a seek table, no part is left, and both depths prove it with one and the same content', async () => {
+    await make()
+    expect(readdirSync(join(folder, 'archive'))).toEqual([`${hash}.tar.zst`])
+    const bytes = readFileSync(file())
+    const frames = await readSeekTable(async (start, end) => bytes.subarray(start, end), bytes.length)
+    expect(frames?.map(({ bytes: size }) => size)).toEqual([4_194_304, 4_194_304, expect.any(Number)])
+    const world = hands(folder)
+    expect(failed(await archive.verify(disc(), world, 'counts'))).toEqual([])
+    const deep = await archive.verify(disc(), world, 'hash')
+    expect(failed(deep)).toEqual([])
+    expect(deep.checks.map(({ name }) => name)).toEqual([
+      'frames',
+      'medium',
+      'members',
+      'content',
+      'list',
+      `member ${hash}.img`,
+      `member ${hash}.map`,
+      `member ${hash}.raw`,
+      `source ${hash}.img`,
+      `source ${hash}.raw`,
+    ])
+    rmSync(file())
+    await make()
+    expect((await archive.verify(disc(), world, 'hash')).content).toBe(deep.content)
+  })
+
+  test('an archive that is there is kept; it is made again only when asked, and the old one is kept aside', async () => {
+    await make()
+    const world = hands(folder)
+    const seen = await archive.observe(disc(), world)
+    expect(archive.plan(disc(), seen).action).toBe('keep')
+    await expect(archive.run(disc(), seen, world, false)).rejects.toThrow('nobody asked')
+    await archive.run(disc(), seen, world, true)
+    expect(readdirSync(join(folder, 'archive')).toSorted()).toEqual([
+      `${hash}.tar.zst`,
+      `${hash}.tar.zst.failed-proof`,
+    ])
+  })
+
+  test('a storage that alters what it is given is noticed before the archive gets its name', async () => {
+    const world = hands(folder)
+    const lying = {
+      ...world,
+      create: async (place: string, bytes: AsyncIterable<Buffer>) => {
+        const digest = await world.create(place, bytes)
+        damage(world.path(place), 3_000_000)
+        return digest
+      },
+    }
+    await expect(archive.run(disc(), await archive.observe(disc(), world), lying, false)).rejects.toThrow(
+      'cannot be read back',
+    )
+    expect(readdirSync(join(folder, 'archive')).filter((name) => name.endsWith('.zst'))).toEqual([])
+  })
+
+  test('an image that grows while it is read is refused', async () => {
+    const world = hands(folder)
+    const growing = {
+      ...world,
+      stat: async (place: string) => {
+        const stat = await world.stat(place)
+        return stat !== null && place.endsWith('.iso') ? { ...stat, bytes: stat.bytes - 1 } : stat
+      },
+    }
+    await expect(archive.run(disc(), await archive.observe(disc(), world), growing, false)).rejects.toThrow(
+      'changed while it was archived',
+    )
+  })
+
+  test('without a raw or an image nothing is written', async () => {
+    rmSync(join(folder, `raw/${hash}.raw`))
+    await expect(make()).rejects.toThrow('an archive needs it')
+    rmSync(join(folder, 'disc.iso'))
+    await expect(make()).rejects.toThrow('no image')
+    expect(readdirSync(join(folder, 'archive'))).toEqual([])
+  })
+})
+
+function damage(path: string, at: number): void {
+  const bytes = readFileSync(path)
+  bytes[at] = (bytes[at] ?? 0) ^ 1
+  writeFileSync(path, bytes)
+}
+
+describe('what is damaged or foreign', () => {
+  test.each([
+    ['cut to half', () => truncateSync(file(), Math.floor(statSync(file()).size / 2)), ['whole']],
+    ['without its last bytes', () => truncateSync(file(), statSync(file()).size - 3), ['whole']],
+    ['empty', () => truncateSync(file(), 0), ['whole']],
+    ['with a bit flipped in the image', () => damage(file(), 2_000_000), ['whole']],
+    ['with a bit flipped in the seek table', () => damage(file(), statSync(file()).size - 20), ['whole']],
+    ['no archive at all', () => writeFileSync(file(), 'nonsense'), ['whole']],
+  ])('an archive that is %s fails at depth hash', async (_what, harm, expected) => {
+    await make()
+    harm()
+    expect(failed(await archive.verify(disc(), hands(folder), 'hash'))).toEqual(expected)
+  })
+
+  test('a bit flipped in a frame’s header is seen at depth counts already', async () => {
+    await make()
+    damage(file(), 7)
+    expect(failed(await archive.verify(disc(), hands(folder), 'counts'))).not.toEqual([])
+  })
+
+  test('the archive of another medium under this name fails', async () => {
+    await make()
+    const other = { ...disc(), hash: 'f'.repeat(32) }
+    copyFileSync(file(), join(folder, `archive/${other.hash}.tar.zst`))
+    expect(failed(await archive.verify(other, hands(folder), 'counts'))).toEqual(['medium'])
+  })
+
+  test('an image or raw that is another one since is told, and a new look makes the proof stale', async () => {
+    await make()
+    const world = hands(folder)
+    const before = await archive.observe(disc(), world)
+    damage(join(folder, 'disc.iso'), 7)
+    expect(await archive.observe(disc(), world)).not.toEqual(before)
+    expect(failed(await archive.verify(disc(), world, 'counts'))).toEqual([])
+    expect(failed(await archive.verify(disc(), world, 'hash'))).toEqual([`source ${hash}.img`])
+    writeFileSync(join(folder, `raw/${hash}.raw`), 'another')
+    expect(failed(await archive.verify(disc(), world, 'counts'))).toEqual([`source ${hash}.raw`])
+  })
+
+  test('a manifest that lies about a member is caught by the member', async () => {
+    await make()
+    const tree = join(folder, 'tree')
+    mkdirSync(tree)
+    execFileSync('tar', ['--zstd', '-xf', file(), '-C', tree])
+    const json = readFileSync(join(tree, 'MANIFEST.json'), 'utf8')
+    const digest = parseManifest(json).members[0]?.blake3 ?? ''
+    // Rewritten by hand, as an attacker would: same sizes, another digest, packed anew with our own frames.
+    writeFileSync(join(tree, 'MANIFEST.json'), json.replace(digest, '0'.repeat(64)))
+    const names = [`${hash}.img`, `${hash}.map`, `${hash}.raw`, 'MANIFEST.json', 'MANIFEST.b3']
+    execFileSync(
+      'tar',
+      ['--format=gnu', '--owner=0', '--group=0', '-b1', '-cf', join(folder, 'a.tar'), ...names],
+      { cwd: tree },
+    )
+    const world = hands(folder)
+    await world.create(`archive:${hash}.tar.zst`, world.pack(world.read(join(folder, 'a.tar'))))
+    expect(failed(await archive.verify(disc(), world, 'hash'))).toEqual([`member ${hash}.img`])
+  })
+
+  test('a zstd that is missing or killed means that nobody looked, not that the archive is bad', async () => {
+    await make()
+    await expect(archive.verify(disc(), hands(folder, { path: '/nowhere' }), 'hash')).rejects.toMatchObject({
+      tag: 'observe',
+    })
+    const programs = join(folder, 'programs')
+    mkdirSync(programs)
+    writeFileSync(join(programs, 'zstd'), '#!/bin/sh\nkill -9 $$\n', { mode: 0o755 })
+    const path = `${programs}:${process.env['PATH'] ?? ''}`
+    await expect(archive.verify(disc(), hands(folder, { path }), 'hash')).rejects.toMatchObject({
+      tag: 'observe',
+    })
+  })
+})
+
+test('an archive that somebody packed anew without frames is still compared with its manifest', async () => {
+  await make()
+  const plain = join(folder, 'plain.tar')
+  writeFileSync(plain, execFileSync('zstd', ['-dc', file()], { maxBuffer: 1 << 26 }))
+  execFileSync('zstd', ['-qf', plain, '-o', file()])
+  expect(failed(await archive.verify(disc(), hands(folder), 'counts'))).toEqual([])
+  damage(plain, 5_000_000)
+  execFileSync('zstd', ['-qf', plain, '-o', file()])
+  rmSync(join(folder, 'disc.iso'))
+  expect(failed(await archive.verify(disc(), hands(folder), 'counts'))).toEqual([`member ${hash}.img`])
+})
+
+describe('an archive of the older pipeline', () => {
+  const older = (name = `${hash}.img`, source = image): void => {
+    const at = mkdtempSync(join(folder, 'older-'))
+    writeFileSync(join(at, name), source)
+    writeFileSync(join(at, `${hash}.map`), '# Mapfile\n')
+    execFileSync('tar', ['--zstd', '-cf', file(), name, `${hash}.map`], { cwd: at })
+  }
+
+  test('is proven by the image that it holds, at either depth', async () => {
+    older()
+    const world = hands(folder)
+    const counts = await archive.verify(disc(), world, 'counts')
+    expect(failed(counts)).toEqual([])
+    expect(counts.checks.map(({ name }) => name)).toEqual(['image', `source ${hash}.img`])
+    expect(counts.facts).toMatchObject({ format: 'plain' })
+    expect(failed(await archive.verify(disc(), world, 'hash'))).toEqual([])
+  })
+
+  test('fails if its image is another one, cut, or of another medium', async () => {
+    older(undefined, Buffer.concat([image.subarray(1), Buffer.alloc(1)]))
+    expect(failed(await archive.verify(disc(), hands(folder), 'counts'))).toEqual([`source ${hash}.img`])
+    older(`${'e'.repeat(32)}.img`)
+    expect(failed(await archive.verify(disc(), hands(folder), 'counts'))).toEqual(['image'])
+    older()
+    truncateSync(file(), 100_000)
+    expect(failed(await archive.verify(disc(), hands(folder), 'counts'))).toEqual(['whole'])
+  })
+
+  test('stands alone where the image is gone: whole by its checksums', async () => {
+    older()
+    rmSync(join(folder, 'disc.iso'))
+    expect(failed(await archive.verify(disc(), hands(folder), 'counts'))).toEqual([])
+  })
+})
+
+test('the lists are what b3sum reads; names that it cannot read go to the raw list', () => {
+  const at = mkdtempSync(join(tmpdir(), 'ntt-lists-'))
+  onTestFinished(() => rmSync(at, { recursive: true }))
+  const names = ['plain', 'a\nb', 'back\\slash', ' spaces ', '*star', 'é', '\r']
+  const lines = names.map((name) => {
+    writeFileSync(join(at, name), name)
+    return listLine(blake3Of(Buffer.from(name)), Buffer.from(name))
+  })
+  writeFileSync(join(at, 'list'), Buffer.concat(lines.filter((line) => line !== null)))
+  const said = spawnSync('b3sum', ['-c', 'list'], { cwd: at, encoding: 'utf8' })
+  expect(said.stderr).toBe('')
+  expect(said.stdout.match(/: OK/g)).toHaveLength(names.length)
+  const bytes = Buffer.from([0x66, 0xff])
+  expect(listLine('0', bytes)).toBeNull()
+  expect(listLine('0', Buffer.from('\uFFFD'))).toBeNull()
+  expect(rawListLine('0', bytes)).toEqual(Buffer.from([0x30, 0x20, 0x20, 0x66, 0xff, 0]))
+})

@@ -121,7 +121,8 @@ create table store (
   made_at    timestamptz not null default now()
 );
 
--- Proofs, append-only, chained: hash = BLAKE3(prev || canonical JSON of the row).
+-- Proofs, append-only, chained: hash = SHA-256(prev || canonical JSON of the row without prev and hash). json, not jsonb:
+-- what was hashed is kept as it was written.
 create table proof (
   proof_id  int8 primary key,
   medium_hash text not null,
@@ -129,9 +130,9 @@ create table proof (
   of        text not null,
   depth     text not null check (depth in ('counts', 'hash')),
   ok        bool not null,
-  checks    jsonb not null,
-  figures   jsonb not null,
-  facts     jsonb not null,
+  checks    json not null,
+  figures   json not null,
+  facts     json not null,
   content   text,
   run       text not null,
   host      text not null,
@@ -139,7 +140,15 @@ create table proof (
   prev      bytea not null,
   hash      bytea not null
 );
-create index on proof (medium_hash, stage, proof_id desc);
+create index on proof (medium_hash, stage, of, depth, ok, proof_id);
+
+-- The last proof: without it, rows that are missing at the end would not be missed. Appenders queue for this row.
+create table proof_head (
+  single    bool primary key default true check (single),
+  proof_id  int8 not null,
+  hash      bytea not null
+);
+insert into proof_head (proof_id, hash) values (0, decode(repeat('00', 32), 'hex'));
 
 -- One row for each run that may write, with the head of its event log when it ended.
 create table run (

@@ -287,6 +287,7 @@ async function openSession(config: pg.ClientConfig, name: string, embedded: bool
       const stop = () => void session.end()
       signal?.addEventListener('abort', stop)
       try {
+        signal?.throwIfAborted()
         return await ask(session, sql, params)
       } catch (error) {
         throw blame(error, name, 'write', signal)

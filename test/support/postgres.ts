@@ -52,10 +52,10 @@ async function prepareTemplate(at: Server): Promise<void> {
     await lock.query('select pg_advisory_lock(1)')
     const there = await lock.query('select 1 from pg_database where datname = $1', [template])
     if (there.length > 0) return
+    await lock.query(`drop database if exists ${template}_part`)
     await lock.query(`create database ${template}_part`)
     const made = await openDatabase({ where: urlOf(at, `${template}_part`), run: 'test' })
-    await migrate(made, await readMigrations(join(packageRoot, 'schemas/sql')))
-    await made.close()
+    await migrate(made, await readMigrations(join(packageRoot, 'schemas/sql'))).finally(() => made.close())
     await lock.query(`alter database ${template}_part rename to ${template}`)
   } finally {
     await lock.end()

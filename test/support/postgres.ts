@@ -55,7 +55,11 @@ async function prepareTemplate(at: Server): Promise<void> {
     await lock.query(`drop database if exists ${template}_part`)
     await lock.query(`create database ${template}_part`)
     const made = await openDatabase({ where: urlOf(at, `${template}_part`), run: 'test' })
-    await migrate(made, await readMigrations(join(packageRoot, 'schemas/sql'))).finally(() => made.close())
+    try {
+      await migrate(made, await readMigrations(join(packageRoot, 'schemas/sql')))
+    } finally {
+      await made.close()
+    }
     await lock.query(`alter database ${template}_part rename to ${template}`)
   } finally {
     await lock.end()

@@ -50,6 +50,9 @@ export async function prove(
   // A verification without a single check has looked at nothing.
   if (checks.length === 0) throw new ObserveError(`nothing was checked of ${medium.name} ${stage.name}`)
   for (const check of checks) witness.emit({ type: 'step.checked', ...at, check })
+  if (verification.lost !== undefined && verification.lost.files > 0) {
+    witness.emit({ type: 'step.lost', ...at, lost: verification.lost })
+  }
   const proof: Proof = {
     stage: stage.name,
     of: again.of,

@@ -1,7 +1,7 @@
 // What takes place, as one stream: the log, the screen and the summary are readers of it, and nothing else is printed.
 import type { ExitCode } from './errors.ts'
 import type { StageName } from './medium.ts'
-import type { Check, Depth, Lane, Reason, Step } from './stage.ts'
+import type { Check, Depth, Lane, Losses, Reason, Step } from './stage.ts'
 import type { Unit } from './world.ts'
 
 interface At {
@@ -20,6 +20,7 @@ export type Happening =
     }
   | { readonly type: 'plan.ready'; readonly lanes: readonly Lane[] }
   | ({ readonly type: 'step.started'; readonly action: Step['action']; readonly because: Reason } & At)
+  /** How far, in one unit; a stage that moves files and bytes tells both in turn, and each is kept. */
   | ({
       readonly type: 'step.progress'
       readonly phase: 'run' | 'verify'
@@ -44,11 +45,17 @@ export type Happening =
       readonly tag: string
       readonly message: string
       readonly hint?: string
+      /** Exit status of a program. */
       readonly status?: number
+      /** Name of a failed system call's errno. */
+      readonly errno?: string
+      /** The last lines that a program wrote. */
       readonly stderr?: string
       readonly durationSec: number
     } & At)
   | ({ readonly type: 'step.contradicted'; readonly check: Check } & At)
+  /** What the stage's product lacks of its medium, for good. */
+  | ({ readonly type: 'step.lost'; readonly lost: Losses } & At)
   /** Not done: refused, unknown, or held by a step before it. */
   | ({
       readonly type: 'step.held'

@@ -75,12 +75,21 @@ export interface Check {
   readonly actual: string
 }
 
+/** Content of a medium that could not be saved and was accepted as lost by its policy. */
+export interface Losses {
+  readonly files: number
+  readonly bytes: number
+  /** The first hundred of them at most, as one char for each byte. */
+  readonly paths: readonly string[]
+}
+
 /** What a verification found: the checks, and figures for people and events (units in the names: bytes, files, records). */
 export interface Verification {
   readonly checks: readonly Check[]
   readonly figures: Readonly<Record<string, number>>
   /** Facts that people or later runs need (tool versions, per-filesystem counts); plain JSON. */
   readonly facts?: Readonly<Record<string, unknown>>
+  readonly lost?: Losses
   /**
    * Digest of the product's content, where the look was deep enough to know it. Unless the product was made anew, it must
    * be the one of the last good proof: the flow compares.

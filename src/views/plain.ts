@@ -1,0 +1,185 @@
+// The run as lines, for pipes, logs and people who like lines: one for each change, progress at most every ten seconds.
+import type { Event } from '../model/event.ts'
+import { emptyRun, fold, mainGauge, stalledFor, type RunView, type StageView } from '../model/progress.ts'
+import { rate, remaining } from '../model/gauge.ts'
+import { clock, columns, count, counted, duration, pad, percent, readable, roughly, size } from './format.ts'
+import { renderLine, span, type Line, type Manner, type Span } from './paint.ts'
+import { summaryText } from './summary.ts'
+
+export interface PlainOptions {
+  readonly manner: Manner
+  readonly write: (text: string) => void
+  /** Lines that programs write, and each check. */
+  readonly verbose?: boolean
+  /** Nothing but failures and the summary. */
+  readonly quiet?: boolean
+}
+
+const everyMs = 10_000
+const stalledEveryMs = 300_000
+
+export interface PlainReader {
+  /** One more event; the summary is written when the run has finished. */
+  read(event: Event): void
+  /** To be called every few seconds: what does not move sends no events, and is told as stalled here. */
+  tick(nowMs: number): void
+}
+
+/** A reader of the stream that writes lines as things happen. */
+export function openPlain({ manner, write, verbose = false, quiet = false }: PlainOptions): PlainReader {
+  let view: RunView = emptyRun
+  let name = 0
+  const toldMs = new Map<string, number>()
+  const stalledMs = new Map<string, number>()
+  const say = (nowMs: number, at: Place, line: Line | null): void => {
+    if (line === null) return
+    const since = clock((nowMs - (view.startedMs ?? nowMs)) / 1000)
+    write(`${renderLine([span('dim', `[${since}] `), ...placeOf(at, name), ...line], manner)}\n`)
+  }
+  const progress = (at: Place): void => {
+    const key = `${at.medium ?? ''}/${at.stage ?? ''}`
+    const stage = stageOf(view, at)
+    if (stage === null || quiet) return
+    // The first report counts from the step's start, so that short steps stay silent.
+    if (view.latestMs - (toldMs.get(key) ?? stage.startedMs ?? view.latestMs) < everyMs) return
+    toldMs.set(key, view.latestMs)
+    say(view.latestMs, at, [progressText(stage, view.latestMs)])
+  }
+  return {
+    read(event) {
+      view = fold(view, event)
+      if (event.type === 'plan.ready') {
+        name = Math.min(32, Math.max(0, ...view.media.map(({ medium }) => columns(readable(medium)))))
+      }
+      if (event.type === 'run.finished') {
+        if (view.media.length > 0) write(summaryText(view, manner))
+      } else if (event.type === 'step.progress') progress(placed(event))
+      else if (!quiet || isLoud(event)) say(view.latestMs, placed(event), lineOf(event, verbose))
+    },
+    tick(nowMs) {
+      for (const { medium, stages } of view.media) {
+        for (const stage of stages) {
+          if (stalledFor(stage, nowMs) === null) continue
+          const key = `${medium}/${stage.stage}`
+          if (nowMs - (stalledMs.get(key) ?? 0) < stalledEveryMs) continue
+          stalledMs.set(key, nowMs)
+          say(nowMs, { medium, stage: stage.stage }, [span('doubt', progressText(stage, nowMs))])
+        }
+      }
+    },
+  }
+}
+
+const isLoud = ({ type }: Event): boolean =>
+  type === 'step.failed' || type === 'step.contradicted' || type === 'run.stopping'
+
+interface Place {
+  readonly medium: string | null
+  readonly stage: string | null
+}
+
+const placed = (event: Event): Place => ({
+  medium: 'medium' in event ? event.medium : null,
+  stage: 'stage' in event ? event.stage : null,
+})
+
+function stageOf(view: RunView, { medium, stage }: Place): StageView | null {
+  const found = view.media[view.places.get(medium ?? '') ?? -1]
+  return found?.stages.find((one) => one.stage === stage) ?? null
+}
+
+const placeOf = ({ medium, stage }: Place, name: number): readonly Span[] =>
+  medium === null ? [] : [span('bold', pad(readable(medium), name)), `  ${pad(stage ?? '', 9)}  `]
+
+/** What one event says; null for those that say nothing in this form. */
+function lineOf(event: Event, verbose: boolean): Line | null {
+  switch (event.type) {
+    case 'run.started':
+    case 'plan.ready':
+    case 'step.progress':
+    case 'run.finished':
+      return null
+    case 'step.started':
+      return [event.action === 'prove' ? 'verifying: ' : 'starts: ', readable(event.because.text)]
+    case 'step.verifying':
+      return verbose ? [span('dim', `verifying at depth ${event.depth}`)] : null
+    case 'step.line':
+      return verbose ? [span('dim', `| ${readable(event.text)}`)] : null
+    case 'step.checked':
+      return verbose
+        ? [`${event.check.ok ? 'ok' : 'not ok'}: ${event.check.name} ${readable(event.check.actual)}`]
+        : null
+    case 'step.lost':
+      return [
+        span(
+          'doubt',
+          `${counted(event.lost.files, 'file')} lost, ${size(event.lost.bytes)}, accepted by policy`,
+        ),
+      ]
+    case 'step.done': {
+      const word = event.action === 'run' ? 'done and proven' : 'proven'
+      const figures = figuresText(event.figures)
+      return [span('good', word), ` in ${duration(event.durationSec)}${figures === '' ? '' : `: ${figures}`}`]
+    }
+    case 'step.failed': {
+      const hint = event.hint === undefined ? '' : `   next: ${readable(event.hint)}`
+      const word = event.tag === 'interrupted' ? span('doubt', 'interrupted: ') : span('bad', 'failed: ')
+      return [word, `${readable(event.message)}${hint}`]
+    }
+    case 'step.contradicted': {
+      const { name, expected, actual } = event.check
+      return [span('bad', 'contradicted: '), readable(`${name}: expected ${expected}, found ${actual}`)]
+    }
+    case 'step.held':
+      return event.action === 'wait'
+        ? [span('dim', readable(event.because.text))]
+        : [span('doubt', event.action === 'refuse' ? 'refused: ' : 'unknown: '), readable(event.because.text)]
+    case 'medium.waiting':
+      return event.text === '' ? null : [span('doubt', 'waiting for you: '), readable(event.text)]
+    case 'run.stopping':
+      return [span('doubt', readable(event.text))]
+    default:
+      return event satisfies never
+  }
+}
+
+/** `records 1,161, bytes 1.4 MB`, in the order in which the stage gave them. */
+const figuresText = (figures: Readonly<Record<string, number>>): string =>
+  Object.entries(figures)
+    .map(([name, value]) =>
+      name.endsWith('bytes') ? `${readable(name)} ${size(value)}` : `${readable(name)} ${count(value)}`,
+    )
+    .join(', ')
+    .replaceAll('_', ' ')
+
+/** `verifying 43 % of 67 MB, 4.6 MB/s, 6 to 9 s left`. */
+export function progressText(stage: StageView, nowMs: number): string {
+  const word = stage.cell === 'verifying' ? 'verifying ' : ''
+  const gauge = mainGauge(stage)
+  if (gauge === null) return `${word}at work`
+  const amount = (value: number): string =>
+    gauge.unit === 'bytes' ? size(value) : `${count(Math.round(value))} ${gauge.unit}`
+  const done =
+    gauge.total === null
+      ? `${word}${amount(gauge.done)}`
+      : `${word}${Math.min(99, percent(gauge.done, gauge.total))} % of ${amount(gauge.total)}`
+  const still = stalledFor(stage, nowMs)
+  if (still !== null) return `${done}, stalled: no movement for ${duration(still / 1000)}`
+  const speed = rate(gauge, nowMs)
+  const left = remaining(stage.gauges, nowMs)
+  return [
+    done,
+    ...(speed === null ? [] : [`${amount(speed)}/s`]),
+    ...(left === null ? [] : [`${rangeText(left)} left`]),
+  ].join(', ')
+}
+
+/** Two durations as one range; equal ends are told once. */
+export function rangeText({ low, high }: { readonly low: number; readonly high: number }): string {
+  const [from, to] = [roughly(low), roughly(high)]
+  if (from === to) return from
+  const [value = '', unit, ...more] = from.split(' ')
+  return more.length === 0 && to.endsWith(` ${unit ?? ''}`) && to.split(' ').length === 2
+    ? `${value} to ${to}`
+    : `${from} to ${to}`
+}

@@ -1,0 +1,352 @@
+// A plan as text: every step with its reason, what is as declared in one line, and what it would come to.
+import type { Estimate } from '../model/estimate.ts'
+import { targets, type StageName, type Target } from '../model/medium.ts'
+import type { Action, Lane, Plan, Step } from '../model/stage.ts'
+import { isMet, todo } from '../plan.ts'
+import {
+  clip,
+  columns,
+  count,
+  counted,
+  duration,
+  glyph,
+  instant,
+  pad,
+  readable,
+  roughly,
+  size,
+  wrap,
+} from './format.ts'
+import { render, span, type Line, type Manner, type Span, type Style } from './paint.ts'
+
+export interface PlanOptions {
+  readonly manner: Manner
+  /** Unfold everything: met media, steps that follow, long lists. */
+  readonly verbose?: boolean
+  /** Seconds that the look took; left out where the plan was not just made. */
+  readonly tookSec?: number
+  /** What the whole comes to; null where nothing is known to guess from. */
+  readonly estimate?: Estimate | null
+  /** At most so many media are shown one by one when not verbose. */
+  readonly most?: number
+}
+
+/** The whole text, ended by a newline. */
+export function planText(plan: Plan, options: PlanOptions): string {
+  return render(planLines(plan, options), options.manner)
+}
+
+export function planLines(plan: Plan, options: PlanOptions): readonly Line[] {
+  const { manner, verbose = false, tookSec, most = 40 } = options
+  const met = plan.lanes.filter(isMet)
+  const open = verbose ? plan.lanes : plan.lanes.filter((lane) => !isMet(lane))
+  const { shown, folded } = foldLong(open, verbose ? Number.POSITIVE_INFINITY : most)
+  const widths = columnWidths(shown, manner)
+  const looked: Line[] =
+    tookSec === undefined
+      ? []
+      : [
+          [
+            `Observed ${counted(plan.lanes.length, 'medium', 'media')} in ${duration(tookSec)}. Nothing was written.`,
+          ],
+        ]
+  const lanes = shown.flatMap((lane) => laneLines(lane, widths, manner, verbose))
+  const rest: Line[] = [
+    ...folded,
+    ...(verbose || met.length === 0 || met.length === plan.lanes.length ? [] : [metLine(met)]),
+  ]
+  const blank: Line = []
+  return [
+    ...looked,
+    ...(looked.length > 0 ? [blank] : []),
+    ...lanes,
+    ...rest,
+    ...(lanes.length + rest.length > 0 ? [blank] : []),
+    ...legend(shown, met, verbose, manner),
+    ...summary(plan, options),
+  ]
+}
+
+const needsPerson = ({ steps }: Lane): boolean =>
+  steps.some(({ action }) => action === 'refuse' || action === 'unknown')
+const contradicted = ({ steps }: Lane): boolean => steps.some(({ contradicts }) => contradicts !== null)
+
+/** A long list shows all that a person must look at and the first of the others; the rest is counted by where it stands. */
+function foldLong(open: readonly Lane[], most: number): { shown: readonly Lane[]; folded: readonly Line[] } {
+  if (open.length <= most) return { shown: open, folded: [] }
+  const urgent = open.filter((lane) => needsPerson(lane) || contradicted(lane)).slice(0, most)
+  const others = open.filter((lane) => !urgent.includes(lane))
+  const room = Math.max(0, most - urgent.length)
+  const kept = new Set([...urgent, ...others.slice(0, room)])
+  const groups = Map.groupBy(
+    open.filter((lane) => !kept.has(lane)),
+    (lane) => `${standing(lane)} -> ${lane.target}`,
+  )
+  const folded = [...groups].map(([way, lanes]): Line => [
+    '  ',
+    span('dim', `… and ${counted(lanes.length, 'more medium', 'more media')}, ${way}`),
+    ...(lanes.some(contradicted) ? [span('bad', ' (some contradicted)')] : []),
+  ])
+  return {
+    shown: open.filter((lane) => kept.has(lane)),
+    folded: [...folded, [span('dim', '  (-v shows them all)')]],
+  }
+}
+
+const metLine = (met: readonly Lane[]): Line => {
+  const [only] = met
+  const text =
+    met.length === 1 && only !== undefined
+      ? `${only.medium} is as declared`
+      : `${count(met.length)} media are as declared`
+  return ['  ', span('good', '='), `  ${text}`]
+}
+
+const rungs = Object.fromEntries(Object.entries(targets).map(([rung, stage]) => [stage, rung])) as Record<
+  StageName,
+  Target
+>
+
+/** Where a medium stands, in one word or two. */
+export const standing = ({ hash, holds }: Pick<Lane, 'hash' | 'holds'>): string =>
+  hash === null ? 'not seen' : holds === null ? 'new' : rungs[holds]
+
+interface Widths {
+  readonly name: number
+  readonly kind: number
+  readonly size: number
+  readonly standing: number
+  readonly target: number
+}
+
+const sizeOf = ({ hash, bytes }: Lane): string => (hash === null || bytes === null ? '' : size(bytes))
+
+function columnWidths(lanes: readonly Lane[], { width }: Manner): Widths {
+  const widest = (of: (lane: Lane) => string): number =>
+    Math.max(0, ...lanes.map((lane) => columns(of(lane))))
+  const [kind, bytes, stands, target] = [
+    widest(({ kind }) => kind ?? ''),
+    widest(sizeOf),
+    widest(standing),
+    widest((lane) => lane.target),
+  ]
+  const room = width - (2 + 3 + kind + 3 + bytes + 3 + stands + 6 + target)
+  const name = Math.min(
+    Math.max(8, Math.min(40, room)),
+    widest(({ medium }) => readable(medium)),
+  )
+  return { name, kind, size: bytes, standing: stands, target }
+}
+
+/** Where reasons begin. */
+const indent = 17
+
+function laneLines(lane: Lane, widths: Widths, manner: Manner, verbose: boolean): readonly Line[] {
+  const name = pad(clip(readable(lane.medium), widths.name), widths.name)
+  const before = `   ${pad(lane.kind ?? '', widths.kind)}   ${pad(sizeOf(lane), widths.size)}   `
+  const stands = pad(standing(lane), widths.standing)
+  const way = lane.hash === null ? '' : `   -> ${pad(lane.target, widths.target)}`
+  const head: Span[] = ['  ', span('bold', name), before, stands, way]
+  const notes = notesOf(lane)
+  const used = 2 + columns(name) + columns(before) + columns(stands) + columns(way)
+  const beside = notes.length === 1 && used + 3 + columns(notes[0] ?? '') <= manner.width
+  const label =
+    lane.label !== null && verbose ? [['     ', span('dim', readable(lane.label))] satisfies Line] : []
+  return [
+    beside ? [...head, '   ', span('bad', notes[0] ?? '')] : head,
+    ...label,
+    ...(beside ? [] : notes.flatMap((note) => hanging(['     '], 5, note, manner, 'bad'))),
+    ...groupSteps(lane.steps, verbose).flatMap((group) => groupLines(group, manner)),
+  ]
+}
+
+/** What is claimed and not so; what was proven once and is not so now. */
+function notesOf({ steps, claims }: Lane): readonly string[] {
+  const notes = steps.flatMap(({ stage, contradicts }) => {
+    if (contradicts === 'proof') return [`! ${stage} was proven before, and is not so now`]
+    if (contradicts === 'claim')
+      return claims.filter((claim) => claim.stage === stage).map(({ text }) => `! ${readable(text)}`)
+    return []
+  })
+  return [...new Set(notes)]
+}
+
+/** Steps that say the same stand in one line: what follows a run, and what waits. */
+interface Group {
+  readonly steps: readonly Step[]
+  readonly text: string
+  /** The text names its stages itself. */
+  readonly named: boolean
+}
+
+const goesWithout = ({ because, contradicts }: Step): boolean =>
+  contradicts === null &&
+  (because.code === 'follows' || because.code === 'absent' || because.code === 'waits')
+
+function groupSteps(steps: readonly Step[], verbose: boolean): readonly Group[] {
+  const groups: Group[] = []
+  let running = false
+  let from = 0
+  while (from < steps.length) {
+    const first = steps[from]
+    if (first === undefined) break
+    const alike = (step: Step): boolean =>
+      step.action === first.action &&
+      goesWithout(step) &&
+      (step.action === 'run' || step.because.text === first.because.text)
+    const foldable =
+      !verbose && goesWithout(first) && ((first.action === 'run' && running) || first.action === 'wait')
+    let to = from + 1
+    if (foldable) for (let next = steps[to]; next !== undefined && alike(next); next = steps[to]) to += 1
+    const group = steps.slice(from, to)
+    const many = group.length > 1
+    const names = group.map(({ stage }) => stage).join(', ')
+    if (foldable && first.action === 'run') {
+      groups.push({ steps: group, text: `${names} ${many ? 'follow' : 'follows'}`, named: true })
+    } else if (foldable && many) {
+      groups.push({
+        steps: group,
+        text: `${names} ${first.because.text.replace(/^waits /, 'wait ')}`,
+        named: true,
+      })
+    } else {
+      groups.push({ steps: group, text: first.because.text, named: false })
+    }
+    if (first.action === 'run') running = true
+    from = to
+  }
+  return groups
+}
+
+export function styleOf(action: Action, isContradicted: boolean): Style {
+  if (isContradicted) return 'bad'
+  switch (action) {
+    case 'keep':
+      return 'good'
+    case 'prove':
+    case 'run':
+      return 'busy'
+    case 'refuse':
+      return 'bad'
+    case 'unknown':
+      return 'doubt'
+    case 'wait':
+      return 'dim'
+    default:
+      return action satisfies never
+  }
+}
+
+function groupLines({ steps, text, named }: Group, manner: Manner): readonly Line[] {
+  const [first] = steps
+  if (first === undefined) return []
+  const wrong = first.contradicts !== null
+  const style = styleOf(first.action, wrong)
+  const mark: Line = [wrong ? span('bad', '  !  ') : '     ', span(style, glyph(first.action)), '  ']
+  const phrase = readable(text)
+  if (named) return hanging(mark, 8, phrase, manner, first.action === 'wait' ? 'dim' : undefined)
+  return hanging([...mark, `${pad(first.stage, 9)}   `], indent + 3, phrase, manner)
+}
+
+/** A text after its lead, wrapped to the width with the following lines under its first word. */
+function hanging(lead: Line, at: number, text: string, manner: Manner, style?: Style): readonly Line[] {
+  return wrap(text, manner.width - at).map((part, place): Line => {
+    const words = style === undefined ? part : span(style, part)
+    return place === 0 ? [...lead, words] : [' '.repeat(at), words]
+  })
+}
+
+const meanings: readonly (readonly [Action, string])[] = [
+  ['keep', 'keep'],
+  ['prove', 'verify'],
+  ['run', 'make'],
+  ['refuse', 'refused, look at it'],
+  ['unknown', 'could not be observed'],
+  ['wait', 'waits'],
+]
+
+/** Only the glyphs that occur. */
+function legend(
+  shown: readonly Lane[],
+  met: readonly Lane[],
+  verbose: boolean,
+  { width }: Manner,
+): readonly Line[] {
+  if (shown.length === 0) return []
+  const steps = shown.flatMap((lane) => lane.steps)
+  const occurring = meanings.filter(
+    ([action]) =>
+      steps.some((step) => step.action === action) || (action === 'keep' && met.length > 0 && !verbose),
+  )
+  const keys = occurring.map(([action, text]) => `${glyph(action)} ${text}`)
+  if (steps.some(({ contradicts }) => contradicts !== null)) keys.push('! contradicts a proof or a claim')
+  return wrap(keys.join('   '), width).map((part) => [span('dim', part.trim())])
+}
+
+function summary(plan: Plan, { manner, estimate = null }: PlanOptions): readonly Line[] {
+  const met = plan.lanes.filter(isMet)
+  const persons = plan.lanes.filter(needsPerson)
+  const converge = plan.lanes.filter((lane) => !isMet(lane) && !needsPerson(lane))
+  if (plan.lanes.length === 0)
+    return [['No media are declared: ntt add SOURCE writes the first file of media.d.']]
+  if (met.length === plan.lanes.length) {
+    return [
+      [
+        `No changes. ${met.length === 1 ? '1 medium is' : `${count(met.length)} media are`} as declared${howKnown(met)}.`,
+      ],
+    ]
+  }
+  const parts = [
+    ...(converge.length === 0 ? [] : [`${counted(converge.length, 'medium', 'media')} to converge`]),
+    ...(met.length === 0 ? [] : [`${count(met.length)} met`]),
+    ...(persons.length === 0
+      ? []
+      : [`${count(persons.length)} ${persons.length === 1 ? 'needs' : 'need'} you`]),
+  ]
+  const nothing = plan.lanes.every((lane) => todo(lane).length === 0)
+  const head = `${nothing ? 'Nothing can be done' : 'Plan'}: ${parts.join(', ')}.`
+  const cost = nothing || estimate === null ? '' : estimateText(estimate)
+  const together = columns(head) + 3 + columns(cost) <= manner.width
+  const wrong = plan.lanes.filter(contradicted)
+  return [
+    cost === '' ? [head] : together ? [head, '   ', cost] : [head],
+    ...(cost === '' || together ? [] : [[cost] satisfies Line]),
+    ...contradictions(wrong, manner),
+  ]
+}
+
+/** `about 225 MB to read, 158 MB to write, about 3 s`. */
+export function estimateText({ read, write, seconds, measured }: Estimate): string {
+  const moved = [
+    ...(read > 0 ? [`${size(read)} to read`] : []),
+    ...(write > 0 ? [`${size(write)} to write`] : []),
+  ]
+  const time =
+    seconds === null ? [] : [`about ${roughly(seconds)}${measured ? '' : ' (a guess: no history yet)'}`]
+  const about = moved.length === 0 ? '' : `about ${moved.join(', ')}`
+  return [...(about === '' ? [] : [about]), ...time].join(', ')
+}
+
+function contradictions(wrong: readonly Lane[], { width }: Manner): readonly Line[] {
+  if (wrong.length === 0) return []
+  const steps = wrong.flatMap((lane) => lane.steps.filter(({ contradicts }) => contradicts !== null))
+  const proofs = steps.filter(({ contradicts }) => contradicts === 'proof').length
+  const claims = steps.length - proofs
+  const told = [
+    ...(claims === 0 ? [] : [counted(claims, 'claim')]),
+    ...(proofs === 0 ? [] : [counted(proofs, 'proof')]),
+  ].join(' and ')
+  const names = wrong.slice(0, 5).map(({ medium }) => readable(medium))
+  const more = wrong.length > names.length ? `, and ${count(wrong.length - names.length)} more` : ''
+  const line = `${told} contradicted (${names.join(', ')}${more}): ntt why ${names[0] ?? ''}`
+  return wrap(line, width).map((part): Line => [span('bad', part)])
+}
+
+/** How deep and how long ago what is met was proven, over all of it. */
+function howKnown(met: readonly Lane[]): string {
+  const proofs = met.flatMap(({ steps }) => steps.flatMap(({ proof }) => (proof === null ? [] : [proof])))
+  if (proofs.length === 0) return ''
+  const depth = proofs.every((proof) => proof.depth === 'hash') ? 'hash' : 'counts'
+  const oldest = proofs.reduce((a, b) => (a.at < b.at ? a : b)).at
+  return ` (proofs at depth ${depth}, the oldest of ${instant(oldest)} UTC)`
+}

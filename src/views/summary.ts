@@ -1,0 +1,195 @@
+// The end of a run: what converged, what did not and what to do about it, what was lost, and one line over all.
+import { targets, type StageName } from '../model/medium.ts'
+import { hasWorked, isConverged, type MediumView, type RunView, type StageView } from '../model/progress.ts'
+import { columns, count, counted, duration, pad, pathName, readable, size, wrap } from './format.ts'
+import { render, span, type Line, type Manner, type Span } from './paint.ts'
+
+/** The whole text, ended by a newline. */
+export const summaryText = (view: RunView, manner: Manner): string =>
+  render(summaryLines(view, manner), manner)
+
+/** So many losses are named; the rest is counted. */
+const namedLosses = 10
+
+export function summaryLines(view: RunView, manner: Manner): readonly Line[] {
+  const converged = view.media.filter((medium) => isConverged(medium) && hasWorked(medium))
+  const open = view.media.filter((medium) => !isConverged(medium))
+  const lost = view.media.filter((medium) => medium.stages.some((stage) => stage.lost !== null))
+  const name = Math.min(
+    40,
+    Math.max(0, ...[...converged, ...open].map(({ medium }) => columns(readable(medium)))),
+  )
+  const blank: Line = []
+  return [
+    blank,
+    ...convergedLines(converged, name),
+    ...open.flatMap((medium) => openLines(medium, name, manner)),
+    ...lost.flatMap((medium) => lostLines(medium)),
+    ...(converged.length + open.length > 0 ? [blank] : []),
+    ...lastLine(view, converged, open, lost),
+  ]
+}
+
+const rungOf = (stage: StageName): string =>
+  Object.entries(targets).find(([, reached]) => reached === stage)?.[0] ?? stage
+
+/** From where to where, as rungs: `new -> archived`. */
+function way({ held, stages }: MediumView): string {
+  const top = stages.findLast(({ cell }) => cell === 'proven')
+  return `${held === null ? 'new' : rungOf(held)} -> ${top === undefined ? 'new' : rungOf(top.stage)}`
+}
+
+const took = ({ stages }: MediumView): number =>
+  stages.reduce((sum, { durationSec }) => sum + (durationSec ?? 0), 0)
+
+function convergedLines(media: readonly MediumView[], name: number): readonly Line[] {
+  const ways = Math.max(0, ...media.map((medium) => columns(way(medium))))
+  const times = Math.max(0, ...media.map((medium) => columns(duration(took(medium)))))
+  return media.map((medium): Line => {
+    const counts = figuresText(medium.stages)
+    const line = `${pad(way(medium), ways)}   ${pad(duration(took(medium)), times)}`
+    return [
+      '  ',
+      span('good', '='),
+      `  ${pad(readable(medium.medium), name)}   ${line}${counts === '' ? '' : `   ${counts}`}`,
+    ]
+  })
+}
+
+/** The figures that people ask for, each from the first stage that told it in this run. */
+function figuresText(stages: readonly StageView[]): string {
+  const figure = (stage: StageName, key: string): number | undefined =>
+    stages.find((one) => one.stage === stage)?.figures[key]
+  const told = [
+    [figure('load', 'records') ?? figure('enumerate', 'records'), 'record'] as const,
+    [figure('copy', 'files'), 'file'] as const,
+    [figure('copy', 'blobs'), 'blob'] as const,
+  ].flatMap(([value, noun]) => (value === undefined ? [] : [counted(value, noun)]))
+  const archived = figure('archive', 'bytes')
+  return [...told, ...(archived === undefined ? [] : [`archive of ${size(archived)}`])].join(', ')
+}
+
+/** The stage at which a medium did not get on: the first that has something to say. */
+export const stuckAt = ({ stages }: MediumView): StageView | undefined =>
+  stages.find(({ failure }) => failure !== null && failure.tag !== 'interrupted') ??
+  stages.find(
+    ({ cell }) => cell === 'refused' || cell === 'unknown' || cell === 'contradicted' || cell === 'failed',
+  ) ??
+  stages.find(({ cell }) => cell !== 'proven' && cell !== 'absent')
+
+function openLines(medium: MediumView, name: number, { width }: Manner): readonly Line[] {
+  const stage = stuckAt(medium)
+  if (stage === undefined) return []
+  const [mark, word] = markOf(stage)
+  const head: readonly Span[] = [
+    '  ',
+    mark,
+    `  ${pad(readable(medium.medium), name)}   ${pad(stage.stage, 9)}   `,
+  ]
+  const at = 2 + 1 + 2 + name + 3 + 9 + 3
+  const reasons = wrap(readable(reasonOf(stage, word)), width - at)
+  return [
+    ...reasons.map((text, place): Line => (place === 0 ? [...head, text] : [' '.repeat(at), text])),
+    [' '.repeat(at), span('dim', 'next: '), nextCommand(medium, stage)],
+  ]
+}
+
+function markOf({ cell }: StageView): readonly [Span, string] {
+  switch (cell) {
+    case 'contradicted':
+      return [span('bad', '!'), 'contradicted']
+    case 'refused':
+      return [span('bad', 'x'), 'refused']
+    case 'unknown':
+      return [span('doubt', '?'), 'could not be observed']
+    case 'failed':
+      return [span('bad', 'x'), 'failed']
+    case 'absent':
+    case 'waiting':
+    case 'running':
+    case 'verifying':
+    case 'proven':
+      return [span('dim', '|'), 'not started']
+    default:
+      return cell satisfies never
+  }
+}
+
+function reasonOf({ failure, failedChecks, because, startedMs, cell }: StageView, word: string): string {
+  if (failure !== null && failure.tag === 'interrupted') return 'interrupted'
+  if (failure !== null) return failure.message
+  const [check] = failedChecks
+  if (check !== undefined) return `${check.name}: expected ${check.expected}, found ${check.actual}`
+  if (startedMs !== null && (cell === 'running' || cell === 'verifying')) return 'broken off'
+  if (cell === 'waiting' && because?.code !== 'waits') return 'not started'
+  return because?.text ?? word
+}
+
+/** A command that does something about it; what the failure itself advises, where it advises a command. */
+function nextCommand({ medium }: MediumView, { failure, cell, stage }: StageView): string {
+  const name = readable(medium)
+  const hint = failure?.hint ?? null
+  if (hint !== null) return readable(hint)
+  switch (cell) {
+    case 'refused':
+    case 'contradicted':
+      return `ntt why ${name} ${stage}`
+    case 'unknown':
+      return 'ntt doctor'
+    case 'failed':
+      return `ntt log ${name}`
+    case 'absent':
+    case 'waiting':
+    case 'running':
+    case 'verifying':
+    case 'proven':
+      return `ntt apply ${name}`
+    default:
+      return cell satisfies never
+  }
+}
+
+function lostLines({ medium, stages }: MediumView): readonly Line[] {
+  return stages.flatMap(({ lost }) => {
+    if (lost === null) return []
+    const paths = lost.paths.slice(0, namedLosses)
+    const more = lost.files - paths.length
+    return [
+      [
+        '  ',
+        span('doubt', '-'),
+        `  ${readable(medium)}: ${counted(lost.files, 'file')} lost in unreadable areas, ${size(lost.bytes)}`,
+      ] satisfies Line,
+      ...paths.map((path): Line => [`        ${pathName(path)}`]),
+      ...(more > 0
+        ? [[span('dim', `        and ${count(more)} more: ntt why ${readable(medium)} copy`)] satisfies Line]
+        : []),
+    ]
+  })
+}
+
+function lastLine(
+  view: RunView,
+  converged: readonly MediumView[],
+  open: readonly MediumView[],
+  lost: readonly MediumView[],
+): readonly Line[] {
+  const stuck = open.map((medium) => stuckAt(medium))
+  const failed = stuck.filter((stage) => stage?.cell === 'failed' || stage?.cell === 'contradicted').length
+  const persons = stuck.filter((stage) => stage?.cell === 'refused' || stage?.cell === 'unknown').length
+  const left = open.length - failed - persons
+  const before = view.media.length - converged.length - open.length
+  const parts = [
+    `${count(converged.length)} converged`,
+    ...(before === 0 ? [] : [`${count(before)} met before`]),
+    ...(failed === 0 ? [] : [`${count(failed)} failed`]),
+    ...(persons === 0 ? [] : [`${count(persons)} ${persons === 1 ? 'needs' : 'need'} you`]),
+    ...(left === 0 ? [] : [`${count(left)} not finished`]),
+    ...(lost.length === 0 ? [] : [`${count(lost.length)} with losses`]),
+  ]
+  const seconds = view.finished?.durationSec ?? (view.latestMs - (view.startedMs ?? view.latestMs)) / 1000
+  const end =
+    view.finished === null ? 'Not finished' : view.finished.exitCode === 130 ? 'Interrupted' : 'Finished'
+  const style = failed > 0 ? 'bad' : persons + left > 0 ? 'doubt' : 'good'
+  return [[span(style, `${end} in ${duration(seconds)}: ${parts.join(', ')}.`)]]
+}

@@ -1,8 +1,7 @@
 // What people declared: the files of media.d as checked declarations, or every problem of all of them at once.
 import { medium as validate } from './generated/validators.js'
-import { readDocument } from './model/document.ts'
+import { compare, readDocument, refusal } from './model/document.ts'
 import type { Document } from './model/document.ts'
-import { DesiredError } from './model/errors.ts'
 import type { Problem } from './model/errors.ts'
 import { legible } from './model/frame.ts'
 import type { Declaration, Expectation, KindName, Policy, Source, Target } from './model/medium.ts'
@@ -54,24 +53,12 @@ export function readDesired(files: readonly MediumFile[], base: string): readonl
   return read.map(({ declaration }) => declaration).toSorted((a, b) => compare(a.name, b.name))
 }
 
-/** All problems as one error: sorted, counted. */
-export function refusal(problems: readonly Problem[]): DesiredError {
-  const sorted = problems.toSorted(
-    (a, b) => compare(a.file, b.file) || a.line - b.line || a.column - b.column,
-  )
-  const files = new Set(sorted.map(({ file }) => file)).size
-  const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`
-  return new DesiredError(`${count(sorted.length, 'problem')} in ${count(files, 'file')}`, sorted)
-}
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
-
 function readFile({ file, text }: MediumFile, base: string): readonly [readonly Read[], readonly Problem[]] {
   const document = readDocument(file, text, validate)
   const name = mediumName(file)
   const misnamed = nameProblem(name)
   const named: readonly Problem[] =
-    misnamed === null ? [] : [{ file, line: 1, column: 1, field: '', message: misnamed, frame: '' }]
+    misnamed === null ? [] : [{ file, line: 0, column: 0, field: '', message: misnamed, frame: '' }]
   if (document.value === null || document.problems.length > 0) return [[], [...named, ...document.problems]]
 
   // Validated against the schema in the line before.

@@ -1,4 +1,5 @@
 // A document that a person wrote, held against a schema: every problem with its line, its column and a frame.
+import { DesiredError } from './errors.ts'
 import type { Problem } from './errors.ts'
 import { frame, legible } from './frame.ts'
 import { nearest } from './nearest.ts'
@@ -65,6 +66,27 @@ export function readDocument(file: string, source: string | Uint8Array, validate
     }
   }
   return { file, value: problems.length === 0 ? tree.value : null, problems, problem }
+}
+
+/** By UTF-16 units: the same order on every machine, whatever its locale. */
+export const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+/** All problems as one error: sorted by place, and counted. */
+export function refusal(problems: readonly Problem[]): DesiredError {
+  const sorted = problems.toSorted(
+    (a, b) => compare(a.file, b.file) || a.line - b.line || a.column - b.column,
+  )
+  const files = new Set(sorted.map(({ file }) => file)).size
+  const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`
+  return new DesiredError(`${count(sorted.length, 'problem')} in ${count(files, 'file')}`, sorted)
+}
+
+/** What a schema holds against a single value that comes from no document; null where it is sound. */
+export function valueProblem(validate: Validate, path: readonly string[], value: unknown): string | null {
+  const whole = path.reduceRight((inner: unknown, key) => ({ [key]: inner }), value)
+  if (validate(whole)) return null
+  const [complaint] = validate.errors ?? []
+  return complaint === undefined ? null : (say(complaint, () => String(value))?.message ?? null)
 }
 
 /** Text of UTF-8 bytes without its byte order mark; of other bytes what comes before the first that is wrong. */

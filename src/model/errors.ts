@@ -43,7 +43,10 @@ export abstract class NttError extends Error {
   }
 }
 
-/** One thing wrong in one document. Lines and columns count from 1; columns are UTF-16 units, as editors count. */
+/**
+ * One thing wrong in one document. Lines and columns count from 1; columns are UTF-16 units, as editors count.
+ * Line 0: it is not in a text (`file` then says where: `environment`, `command line`).
+ */
 export interface Problem {
   readonly file: string
   readonly line: number

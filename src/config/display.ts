@@ -1,0 +1,51 @@
+// How to speak: lines or a screen, colours, characters beyond ASCII.
+
+/** What was typed about it. */
+export interface DisplayFlags {
+  /** false: `--no-color`. */
+  readonly color?: boolean
+  readonly plain?: boolean
+  readonly ascii?: boolean
+}
+
+/** What this process was started in. */
+export interface Surroundings {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly folder: string
+  readonly cores: number
+  readonly isTerminal: boolean
+}
+
+/** How to speak. `plain`: lines only, not one escape byte. */
+export interface Display {
+  readonly plain: boolean
+  readonly color: boolean
+  readonly ascii: boolean
+}
+
+/** Decides, and writes down in `from` why. */
+export function chooseDisplay(
+  flags: DisplayFlags,
+  { environment, isTerminal }: Surroundings,
+  from: Record<string, string>,
+): Display {
+  const isSet = (name: string): boolean => !['', '0', 'false'].includes(environment[name] ?? '')
+  const reasons: readonly (readonly [string, boolean])[] = [
+    ['--plain', flags.plain === true],
+    ['no terminal', !isTerminal],
+    ['NO_COLOR', (environment['NO_COLOR'] ?? '') !== ''],
+    ['CI', isSet('CI')],
+    ['TERM=dumb', environment['TERM'] === 'dumb'],
+  ]
+  const plain = reasons.find(([, holds]) => holds)
+  const locale = ['LC_ALL', 'LC_CTYPE', 'LANG'].find((name) => (environment[name] ?? '') !== '')
+  const utf8 = locale !== undefined && /utf-?8/i.test(environment[locale] ?? '')
+  from['display.plain'] = plain?.[0] ?? 'default'
+  from['display.color'] = flags.color === false ? '--no-color' : (plain?.[0] ?? 'default')
+  from['display.ascii'] = flags.ascii === true ? '--ascii' : (locale ?? 'no locale')
+  return {
+    plain: plain !== undefined,
+    color: flags.color !== false && plain === undefined,
+    ascii: flags.ascii === true || !utf8,
+  }
+}

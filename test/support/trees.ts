@@ -1,0 +1,105 @@
+// Trees with the names and kinds of entries that have broken pipelines before (T1 to T8).
+import { execFileSync } from 'node:child_process'
+import {
+  ftruncateSync,
+  closeSync,
+  linkSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+
+const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1')
+
+/** Names that any filesystem of bytes can hold. */
+export const hostileNames: readonly string[] = [
+  ...Array.from({ length: 255 }, (_none, index) => index + 1)
+    .filter((byte) => byte !== 0x2f)
+    .map((byte) => `n${String.fromCharCode(byte)}x`),
+  '\\left-\\right.plist',
+  '\\n.plist',
+  '\\newenvironment{x}',
+  'a\\\\b',
+  'trailing\\',
+  '\\x41',
+  '&amp;',
+  "<name a='1'>",
+  ' ',
+  '   ',
+  ' leading',
+  'trailing ',
+  '-rf',
+  '#draft#',
+  '...',
+  'a..',
+  '$MBR',
+  'caf\xe9',
+  'caf\xc3\xa9',
+  'cafe\xcc\x81',
+  'z'.repeat(255),
+]
+
+/** Everything that a Unix filesystem holds: hostile names, links, holes, pipes, empty files, deep directories. */
+export function hostileTree(folder: string): string {
+  const at = (name: string): Buffer => latin1(`${folder}/${name}`)
+  mkdirSync(folder)
+  for (const name of hostileNames) writeFileSync(at(name), latin1(`content of ${name}`))
+  mkdirSync(at('C#'))
+  writeFileSync(at('C#/x'), 'sharp')
+  mkdirSync(at('looks.tar.zst'))
+  writeFileSync(at('looks.tar.zst/inside'), 'a directory with the name of an archive')
+  mkdirSync(at('empty directory'))
+  writeFileSync(at('empty'), '')
+  linkSync(at('empty'), at('empty too'))
+  linkSync(at('n\nx'), at('C#/hard'))
+  linkSync(at('n\nx'), at('looks.tar.zst/harder'))
+  let deep = 'deep'
+  for (let level = 0; level < 12; level++, deep += `/${'d'.repeat(20)}${level}`) mkdirSync(at(deep))
+  writeFileSync(at(`${deep}`), 'at the bottom')
+  for (const [name, target] of [
+    ['broken', 'nowhere'],
+    ['absolute', '/etc/passwd'],
+    ['loop', 'loop'],
+    ['outside', '../../..'],
+    ['to directory', 'C#'],
+    ['odd', 'n\n\\n\xe9'],
+    ['59', 'y'.repeat(59)],
+    ['60', 'z'.repeat(60)],
+    ['long', 'w'.repeat(1000)],
+  ] as const)
+    symlinkSync(latin1(target), at(name))
+  const holes = openSync(at('holes'), 'w')
+  writeSync(holes, 'begin', 0)
+  writeSync(holes, 'middle', 1_000_000)
+  ftruncateSync(holes, 2_500_000)
+  closeSync(holes)
+  execFileSync('mkfifo', [at('pipe')] as unknown as string[])
+  utimesSync(at('holes'), 0, 1_000_000_000.123)
+  lutimesSync(at('broken'), 0, 86_400)
+  utimesSync(at('empty'), 0, 2_000_000_000)
+  return folder
+}
+
+/** What FAT and exFAT can hold as well: long names, no links, even seconds. */
+export function plainTree(folder: string): string {
+  mkdirSync(folder)
+  const put = (name: string, content: string | Buffer): void => {
+    writeFileSync(`${folder}/${name}`, content)
+    utimesSync(`${folder}/${name}`, 0, 946_684_800 + name.length * 2)
+  }
+  put('a.txt', 'hello')
+  put('EMPTY', '')
+  put('A long name, with a comma & more.jpeg', Buffer.alloc(100_000, 'jpeg'))
+  put('Café au lait, 日本.txt', 'not ASCII')
+  put('z'.repeat(180), 'a long one')
+  mkdirSync(`${folder}/sub`)
+  mkdirSync(`${folder}/sub/empty`)
+  mkdirSync(`${folder}/sub/deeper`)
+  put('sub/deeper/b.bin', Buffer.from(Array.from({ length: 70_000 }, (_none, index) => index % 251)))
+  for (let index = 0; index < 100; index++) put(`sub/f${index}`, `file ${index}`)
+  return folder
+}

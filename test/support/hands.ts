@@ -1,17 +1,12 @@
-// A Writer over the real ports in a folder, for the tests of stages that need no database.
+// A Writer over the real ports in a folder, for the tests of stages; with a database where one is given.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { readRange } from '../../src/model/range.ts'
-import {
-  rootNames,
-  type CatalogueRow,
-  type Range,
-  type RootName,
-  type Unit,
-  type Writer,
-} from '../../src/model/world.ts'
+import { rootNames, type Range, type RootName, type Unit, type Writer } from '../../src/model/world.ts'
 import { openHasher } from '../../src/ports/blake3.ts'
+import { readCatalogue } from '../../src/ports/catalogue.ts'
 import { openFiles } from '../../src/ports/files.ts'
+import type { Database } from '../../src/ports/postgres.ts'
 import { makeWriter, type Ports } from '../../src/ports/world.ts'
 import { packFrames, unpackFrames } from '../../src/ports/zstd.ts'
 
@@ -23,7 +18,7 @@ export interface Hands extends Writer {
 /** Roots are folders of their names below `folder`. */
 export function hands(
   folder: string,
-  options: { path?: string; catalogue?: CatalogueRow; signal?: AbortSignal; run?: string } = {},
+  options: { path?: string; database?: Database; signal?: AbortSignal; run?: string } = {},
 ): Hands {
   const lines: string[] = []
   const told: Hands['told'] = []
@@ -49,8 +44,12 @@ export function hands(
     path: options.path ?? process.env['PATH'] ?? '',
     files: () => files,
     bytes: () => bytes,
-    database: null,
-    catalogue: async () => options.catalogue ?? null,
+    database: options.database ?? null,
+    catalogue: async (hash: string) => {
+      const { database } = options
+      if (database === undefined) return null
+      return (await readCatalogue((sql, params) => database.query(sql, params), hash)).get(hash) ?? null
+    },
   } as unknown as Ports
   const speaker = {
     signal,

@@ -67,9 +67,13 @@ export const archive: Stage<Seen> = {
 async function pack(medium: Medium, part: Place, world: Writer): Promise<Written> {
   const parts = await partsOf(medium, world)
   const written: Written = { members: [], tree: null, bytes: 0 }
-  const total = parts.reduce((sum, { name, stat }) => sum + tarBytes(plainHeader(name, stat.bytes, 0)), 0)
-  const bytes = content(medium, parts, world, written)
-  await world.create(part, world.pack(counted(bytes, (done) => world.progress(done, 2 * total, 'bytes'))))
+  const bytes = parts.reduce((sum, { name, stat }) => sum + tarBytes(plainHeader(name, stat.bytes, 0)), 0)
+  // Written once and read back once; how large a tree is, only its end tells.
+  const total = medium.source.type === 'directory' ? null : 2 * bytes
+  const passing = counted(content(medium, parts, world, written), (done) =>
+    world.progress(done, total, 'bytes'),
+  )
+  await world.create(part, world.pack(passing))
   return written
 }
 

@@ -5,8 +5,8 @@
 // knows that no server lives there, whatever a pid file says. The kernel frees both when their holders are gone.
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { closeSync, existsSync, openSync, readFileSync, realpathSync, statSync } from 'node:fs'
-import { chown, lstat, mkdir, open, readFile, rename, rm, rmdir, statfs } from 'node:fs/promises'
+import { closeSync, constants, existsSync, openSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { lchown, lstat, mkdir, open, readFile, rename, rm, rmdir, statfs } from 'node:fs/promises'
 import { constrainedMemory } from 'node:process'
 import { tmpdir, totalmem } from 'node:os'
 import { basename, join } from 'node:path'
@@ -52,7 +52,7 @@ export async function openServer({ directory, packageRoot, signal }: ServerOptio
   })
   const home = realpathSync(directory)
   const data = join(home, 'data')
-  const users = openLock(join(home, 'users.lock'))
+  const users = openOurs(join(home, 'users.lock'))
   const leave = async () => {
     try {
       if (await flock(users, 'exclusive', 0)) await stop(home, data)
@@ -72,10 +72,11 @@ export async function openServer({ directory, packageRoot, signal }: ServerOptio
   }
 }
 
-/** Opens a lock file, making it if need be. */
-function openLock(path: string): number {
+/** Opens a file of ours, making it if need be. Not through a link: root may work in another's folder. */
+function openOurs(path: string, more = 0): number {
   try {
-    return openSync(path, 'a+', 0o600)
+    const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW } = constants
+    return openSync(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | more, 0o600)
   } catch (cause) {
     throw new ObserveError(`cannot open ${path}`, { cause, hint: 'Run ntt as the owner of the project.' })
   }
@@ -88,7 +89,7 @@ async function reach(home: string, data: string, packageRoot: string, signal: Ab
     signal.throwIfAborted()
     const alive = readPostmaster(data)
     if (alive?.ready) return alive.socket
-    const lock = openLock(join(home, 'server.lock'))
+    const lock = openOurs(join(home, 'server.lock'))
     try {
       if (!alive && (await flock(lock, 'exclusive', 0, signal)))
         return await start(home, data, packageRoot, lock, signal)
@@ -113,23 +114,30 @@ async function start(home: string, data: string, packageRoot: string, lock: numb
   const socket = await socketFolder(data, account, temporary)
   const logFile = join(home, 'log')
   const tooLong = existsSync(logFile) && statSync(logFile).size > 1 << 20
-  const log = openSync(logFile, tooLong ? 'w' : 'a', 0o600)
+  const log = openOurs(logFile, tooLong ? constants.O_TRUNC : 0)
   const run = (program: string, args: readonly string[]) =>
     launch(binaries, account, program, args, [log, lock])
+  let server: Launched | null = null
   try {
+    // What root made belongs to whom the server runs as: that user may come without root the next time.
+    if (account.prefix.length > 0)
+      for (const name of ['', 'users.lock', 'server.lock', 'log', 'lib'])
+        await lchown(join(home, name), account.uid, account.gid).catch(unlessAway)
     if (!made) await initialise(home, data, account, run, signal)
     for (const stale of [join(data, 'postmaster.pid'), socketFile(socket), `${socketFile(socket)}.lock`])
       await rm(stale, { force: true })
-    const server = run('postgres', ['-D', data, ...(await settings(socket))])
+    guard(home, data, socket)
+    server = run('postgres', ['-D', data, ...(await settings(socket))])
     while (!readPostmaster(data)?.ready) {
       signal.throwIfAborted()
       const ended = await Promise.race([server.ended, sleep(5, null)])
       if (ended !== null) throw new ObserveError(`the database server did not start (${ended})`)
     }
     server.release()
-    guard(home, data, socket)
     return socket
   } catch (error) {
+    server?.stop()
+    await server?.ended
     if (!(error instanceof ObserveError) || error.hint) throw error
     throw new ObserveError(error.message, { cause: error, hint: await tail(logFile) })
   } finally {
@@ -148,7 +156,7 @@ async function initialise(
   const fresh = `${data}.new`
   await rm(fresh, { recursive: true, force: true })
   await mkdir(fresh, { mode: 0o700 })
-  await chown(fresh, account.uid, account.gid)
+  await lchown(fresh, account.uid, account.gid)
   const how = await run('initdb', [
     '--pgdata',
     fresh,
@@ -171,6 +179,7 @@ interface Launched {
   readonly ended: Promise<string>
   /** From now on it may outlive us. */
   release(): void
+  stop(): void
 }
 
 /** Starts a program of PostgreSQL in a session of its own, out of reach of the terminal's ^C. */
@@ -195,6 +204,7 @@ function launch(
   })
   return {
     release: () => child.unref(),
+    stop: () => child.kill('SIGINT'),
     ended: new Promise((resolve) => {
       child.on('error', (error) => resolve(error.message))
       child.on('exit', (code, name) => resolve(code === null ? `signal ${name}` : `exit code ${code}`))
@@ -207,8 +217,11 @@ function launch(
  * The pid is only signalled while it is a process that was started with this data directory.
  */
 function guard(home: string, data: string, socket: string): void {
-  const stopIt = `read -r pid <"$0/postmaster.pid" && grep -aqF "$0" "/proc/$pid/cmdline" && kill -INT "$pid"
-    exec flock --exclusive "$1" rmdir "$2"`
+  const stopIt = `until flock --nonblock "$1" true; do
+      read -r pid <"$0/postmaster.pid" && grep -aqF "$0" "/proc/$pid/cmdline" && kill -INT "$pid"
+      sleep 0.1
+    done
+    rmdir "$2"`
   const last = ['sh', '-c', stopIt, data, join(home, 'server.lock'), socket]
   spawn('flock', ['--exclusive', join(home, 'users.lock'), ...last], {
     cwd: '/',
@@ -222,7 +235,7 @@ async function stop(home: string, data: string): Promise<void> {
   const alive = readPostmaster(data)
   if (!alive) return
   process.kill(alive.pid, 'SIGINT')
-  const lock = openLock(join(home, 'server.lock'))
+  const lock = openOurs(join(home, 'server.lock'))
   try {
     if (await flock(lock, 'exclusive', 60)) await rmdir(alive.socket).catch(unlessBusy)
   } finally {
@@ -231,8 +244,10 @@ async function stop(home: string, data: string): Promise<void> {
 }
 
 /** A socket folder may hold what is not ours; then it stays. */
-function unlessBusy(error: unknown): void {
-  if (errnoOf(error) !== 'ENOTEMPTY' && errnoOf(error) !== 'ENOENT') throw error
+const unlessBusy = (error: unknown) => (errnoOf(error) === 'ENOTEMPTY' ? undefined : unlessAway(error))
+
+function unlessAway(error: unknown): void {
+  if (errnoOf(error) !== 'ENOENT') throw error
 }
 
 /**
@@ -267,7 +282,7 @@ async function socketFolder(data: string, { uid, gid }: Account, roots: readonly
   })
   const found = await lstat(folder)
   // Ours from this moment, or from one that died between the two calls; anything else was put there by another user.
-  if (found.isDirectory() && found.uid === process.geteuid?.()) await chown(folder, uid, gid)
+  if (found.isDirectory() && found.uid === process.geteuid?.()) await lchown(folder, uid, gid)
   else if (!found.isDirectory() || found.uid !== uid)
     throw new ObserveError(`${folder} belongs to somebody else`, { hint: 'Remove it, or set TMPDIR.' })
   return folder

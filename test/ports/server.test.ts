@@ -1,0 +1,263 @@
+// The embedded server: started by the first, shared, stopped by the last; no death of anybody stops the next run.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { flock } from '../../src/ports/flock.ts'
+import { openDatabase } from '../../src/ports/postgres.ts'
+import { accountFor } from '../../src/ports/server-account.ts'
+import { openServer, serverExists } from '../../src/ports/server.ts'
+import { packageRoot } from '../support/postgres.ts'
+
+const asRoot = process.geteuid?.() === 0
+const nobody = 65534
+
+let folder: string
+let directory: string
+const started: ChildProcess[] = []
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'ntt-server-'))
+  directory = join(folder, 'postgres')
+})
+afterEach(async () => {
+  for (const child of started.splice(0)) child.kill('SIGKILL')
+  await gone()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const open = (root = packageRoot) =>
+  openServer({ directory, packageRoot: root, signal: new AbortController().signal })
+
+/** Resolves when no server (and no child of one) lives in the directory. */
+async function gone(): Promise<void> {
+  if (!existsSync(directory)) return
+  const lock = openSync(join(directory, 'server.lock'), 'a')
+  expect(await flock(lock, 'exclusive', 30)).toBe(true)
+  closeSync(lock)
+}
+
+const postmaster = () => Number(readFileSync(join(directory, 'data/postmaster.pid'), 'utf8').split('\n')[0])
+
+/** A process that has joined; `leave` lets it go, and resolves to its exit code. */
+async function user(prefix: readonly string[] = []) {
+  const script = join(packageRoot, 'test/support/server-user.ts')
+  const [file, ...args] = [...prefix, process.execPath, script, directory, packageRoot]
+  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  started.push(child)
+  const [told] = await Promise.race([once(child.stdout, 'data'), once(child, 'exit')])
+  expect(String(told)).toContain('socket')
+  return {
+    socket: JSON.parse(String(told)).socket as string,
+    async leave() {
+      child.stdin.end()
+      const [code] = await once(child, 'exit')
+      return code as number
+    },
+    async kill() {
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    },
+  }
+}
+
+async function visitors(): Promise<number> {
+  const server = await open()
+  const database = await openDatabase({ where: server, run: 'count' })
+  const [row] = await database.query<{ n: number }>('select count(*)::int4 as n from visitor')
+  await database.close()
+  await server.leave()
+  return row?.n ?? 0
+}
+
+test('the first start takes less than four seconds, the next less than one; leaving leaves nothing', async () => {
+  expect(serverExists(directory)).toBe(false)
+  const began = performance.now()
+  const first = await open()
+  expect(performance.now() - began).toBeLessThan(4000)
+  expect(serverExists(directory)).toBe(true)
+  await first.leave()
+  expect(existsSync(first.socket)).toBe(false)
+  expect(existsSync(join(directory, 'data/postmaster.pid'))).toBe(false)
+  const again = performance.now()
+  const second = await open()
+  expect(performance.now() - again).toBeLessThan(1000)
+  await second.leave()
+})
+
+test('asking whether there is a database makes nothing', () => {
+  expect(serverExists(directory)).toBe(false)
+  expect(readdirSync(folder)).toEqual([])
+})
+
+test.runIf(asRoot)(
+  'for root the server runs as another user, even below a folder closed to that user',
+  async () => {
+    chmodSync(folder, 0o700)
+    const server = await open()
+    const status = readFileSync(`/proc/${postmaster()}/status`, 'utf8')
+    const [, real, effective] = /^Uid:\t(\d+)\t(\d+)/m.exec(status) ?? []
+    expect([real, effective]).not.toContain('0')
+    expect(statSync(join(directory, 'data')).uid).toBe(Number(effective))
+    expect(statSync(server.socket).mode & 0o777).toBe(0o700)
+    const database = await openDatabase({ where: server, run: 'root' })
+    await database.transaction((tx) =>
+      tx.execute('create table big as select generate_series(1, 100000) as n'),
+    )
+    expect(await database.query('select sum(n)::int8 from big')).toEqual([{ sum: '5000050000' }])
+    await database.close()
+    await server.leave()
+  },
+)
+
+test.runIf(asRoot)(
+  "for root in an ordinary user's folder the server runs as that user, and both share it",
+  async () => {
+    chownSync(folder, nobody, nobody)
+    const root = await open()
+    expect(statSync(join(directory, 'data')).uid).toBe(nobody)
+    await root.leave()
+    const { prefix } = accountFor(folder, nobody, [packageRoot, process.execPath])
+    chownSync(directory, nobody, nobody)
+    for (const file of ['users.lock', 'server.lock', 'log']) chownSync(join(directory, file), nobody, nobody)
+    const other = await user(prefix)
+    expect(await other.leave()).toBe(0)
+  },
+)
+
+test.runIf(asRoot)('an ordinary user has a server of its own', async () => {
+  chownSync(folder, nobody, nobody)
+  const { prefix } = accountFor(folder, nobody, [packageRoot, process.execPath])
+  const one = await user(prefix)
+  expect(statSync(`/proc/${postmaster()}`).uid).toBe(nobody)
+  expect(await one.leave()).toBe(0)
+  expect(existsSync(one.socket)).toBe(false)
+})
+
+test('eight that start at once in a new folder share one server, and the last one stops it', async () => {
+  const users = await Promise.all(Array.from({ length: 8 }, () => user()))
+  expect(new Set(users.map(({ socket }) => socket)).size).toBe(1)
+  expect(await Promise.all(users.map((one) => one.leave()))).toEqual(Array(8).fill(0))
+  expect(existsSync(users[0]?.socket ?? '')).toBe(false)
+  expect(readdirSync(directory).filter((name) => name.includes('new'))).toEqual([])
+  expect(await visitors()).toBe(8)
+})
+
+test('users that come and go meet a server each time', async () => {
+  const come = async () => {
+    for (let turn = 0; turn < 4; turn += 1) expect(await (await user()).leave()).toBe(0)
+  }
+  await Promise.all([come(), come(), come()])
+  expect(await visitors()).toBe(12)
+})
+
+test('the server outlives the one who started it as long as another needs it', async () => {
+  const first = await user()
+  const second = await user()
+  await first.kill()
+  expect(process.kill(postmaster(), 0)).toBe(true)
+  expect(await second.leave()).toBe(0)
+  expect(existsSync(first.socket)).toBe(false)
+})
+
+test('a server whose last user was killed stops by itself', async () => {
+  const only = await user()
+  const pid = postmaster()
+  await only.kill()
+  await gone()
+  expect(existsSync(`/proc/${pid}/cwd`)).toBe(false)
+  await expect.poll(() => existsSync(only.socket)).toBe(false)
+  expect(await visitors()).toBe(1)
+})
+
+test('after SIGKILL of the server the next run starts it again, with what was committed', async () => {
+  const first = await user()
+  process.kill(postmaster(), 'SIGKILL')
+  await (await user()).leave()
+  await first.kill()
+  expect(await visitors()).toBe(2)
+})
+
+test('after SIGKILL of all there are, the next run starts again', async () => {
+  const first = await user()
+  const pid = postmaster()
+  await first.kill()
+  process.kill(pid, 'SIGKILL')
+  expect(await visitors()).toBe(1)
+})
+
+test('a pid file and a socket lock that name a process of somebody else are swept, and the process lives on', async () => {
+  const socket = (await user()).socket
+  process.kill(postmaster(), 'SIGKILL')
+  for (const child of started.splice(0)) child.kill('SIGKILL')
+  await gone()
+  const stranger = spawn('sleep', ['600'], { stdio: 'ignore' })
+  started.push(stranger)
+  const pidFile = join(directory, 'data/postmaster.pid')
+  const lines = readFileSync(pidFile, 'utf8').split('\n').slice(1)
+  writeFileSync(pidFile, [stranger.pid, ...lines].join('\n'))
+  writeFileSync(join(socket, '.s.PGSQL.5432.lock'), [stranger.pid, ...lines].join('\n'))
+  expect(await visitors()).toBe(1)
+  expect(stranger.exitCode).toBe(null)
+  expect(stranger.signalCode).toBe(null)
+})
+
+test('half a database left by a killed initdb is swept', async () => {
+  mkdirSync(join(directory, 'data.new/base'), { recursive: true })
+  writeFileSync(join(directory, 'data.new/PG_VERSION'), '18\n')
+  const server = await open()
+  await server.leave()
+  expect(existsSync(join(directory, 'data.new'))).toBe(false)
+})
+
+test('a server that does not start is told with the end of its log', async () => {
+  await (await open()).leave()
+  writeFileSync(join(directory, 'data/postgresql.conf'), 'no_such_setting = 1\n', { flag: 'a' })
+  const attempt = open()
+  await expect(attempt).rejects.toMatchObject({ tag: 'observe', exitCode: 5 })
+  await expect(attempt).rejects.toMatchObject({ hint: expect.stringContaining('no_such_setting') })
+})
+
+test('a database of a version that nobody has is told with what to install', async () => {
+  mkdirSync(join(directory, 'data'), { recursive: true })
+  writeFileSync(join(directory, 'data/PG_VERSION'), '9\n')
+  await expect(open()).rejects.toMatchObject({ tag: 'observe', hint: 'apt-get install postgresql-9' })
+})
+
+test.runIf(asRoot)('a socket folder that somebody else has put there is refused', async () => {
+  const server = await open()
+  const { socket } = server
+  await server.leave()
+  mkdirSync(join(socket, 'not-empty'), { recursive: true })
+  chownSync(socket, 12345, 12345)
+  try {
+    await expect(open()).rejects.toThrow(`${socket} belongs to somebody else`)
+  } finally {
+    rmSync(socket, { recursive: true })
+  }
+})
+
+test('an interrupted start leaves no server', async () => {
+  const stop = new AbortController()
+  setTimeout(() => stop.abort(new Error('stopped by the test')), 150)
+  await expect(openServer({ directory, packageRoot, signal: stop.signal })).rejects.toThrow(
+    'stopped by the test',
+  )
+  await gone()
+  await (await open()).leave()
+})

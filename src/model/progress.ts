@@ -1,10 +1,9 @@
 // What a run looks like now: the events folded, one after the other, into everything that a screen or a summary shows. Pure.
 import type { ExitCode } from './errors.ts'
 import type { Event } from './event.ts'
-import { grown, newGauge, type Gauge } from './gauge.ts'
 import { stageNames, type KindName, type StageName, type Target } from './medium.ts'
+import { newPace, paced, type Pace } from './pace.ts'
 import type { Action, Check, Claim, Depth, Lane, Losses, Reason, Step } from './stage.ts'
-import type { Unit } from './world.ts'
 
 /** How a stage of a medium stands. `absent`: not wanted of this medium. `proven` only after the proof was stored. */
 export type Cell =
@@ -36,8 +35,8 @@ export interface StageView {
   readonly startedMs: number | null
   readonly aliveMs: number | null
   readonly endedMs: number | null
-  /** One for each unit that was told in the current phase. */
-  readonly gauges: readonly Gauge[]
+  /** Of the current phase; null before its first report. */
+  readonly pace: Pace | null
   /** Bytes that the plan expects it to move; null where it could not say. */
   readonly expected: number | null
   readonly depth: Depth | null
@@ -152,8 +151,11 @@ export function fold(view: RunView, event: Event): RunView {
     }
     case 'step.progress':
       return changed(next, event, (stage) => {
-        const gauges = progressed(stage.gauges, event, nowMs)
-        return gauges === stage.gauges ? stage : { ...stage, gauges, aliveMs: nowMs }
+        const { phase, unit, done, total } = event
+        const before = stage.pace?.phase === phase ? stage.pace : newPace(phase)
+        const pace = paced(before, unit, { done, total }, nowMs)
+        // The same figures once more are no sign of life.
+        return pace === stage.pace ? stage : { ...stage, pace, aliveMs: nowMs }
       })
     case 'step.line': {
       const run = changed(next, event, (stage) => ({
@@ -169,6 +171,7 @@ export function fold(view: RunView, event: Event): RunView {
         cell: 'verifying',
         aliveMs: nowMs,
         depth: event.depth,
+        pace: null,
       }))
     case 'step.checked':
       return changed(next, event, (stage) => ({ ...stage, aliveMs: nowMs }))
@@ -182,7 +185,7 @@ export function fold(view: RunView, event: Event): RunView {
         cell: 'proven',
         aliveMs: nowMs,
         endedMs: nowMs,
-        gauges: [],
+        pace: null,
         depth: event.depth,
         durationSec: event.durationSec,
         figures: event.figures,
@@ -197,7 +200,7 @@ export function fold(view: RunView, event: Event): RunView {
         ...stage,
         cell: cellOfFailure(tag),
         endedMs: nowMs,
-        gauges: [],
+        pace: null,
         durationSec: event.durationSec,
         failure: { tag, message, hint, stderr },
       }))
@@ -235,23 +238,6 @@ export function fold(view: RunView, event: Event): RunView {
     default:
       return event satisfies never
   }
-}
-
-type Progress = Extract<Event, { type: 'step.progress' }>
-
-/** The gauges after a report; the same array where nothing moved, so that standing still does not look like life. */
-function progressed(
-  gauges: readonly Gauge[],
-  { unit, done, total, phase }: Progress,
-  nowMs: number,
-): readonly Gauge[] {
-  const now = gauges.filter((gauge) => gauge.phase === phase)
-  const known = now.find((gauge) => gauge.unit === unit)
-  if (known === undefined) return [...now, newGauge(unit, phase, done, total, nowMs)]
-  const next = grown(known, done, total, nowMs)
-  return next === known && now.length === gauges.length
-    ? gauges
-    : now.map((gauge) => (gauge === known ? next : gauge))
 }
 
 function changedMedium(view: RunView, name: string, change: (medium: MediumView) => MediumView): RunView {
@@ -292,7 +278,7 @@ const noStage = (stage: StageName): StageView => ({
   startedMs: null,
   aliveMs: null,
   endedMs: null,
-  gauges: [],
+  pace: null,
   expected: null,
   depth: null,
   durationSec: null,
@@ -373,9 +359,11 @@ function cellOfFailure(tag: string): Cell {
   }
 }
 
+export const isAtWork = ({ cell }: StageView): boolean => cell === 'running' || cell === 'verifying'
+
 /** The stage that a medium is at: the one at work, else the first that did not get through, else none. */
 export const current = ({ stages }: MediumView): StageView | null =>
-  stages.find(({ cell }) => cell === 'running' || cell === 'verifying') ??
+  stages.find(isAtWork) ??
   stages.find(({ cell }) => cell !== 'absent' && cell !== 'proven' && cell !== 'waiting') ??
   null
 
@@ -390,12 +378,8 @@ export const hasWorked = ({ stages }: MediumView): boolean =>
 export const stallMs = 60_000
 
 /** Milliseconds since the last sign of life of a stage at work, once that is too long; null while it moves. */
-export function stalledFor({ cell, aliveMs }: StageView, nowMs: number): number | null {
-  if ((cell !== 'running' && cell !== 'verifying') || aliveMs === null) return null
-  const still = nowMs - aliveMs
+export function stalledFor(stage: StageView, nowMs: number): number | null {
+  if (!isAtWork(stage) || stage.aliveMs === null) return null
+  const still = nowMs - stage.aliveMs
   return still >= stallMs ? still : null
 }
-
-/** The unit that a bar is drawn of: bytes where they are told, else whatever is. */
-export const mainGauge = ({ gauges }: StageView): Gauge | null =>
-  gauges.find(({ unit }) => unit === ('bytes' satisfies Unit)) ?? gauges[0] ?? null

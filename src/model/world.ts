@@ -116,7 +116,7 @@ export interface Reader {
   rehash(
     ids: AsyncIterable<readonly string[]>,
   ): AsyncIterable<readonly { id: string; bytes: number; blake3: string | null }[]>
-  /** How far. `total: null` while it is not known. */
+  /** How far. `total: null` while it is not known. What moves files and bytes tells both in turn: each has its price. */
   progress(done: number, total: number | null, unit: Unit): void
   /** A line for the log, from a program or about a finding. */
   line(text: string): void

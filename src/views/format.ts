@@ -42,9 +42,11 @@ function pair(value: number, per: number, big: string, small: string): string {
   return `${Math.floor(value / per)} ${big}${rest === 0 ? '' : ` ${rest} ${small}`}`
 }
 
-/** An estimate, which deserves no decimals: `3 s`, `2 min 5 s`; never less than a second. */
-export const roughly = (seconds: number): string =>
-  duration(Math.max(1, Math.round(seconds))).replace('.0 ', ' ')
+/** An estimate, which deserves no more than two digits: `3 s`, `1 min 20 s`, `25 min`; never less than a second. */
+export function roughly(seconds: number): string {
+  const grain = seconds < 60 ? 1 : seconds < 600 ? 10 : seconds < 36_000 ? 60 : 3600
+  return duration(Math.max(1, Math.round(seconds / grain) * grain)).replace('.0 ', ' ')
+}
 
 /** Seconds as a clock: `0:13`, `12:04`, `1:02:03`, `3d 04:05`. */
 export function clock(seconds: number): string {

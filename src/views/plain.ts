@@ -1,7 +1,7 @@
 // The run as lines, for pipes, logs and people who like lines: one for each change, progress at most every ten seconds.
 import type { Event } from '../model/event.ts'
-import { emptyRun, fold, mainGauge, stalledFor, type RunView, type StageView } from '../model/progress.ts'
-import { rate, remaining } from '../model/gauge.ts'
+import { emptyRun, fold, stalledFor, type RunView, type StageView } from '../model/progress.ts'
+import { mainAmount, rate, remaining, type Remaining } from '../model/pace.ts'
 import { clock, columns, count, counted, duration, pad, percent, readable, roughly, size } from './format.ts'
 import { renderLine, span, type Line, type Manner, type Span } from './paint.ts'
 import { summaryText } from './summary.ts'
@@ -155,18 +155,20 @@ const figuresText = (figures: Readonly<Record<string, number>>): string =>
 /** `verifying 43 % of 67 MB, 4.6 MB/s, 6 to 9 s left`. */
 export function progressText(stage: StageView, nowMs: number): string {
   const word = stage.cell === 'verifying' ? 'verifying ' : ''
-  const gauge = mainGauge(stage)
-  if (gauge === null) return `${word}at work`
-  const amount = (value: number): string =>
-    gauge.unit === 'bytes' ? size(value) : `${count(Math.round(value))} ${gauge.unit}`
-  const done =
-    gauge.total === null
-      ? `${word}${amount(gauge.done)}`
-      : `${word}${Math.min(99, percent(gauge.done, gauge.total))} % of ${amount(gauge.total)}`
+  const { pace } = stage
+  const main = pace === null ? null : mainAmount(pace)
   const still = stalledFor(stage, nowMs)
-  if (still !== null) return `${done}, stalled: no movement for ${duration(still / 1000)}`
-  const speed = rate(gauge, nowMs)
-  const left = remaining(stage.gauges, nowMs)
+  const stalled = still === null ? '' : `, stalled: no movement for ${duration(still / 1000)}`
+  if (pace === null || main === null) return `${word === '' ? 'at work' : word.trim()}${stalled}`
+  const amount = (value: number): string =>
+    main.unit === 'bytes' ? size(value) : `${count(Math.round(value))} ${main.unit}`
+  const done =
+    main.total === null
+      ? `${word}${amount(main.done)}`
+      : `${word}${Math.min(99, percent(main.done, main.total))} % of ${amount(main.total)}`
+  if (still !== null) return `${done}${stalled}`
+  const speed = rate(pace, nowMs)
+  const left = remaining(pace, nowMs)
   return [
     done,
     ...(speed === null ? [] : [`${amount(speed)}/s`]),
@@ -174,9 +176,11 @@ export function progressText(stage: StageView, nowMs: number): string {
   ].join(', ')
 }
 
-/** Two durations as one range; equal ends are told once. */
-export function rangeText({ low, high }: { readonly low: number; readonly high: number }): string {
-  const [from, to] = [roughly(low), roughly(high)]
+/** Two durations as one range; equal ends are told once, an open end as `or more`. */
+export function rangeText({ low, high }: Pick<Remaining, 'low' | 'high'>): string {
+  const from = roughly(low)
+  if (high === null) return `${from} or more`
+  const to = roughly(high)
   if (from === to) return from
   const [value = '', unit, ...more] = from.split(' ')
   return more.length === 0 && to.endsWith(` ${unit ?? ''}`) && to.split(' ').length === 2

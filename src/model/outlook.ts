@@ -1,0 +1,124 @@
+// The run as a whole: bytes done of all bytes to do, and the time that is left by what this run has measured. Pure.
+import { remaining, share, type Remaining } from './pace.ts'
+import { isAtWork, type MediumView, type RunView, type StageView } from './progress.ts'
+import type { StageName } from './medium.ts'
+
+export interface Outlook {
+  /** Bytes that the steps of this run are about; null where a medium's size is not known. */
+  readonly totalBytes: number | null
+  readonly doneBytes: number
+  /** 0 to 1; null while the total is not known. 1 only when every step was proven. */
+  readonly share: number | null
+  readonly remaining: Remaining | null
+}
+
+/** A step that this run carried out, carries out, or still may. */
+interface Job {
+  readonly stage: StageView
+  readonly bytes: number | null
+  /** 0 to 1; 1 only when proven. */
+  readonly done: number
+}
+
+export function outlook(view: RunView, nowMs: number): Outlook {
+  const lanes = view.media.map(jobsOf)
+  const jobs = lanes.flat()
+  const totalBytes = jobs.reduce<number | null>(
+    (sum, { bytes }) => (sum === null || bytes === null ? null : sum + bytes),
+    0,
+  )
+  const doneBytes = jobs.reduce((sum, { bytes, done }) => sum + (bytes ?? 0) * done, 0)
+  const whole = jobs.every(({ done }) => done === 1)
+  return {
+    totalBytes,
+    doneBytes,
+    share:
+      totalBytes === null || totalBytes === 0 ? null : whole ? 1 : Math.min(0.999, doneBytes / totalBytes),
+    remaining: view.finished === null ? left(lanes, view, nowMs) : null,
+  }
+}
+
+/** Where a lane has broken off, its later steps will not come in this run. */
+function jobsOf({ stages }: MediumView): readonly Job[] {
+  const jobs: Job[] = []
+  for (const stage of stages) {
+    if (stage.cell === 'refused' || stage.cell === 'unknown' || stage.cell === 'failed') break
+    if (stage.cell === 'contradicted' && stage.startedMs !== null) break
+    const due = stage.action === 'run' || stage.action === 'prove'
+    if (!due) continue
+    const done = stage.cell === 'proven' ? 1 : isAtWork(stage) ? progressOf(stage) : 0
+    jobs.push({ stage, bytes: stage.expected, done })
+  }
+  return jobs
+}
+
+/** The witness's part counts as the last tenth, so that verifying is not told as done. */
+function progressOf({ pace, cell, action }: StageView): number {
+  const part = pace === null ? 0 : (share(pace) ?? 0)
+  if (action !== 'run') return part
+  return cell === 'verifying' ? 0.9 + 0.1 * part : 0.9 * part
+}
+
+function left(lanes: readonly (readonly Job[])[], view: RunView, nowMs: number): Remaining | null {
+  const speeds = measured(lanes)
+  let [low, likely, high, longest] = [0, 0, 0, 0]
+  let [open, busySec, known] = [false, 0, true]
+  for (const lane of lanes) {
+    let ofLane = 0
+    for (const job of lane) {
+      busySec +=
+        job.stage.durationSec ?? (isAtWork(job.stage) ? (nowMs - (job.stage.startedMs ?? nowMs)) / 1000 : 0)
+      if (job.done === 1) continue
+      open = true
+      const cost = costOf(job, speeds, nowMs)
+      if (cost === null || cost.high === null) known = false
+      low += cost?.low ?? 0
+      likely += cost?.likely ?? 0
+      high += cost?.high ?? 0
+      ofLane += cost?.likely ?? 0
+    }
+    longest = Math.max(longest, ofLane)
+  }
+  if (!open || likely === 0) return null
+  const elapsed = (nowMs - (view.startedMs ?? nowMs)) / 1000
+  // Media that were at work at the same time, on the average so far.
+  const width = Math.max(1, elapsed > 0 ? busySec / elapsed : 1)
+  return {
+    low: low / width,
+    likely: Math.max(longest, likely / width),
+    high: known ? Math.max(longest * 1.1, high / width) : null,
+  }
+}
+
+function costOf(
+  { stage, bytes, done }: Job,
+  speeds: ReadonlyMap<StageName, number>,
+  nowMs: number,
+): Remaining | null {
+  const own = stage.pace === null || !isAtWork(stage) ? null : remaining(stage.pace, nowMs)
+  if (own !== null) return own
+  const speed = speeds.get(stage.stage)
+  if (speed === undefined || bytes === null) return null
+  const seconds = (bytes * (1 - done)) / speed
+  return { low: seconds * 0.7, likely: seconds, high: seconds * 1.4 }
+}
+
+/** Bytes a second of each stage, over the steps that this run has finished. */
+function measured(lanes: readonly (readonly Job[])[]): ReadonlyMap<StageName, number> {
+  const finished = lanes
+    .flat()
+    .filter(({ stage, bytes }) => (stage.durationSec ?? 0) > 0 && bytes !== null && stage.cell === 'proven')
+  const byStage = Map.groupBy(finished, ({ stage }) => stage.stage)
+  return new Map(
+    [...byStage].map(([name, jobs]) => {
+      const seconds = jobs.reduce((sum, { stage }) => sum + (stage.durationSec ?? 0), 0)
+      return [
+        name,
+        Math.max(
+          1,
+          jobs.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),
+        ) / seconds,
+      ]
+    }),
+  )
+}

@@ -1,0 +1,173 @@
+// How far one phase of a stage is, how fast it goes, and what that says about the rest. Pure; times are milliseconds.
+import type { Unit } from './world.ts'
+
+export interface Amount {
+  readonly done: number
+  /** null while it is not known. */
+  readonly total: number | null
+}
+
+interface Sample {
+  readonly atMs: number
+  readonly done: Partial<Readonly<Record<Unit, number>>>
+}
+
+/** Each unit that the stage tells, and joint samples of all of them. */
+export interface Pace {
+  readonly phase: 'run' | 'verify'
+  readonly amounts: Partial<Readonly<Record<Unit, Amount>>>
+  /** Oldest first, evenly spread over the phase. */
+  readonly samples: readonly Sample[]
+  /** Least milliseconds between two samples; doubles as the phase grows long. */
+  readonly everyMs: number
+}
+
+/** As many samples as an estimate needs, and no more, however long it takes. */
+const mostSamples = 64
+/** Reports of several units that come this close together are one sample. */
+const togetherMs = 50
+
+export const newPace = (phase: Pace['phase']): Pace => ({ phase, amounts: {}, samples: [], everyMs: 200 })
+
+/** The pace after one more report; itself where nothing moved. */
+export function paced(pace: Pace, unit: Unit, amount: Amount, atMs: number): Pace {
+  const known = pace.amounts[unit]
+  if (known !== undefined && known.done === amount.done && known.total === amount.total) return pace
+  const amounts = { ...pace.amounts, [unit]: amount }
+  const done = { ...pace.samples.at(-1)?.done, [unit]: amount.done }
+  const last = pace.samples.at(-1)
+  if (last !== undefined && atMs - last.atMs < togetherMs) {
+    return { ...pace, amounts, samples: [...pace.samples.slice(0, -1), { atMs: last.atMs, done }] }
+  }
+  if (last !== undefined && atMs - last.atMs < pace.everyMs) return { ...pace, amounts }
+  const all = { ...pace.samples.at(-1)?.done, ...doneOf(amounts) }
+  const samples = [...pace.samples, { atMs, done: all }]
+  if (samples.length <= mostSamples) return { ...pace, amounts, samples }
+  return {
+    ...pace,
+    amounts,
+    samples: samples.filter((_, place) => place % 2 === 0),
+    everyMs: pace.everyMs * 2,
+  }
+}
+
+const doneOf = (amounts: Pace['amounts']): Sample['done'] =>
+  Object.fromEntries(Object.entries(amounts).map(([unit, { done }]) => [unit, done]))
+
+const order: readonly Unit[] = ['bytes', 'records', 'rows', 'files']
+
+/** The unit that a bar is drawn of: bytes where there are any to move, else the first that has something to count. */
+export function mainUnit({ amounts }: Pace): Unit | null {
+  const told = order.filter((unit) => amounts[unit] !== undefined)
+  return told.find((unit) => amounts[unit]?.total !== 0) ?? told[0] ?? null
+}
+
+/** The amount in the main unit; null before the first report. */
+export function mainAmount(pace: Pace): (Amount & { readonly unit: Unit }) | null {
+  const unit = mainUnit(pace)
+  const amount = unit === null ? undefined : pace.amounts[unit]
+  return unit === null || amount === undefined ? null : { unit, ...amount }
+}
+
+/** Done of total, 0 to 1; null while the total is not known. Never 1: that is the witness's to say. */
+export function share(pace: Pace): number | null {
+  const amount = mainAmount(pace)
+  if (amount === null || amount.total === null || amount.total <= 0) return null
+  return Math.min(0.999, Math.max(0, amount.done / amount.total))
+}
+
+/** Main units a second over about the last half minute; null before there is anything to measure. */
+export function rate(pace: Pace, nowMs: number): number | null {
+  const amount = mainAmount(pace)
+  if (amount === null) return null
+  const { unit, done } = amount
+  const from = pace.samples.findLast(({ atMs }) => nowMs - atMs >= 30_000) ?? pace.samples[0]
+  const before = from?.done[unit] ?? 0
+  if (from === undefined || nowMs - from.atMs < 500 || done <= before) return null
+  return ((done - before) / (nowMs - from.atMs)) * 1000
+}
+
+/** Seconds that are left. The truth should lie between low and high; `high: null` where there is no telling. */
+export interface Remaining {
+  readonly low: number
+  readonly likely: number
+  readonly high: number | null
+}
+
+/** Time and work between two samples. */
+interface Stretch {
+  readonly seconds: number
+  readonly work: readonly number[]
+}
+
+/**
+ * What the phase still needs. Where a stage tells several units (files and bytes of a copy), each file costs something and
+ * each byte costs something: both prices are fitted to the samples. null while a total or a price is not known.
+ */
+export function remaining(pace: Pace, nowMs: number): Remaining | null {
+  const told = order.filter((unit) => pace.amounts[unit] !== undefined && pace.amounts[unit]?.total !== 0)
+  if (told.length === 0) return null
+  const left = told.map((unit) => {
+    const amount = pace.amounts[unit]
+    return amount === undefined || amount.total === null ? null : Math.max(0, amount.total - amount.done)
+  })
+  if (!left.every((value) => value !== null)) return null
+  // At most two prices; a third unit adds no knowledge that two samples of ordinary work could tell apart.
+  const units = told.slice(0, 2)
+  const stretches = stretchesOf(pace, units, nowMs)
+  const elapsed = stretches.reduce((sum, { seconds }) => sum + seconds, 0)
+  if (stretches.length < 3 || elapsed < 1) return null
+  const cost = (prices: readonly number[] | null): number | null =>
+    prices === null
+      ? null
+      : units.reduce((sum, _, place) => sum + (prices[place] ?? 0) * (left[place] ?? 0), 0)
+  const whole = cost(prices(stretches))
+  if (whole === null) return null
+  const recent = cost(prices(stretches.slice(Math.floor(stretches.length / 2)))) ?? whole
+  const doubt = 0.06 + 0.12 * (1 - (share(pace) ?? 0))
+  return {
+    low: Math.min(whole, recent) * (1 - doubt),
+    likely: whole,
+    high: Math.max(whole, recent) * (1 + doubt),
+  }
+}
+
+function stretchesOf({ samples, amounts }: Pace, units: readonly Unit[], nowMs: number): readonly Stretch[] {
+  const latest: Sample = { atMs: nowMs, done: doneOf(amounts) }
+  const last = samples.at(-1)
+  const ends = last !== undefined && nowMs - last.atMs >= togetherMs ? [...samples, latest] : samples
+  return ends.slice(1).flatMap((end, place) => {
+    const start = ends[place]
+    if (start === undefined || end.atMs <= start.atMs) return []
+    // A unit that is told for the first time may have been far along already (a copy that goes on).
+    if (!units.every((unit) => start.done[unit] !== undefined)) return []
+    const work = units.map((unit) => (end.done[unit] ?? 0) - (start.done[unit] ?? 0))
+    return [{ seconds: (end.atMs - start.atMs) / 1000, work }]
+  })
+}
+
+/** Seconds for one of each unit: least squares without negative prices, scaled so that the past comes out as it was. */
+function prices(stretches: readonly Stretch[]): readonly number[] | null {
+  const sum = (of: (stretch: Stretch) => number): number => stretches.reduce((all, one) => all + of(one), 0)
+  const a = ({ work }: Stretch): number => work[0] ?? 0
+  const b = ({ work }: Stretch): number => work[1] ?? 0
+  const [aa, bb, ab] = [sum((one) => a(one) ** 2), sum((one) => b(one) ** 2), sum((one) => a(one) * b(one))]
+  const [ta, tb] = [sum((one) => one.seconds * a(one)), sum((one) => one.seconds * b(one))]
+  const determinant = aa * bb - ab * ab
+  const both: readonly number[] =
+    determinant > 1e-9 * aa * bb
+      ? [(ta * bb - tb * ab) / determinant, (tb * aa - ta * ab) / determinant]
+      : [-1, -1]
+  const alone = [...(aa > 0 ? [[ta / aa, 0]] : []), ...(bb > 0 ? [[0, tb / bb]] : [])]
+  const miss = ([x = 0, y = 0]: readonly number[]): number =>
+    sum((one) => (one.seconds - x * a(one) - y * b(one)) ** 2)
+  const best = both.every((price) => price >= 0)
+    ? both
+    : alone.toSorted((one, other) => miss(one) - miss(other))[0]
+  if (best === undefined) return null
+  const [x = 0, y = 0] = best
+  const explained = sum((one) => x * a(one) + y * b(one))
+  if (explained <= 0) return null
+  const scale = sum(({ seconds }) => seconds) / explained
+  return [x * scale, y * scale]
+}

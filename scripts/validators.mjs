@@ -16,7 +16,7 @@ export function writeValidators() {
     allowUnionTypes: true,
     code: { source: true, esm: true, lines: true },
   })
-  const names = ['medium', 'ntt']
+  const names = ['medium', 'ntt', 'plan']
   for (const name of names)
     ajv.addSchema(JSON.parse(readFileSync(join(root, `schemas/${name}.schema.json`), 'utf8')), name)
   const code = standaloneCode.default(ajv, Object.fromEntries(names.map((name) => [name, name])))

@@ -83,7 +83,8 @@ export function moved(saved: Plan, now: Plan): readonly string[] {
     return was.steps.flatMap((step) => {
       const other = is.steps.find(({ stage }) => stage === step.stage)
       if (other === undefined) return [`${was.medium} ${step.stage}: is no longer wanted`]
-      if (other.of === step.of && other.action === step.action) return []
+      // The fingerprint of what was seen decides; what follows from it for other steps is not a fact of its own.
+      if (other.of === step.of) return []
       return [`${was.medium} ${step.stage}: was "${step.because.text}", is "${other.because.text}"`]
     })
   })

@@ -5,15 +5,14 @@ import type { Depth, Observed } from './model/stage.ts'
 import { stageNamed, type Hands } from './apply.ts'
 import { prove } from './prove.ts'
 
-/** Verifies every product of these media that is there; what is not there is left to `plan`. */
+/** Verifies every product of these media that is there; what is not there is left to `plan`. One code a medium. */
 export async function verify(
   media: readonly Observed[],
   hands: Hands,
   depth: Depth,
   width: number,
-): Promise<ExitCode> {
-  const codes = await sideBySide(media, width, (observed) => verifyMedium(observed, hands, depth))
-  return mostSerious(codes)
+): Promise<readonly ExitCode[]> {
+  return sideBySide(media, width, (observed) => verifyMedium(observed, hands, depth))
 }
 
 async function verifyMedium(

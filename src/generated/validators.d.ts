@@ -5,3 +5,5 @@ import type { Validate } from '../model/document.ts'
 export declare const medium: Validate
 /** schemas/ntt.schema.json */
 export declare const ntt: Validate
+/** schemas/plan.schema.json */
+export declare const plan: Validate

@@ -1,0 +1,56 @@
+// The findings of an audit, grouped by what they are, with counts, names and the first paths.
+import { findingCodes, type Finding, type FindingCode } from '../audit.ts'
+import { counted, pathName } from './format.ts'
+import { render, span, type Line, type Manner } from './paint.ts'
+
+const marks: Readonly<Record<FindingCode, 'bad' | 'doubt' | 'dim'>> = {
+  'false-claim': 'bad',
+  'copied-in-part': 'bad',
+  'never-loaded': 'bad',
+  'archived-over-nothing': 'bad',
+  'orphan-raw': 'doubt',
+  'orphan-archive': 'doubt',
+  'orphan-partition': 'doubt',
+  'missing-blob': 'bad',
+  'wrong-size-blob': 'bad',
+  'orphan-blob': 'doubt',
+  unclaimed: 'dim',
+}
+
+export function auditText(
+  findings: readonly Finding[],
+  looked: { readonly media: number; readonly seconds: string },
+  manner: Manner & { readonly verbose: boolean },
+): string {
+  const codes = Object.keys(findingCodes).filter((code): code is FindingCode => code in findingCodes)
+  const groups = codes.flatMap((code) => {
+    const own = findings.filter((finding) => finding.code === code)
+    return own.length === 0 ? [] : [{ code, own }]
+  })
+  const head: Line = [
+    `Looked at ${counted(looked.media, 'medium', 'media')} and their stores in ${looked.seconds}. Nothing was written, no flag was believed.`,
+  ]
+  const body = groups.flatMap(({ code, own }): readonly Line[] => [
+    [''],
+    [span(marks[code], `${code}`), `  ${findingCodes[code]}: ${own.length}`],
+    ...own.flatMap((finding) => told(finding, manner.verbose)),
+  ])
+  const end: Line = [
+    findings.length === 0
+      ? 'Database, stores and claims agree.'
+      : `${counted(findings.length, 'finding')} on ${counted(new Set(findings.map(({ hash }) => hash)).size, 'medium', 'media')}. ntt plan shows what would mend them.`,
+  ]
+  return render([head, ...body, [''], end], manner)
+}
+
+function told({ medium, hash, text, count, examples }: Finding, verbose: boolean): readonly Line[] {
+  const shown = examples.slice(0, verbose ? examples.length : 3)
+  const rest = count - shown.length
+  return [
+    [
+      `  ${medium ?? hash ?? 'store'}${medium !== null && hash !== null ? ` (${hash.slice(0, 8)})` : ''}: ${text}`,
+    ],
+    ...shown.map((path): Line => [`      ${pathName(Buffer.from(path, 'latin1'))}`]),
+    ...(shown.length > 0 && rest > 0 ? [[`      and ${rest} more`]] : []),
+  ]
+}

@@ -1,0 +1,76 @@
+// One line a medium: what holds, how it is known, how the medium is, and what it waits for.
+import type { Lane } from '../model/stage.ts'
+import { age, clip, counted, pad } from './format.ts'
+import { render, span, type Line, type Manner } from './paint.ts'
+
+/** What a status line tells beside the lane. */
+export interface Standing {
+  readonly lane: Lane
+  /** From the map of the image, as last proven; null where nobody knows. */
+  readonly health: string | null
+  /** The youngest and the oldest proof of what holds, ISO 8601. */
+  readonly proven: { readonly at: string; readonly depth: string } | null
+}
+
+/** The highest rung that holds, in the words of `target`. */
+const rungs = {
+  image: 'imaged',
+  enumerate: 'enumerated',
+  load: 'loaded',
+  copy: 'copied',
+  archive: 'archived',
+} as const
+
+export const rung = (lane: Lane): string => (lane.holds === null ? 'new' : rungs[lane.holds])
+
+/** What the medium waits for, in a few words; empty where it is as declared. */
+export function waitsFor({ steps }: Lane): string {
+  const held = steps.find(({ action }) => action === 'refuse' || action === 'unknown')
+  if (held !== undefined) return `${held.stage}: ${held.because.text}`
+  const next = steps.find(({ action }) => action === 'run' || action === 'prove')
+  return next === undefined
+    ? ''
+    : `${next.action === 'run' ? 'ntt apply' : 'to be proven'}: ${next.stage}, ${next.because.text}`
+}
+
+export function statusText(standings: readonly Standing[], nowMs: number, manner: Manner): string {
+  const rows = standings.map(({ lane, health, proven }) => {
+    const contradicted = lane.steps.some(({ contradicts }) => contradicts !== null)
+    return {
+      name: lane.medium,
+      rung: `${rung(lane)}${contradicted ? ' !' : ''}`,
+      target: lane.target,
+      known: proven === null ? 'not proven' : `${proven.depth}, ${age(proven.at, nowMs)}`,
+      health: health ?? '-',
+      waits: waitsFor(lane),
+      met: lane.steps.every(({ action }) => action === 'keep'),
+      contradicted,
+    }
+  })
+  const width = (of: (row: (typeof rows)[number]) => string, head: string): number =>
+    Math.max(head.length, ...rows.map((row) => of(row).length))
+  const columns = {
+    name: Math.min(
+      32,
+      width((row) => row.name, 'medium'),
+    ),
+    rung: width((row) => row.rung, 'holds'),
+    target: width((row) => row.target, 'declared'),
+    known: width((row) => row.known, 'proven'),
+    health: width((row) => row.health, 'health'),
+  }
+  const head: Line = [
+    span(
+      'dim',
+      `${pad('medium', columns.name)}  ${pad('holds', columns.rung)}  ${pad('declared', columns.target)}  ${pad('proven', columns.known)}  ${pad('health', columns.health)}  waits for`,
+    ),
+  ]
+  const lines = rows.map((row): Line => [
+    `${pad(clip(row.name, columns.name), columns.name)}  `,
+    span(row.contradicted ? 'bad' : row.met ? 'good' : 'busy', pad(row.rung, columns.rung)),
+    `  ${pad(row.target, columns.target)}  ${pad(row.known, columns.known)}  ${pad(row.health, columns.health)}  ${row.waits}`,
+  ])
+  const met = rows.filter((row) => row.met).length
+  const summary: Line = [`${counted(rows.length, 'medium', 'media')}, ${met} as declared`]
+  return render([head, ...lines, [''], summary], manner)
+}

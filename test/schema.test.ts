@@ -31,7 +31,8 @@ function* properties(schema: Schema, path: string): Generator<[string, Schema]> 
   if (schema.items !== undefined) yield* properties(schema.items, `${path}[]`)
 }
 
-const ajv = () => new Ajv2020({ strict: true, strictRequired: false, allowUnionTypes: true })
+const ajv = () =>
+  new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, validateFormats: false })
 
 test.each(files)('%s is valid JSON Schema 2020-12 without a keyword that nobody knows', (file) => {
   expect(() => ajv().compile(schemaOf(file))).not.toThrow()

@@ -92,7 +92,8 @@ function documentLines(error: DesiredError, manner: Manner): readonly Line[] {
     blank,
     ...problems.flatMap(({ file, line, column, field, message, frame }) => [
       [
-        span('bold', `${readable(file)}:${line}:${column}`),
+        // Line 0: what is wrong stands in no text.
+        span('bold', line === 0 ? `${readable(file)}:` : `${readable(file)}:${line}:${column}`),
         ` ${field === '' ? '' : `${readable(field)}: `}${readable(message)}`,
       ] satisfies Line,
       ...readableFrame(frame),

@@ -1,0 +1,95 @@
+// ntt validate: what it reads, what it passes over, what it prints and how it ends.
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { validate } from '../../src/cli/validate.ts'
+import { ObserveError, UsageError } from '../../src/model/errors.ts'
+import { documentOf, openOut } from '../support/outs.ts'
+
+let project: string
+let media: string
+beforeEach(() => {
+  project = mkdtempSync(join(tmpdir(), 'ntt-validate-'))
+  media = join(project, 'media.d')
+  mkdirSync(media)
+})
+afterEach(() => rmSync(project, { recursive: true }))
+
+const write = (name: string, text: string): void => writeFileSync(join(media, name), text)
+async function run(files: readonly string[] = [], json = false) {
+  const out = openOut()
+  const code = await validate({ media, project }, { files, folder: project, json }, out)
+  return { code, text: out.text }
+}
+
+test('good declarations end with 0 and a count', async () => {
+  write('a.yaml', 'source: {image: a}')
+  write('b.yml', 'source: {image: b}')
+  expect(await run()).toEqual({ code: 0, text: '2 media well declared.\n' })
+})
+
+test('problems end with 1, each with file, line, column and frame', async () => {
+  write('a.yaml', 'lable: x\nsource: {image: a}\n')
+  const { code, text } = await run()
+  expect(code).toBe(1)
+  expect(text).toContain(
+    'media.d/a.yaml:1:1 lable: unknown key — did you mean "label"?\n  > 1 | lable: x\n      | ^^^^^\n',
+  )
+  expect(text).toContain('1 problem in 1 file.')
+})
+
+test('what declares nothing is passed over, each with its reason', async () => {
+  write('a.yaml', 'source: {image: a}')
+  for (const name of ['.hidden.yaml', 'README.md', 'a.yaml~', 'B.YAML']) write(name, 'not: [even yaml')
+  mkdirSync(join(media, 'folder.yaml'))
+  execFileSync('mkfifo', [join(media, 'pipe.yaml')])
+  const { code, text } = await run()
+  expect(code).toBe(0)
+  expect(text.split('\n').map((line) => line.replace(/ {2,}/, ' | '))).toEqual([
+    'passed over: media.d/.hidden.yaml | hidden',
+    'passed over: media.d/B.YAML | the ending must be .yaml in lower case',
+    'passed over: media.d/README.md | not a .yaml file',
+    'passed over: media.d/a.yaml~ | not a .yaml file',
+    'passed over: media.d/folder.yaml | not a file',
+    'passed over: media.d/pipe.yaml | not a file',
+    '1 medium well declared.',
+    '',
+  ])
+})
+
+test('files and folders can be named; what is not there is a wrong use', async () => {
+  write('a.yaml', 'source: {image: a}')
+  write('b.yaml', 'sauce: {image: b}')
+  expect((await run(['media.d/a.yaml'])).code).toBe(0)
+  expect((await run([media])).code).toBe(1)
+  await expect(run(['media.d/c.yaml'])).rejects.toThrow(UsageError)
+})
+
+test('a declaration that cannot be read is not passed over', async () => {
+  symlinkSync('nowhere', join(media, 'a.yaml'))
+  await expect(run()).rejects.toThrow(ObserveError)
+})
+
+test('--json is one document that its schema describes', async () => {
+  write('a.yaml', 'source: {image: a}')
+  write('.x', '')
+  expect(documentOf('validate', (await run([], true)).text)).toEqual({
+    ok: true,
+    media: [{ medium: 'a', file: 'media.d/a.yaml' }],
+    ignored: [{ file: 'media.d/.x', reason: 'hidden' }],
+    problems: [],
+  })
+  write('a.yaml', 'lable: x')
+  expect(documentOf('validate', (await run([], true)).text)).toMatchObject({
+    ok: false,
+    problems: [{ line: 1 }, { line: 1 }],
+  })
+})
+
+test('an empty media.d is told how to get its first medium', async () => {
+  expect((await run()).text).toBe(
+    '0 media well declared.\nTo declare a first one, run:\n    ntt add SOURCE\n',
+  )
+})

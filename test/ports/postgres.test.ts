@@ -1,6 +1,6 @@
 // PostgreSQL: what a reader may not do, what a transaction promises, and what people are told when it fails.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { ObserveError } from '../../src/model/errors.ts'
+import { InterruptedError, ObserveError, RunError, VerifyError } from '../../src/model/errors.ts'
 import { type Database, openDatabase } from '../../src/ports/postgres.ts'
 import { ask, freshDatabase } from '../support/postgres.ts'
 
@@ -54,4 +54,115 @@ test('what COPY takes in a transaction, COPY gives back, byte for byte', async (
     '1\t\\\\xff\n2\t\\\\x00\n',
   )
   expect(await database.transaction((tx) => tx.execute('delete from thing'))).toBe(2)
+})
+
+const failure = (work: Promise<unknown>): Promise<Error> =>
+  work.then(
+    () => expect.unreachable('it should have failed'),
+    (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
+  )
+
+test('a transaction that fails leaves nothing, whatever failed in it', async () => {
+  const insert = "insert into thing values (1, 'x')"
+  const thrown = database.transaction(async (tx) => {
+    await tx.execute(insert)
+    throw new VerifyError('seen to be wrong')
+  })
+  await expect(thrown).rejects.toThrow(VerifyError)
+  const refused = database.transaction(async (tx) => {
+    await tx.execute(insert)
+    await tx.execute('select 1/0')
+  })
+  await expect(refused).rejects.toThrow(RunError)
+  async function* breaking() {
+    yield Buffer.from('1\tx\n')
+    throw new VerifyError('the source broke')
+  }
+  const broken = database.transaction((tx) => tx.copyIn('copy thing from stdin', breaking()))
+  await expect(broken).rejects.toThrow('the source broke')
+  const malformed = database.transaction((tx) => tx.copyIn('copy thing from stdin', chunks('no number\tx\n')))
+  await expect(malformed).rejects.toThrow(/invalid input syntax/)
+  expect(await ask(url, 'select * from thing')).toEqual([])
+})
+
+test('a statement whose failure was swallowed does not become a commit', async () => {
+  const swallowed = database.transaction(async (tx) => {
+    await tx.execute("insert into thing values (1, 'x')")
+    await tx.execute('select 1/0').catch(() => 0)
+  })
+  await expect(swallowed).rejects.toThrow(RunError)
+  expect(await ask(url, 'select * from thing')).toEqual([])
+})
+
+test('what was written is counted when the transaction has ended', async () => {
+  await database.transaction((tx) => tx.execute('create table counted as select generate_series(1, 10)'))
+  await database.transaction((tx) => tx.execute('insert into counted values (11)'))
+  expect(await database.query("select n_tup_ins from pg_stat_user_tables where relname = 'counted'")).toEqual(
+    [{ n_tup_ins: '11' }],
+  )
+})
+
+test('the server waits for a slow reader of COPY, and stops when the reader turns away', async () => {
+  const before = process.memoryUsage().rss
+  let bytes = 0
+  for await (const chunk of database.copyOut(
+    "copy (select repeat('x', 1000) from generate_series(1, 1000000)) to stdout",
+  )) {
+    bytes += chunk.length
+    if (bytes > 1_000_000) await new Promise((resolve) => setTimeout(resolve, 10))
+    if (bytes > 3_000_000) break
+  }
+  expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 * 1024)
+  await expect
+    .poll(() => ask(url, "select pid from pg_stat_activity where query like 'copy (select repeat%'"))
+    .toEqual([])
+})
+
+test('an interrupted query ends at once, on the server too', async () => {
+  const stop = new AbortController()
+  setTimeout(() => stop.abort(), 100)
+  const began = performance.now()
+  await expect(database.query('select pg_sleep(60)', [], stop.signal)).rejects.toThrow(InterruptedError)
+  const write = database.transaction(async (tx) => void (await tx.query('select pg_sleep(60)')), stop.signal)
+  await expect(write).rejects.toThrow(InterruptedError)
+  expect(performance.now() - began).toBeLessThan(2000)
+  await expect
+    .poll(() => ask(url, "select 1 from pg_stat_activity where query = 'select pg_sleep(60)'"), {
+      timeout: 3000,
+    })
+    .toEqual([])
+})
+
+test('a connection that is cut while it works means unknown for a question, failed for a write', async () => {
+  const cut = () =>
+    setTimeout(() => {
+      void ask(
+        url,
+        `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'ntt r1' and state <> 'idle'`,
+      )
+    }, 200)
+  cut()
+  expect(await failure(database.query('select pg_sleep(60)'))).toBeInstanceOf(ObserveError)
+  cut()
+  const write = database.transaction((tx) => tx.execute('select pg_sleep(60)'))
+  expect(await failure(write)).toBeInstanceOf(RunError)
+  cut()
+  async function* slow() {
+    for (let n = 0; ; n += 1) {
+      yield Buffer.from(`${n}\tx\n`)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+  const copy = database.transaction((tx) => tx.copyIn('copy thing from stdin', slow()))
+  expect(await failure(copy)).toBeInstanceOf(RunError)
+  cut()
+  const out = gather(database.copyOut('copy (select pg_sleep(1) from generate_series(1, 60)) to stdout'))
+  expect(await failure(out)).toBeInstanceOf(ObserveError)
+  expect(await database.query('select 1 as one')).toEqual([{ one: 1 }])
+})
+
+test('a connection that is cut while idle is replaced', async () => {
+  await database.query('select 1')
+  await ask(url, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'ntt r1'")
+  await expect.poll(() => database.query('select 1 as one').catch(() => null)).toEqual([{ one: 1 }])
 })

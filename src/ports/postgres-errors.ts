@@ -56,17 +56,22 @@ const wordsOf = (error: unknown): string =>
     ? error.errors.map(messageOf).join('; ')
     : messageOf(error)
 
-/** The failure of ours for one of the driver's. Ours pass as they are; an interrupted call is an interruption. */
-export function blame(error: unknown, name: string, purpose: Purpose, signal?: AbortSignal): NttError {
+/** What the driver itself says without a code: time-outs, broken connections, and passwords that were never given. */
+const wordless = (words: string) => (/password|SASL/.test(words) ? refused : unreachable)
+
+const isBug = (error: unknown) => [TypeError, RangeError, ReferenceError].some((bug) => error instanceof bug)
+
+/** The failure of ours for one of the driver's. Ours pass as they are, and so do bugs; an interrupted call is an interruption. */
+export function blame(error: unknown, name: string, purpose: Purpose, signal?: AbortSignal): unknown {
   if (signal?.aborted)
     return signal.reason instanceof NttError
       ? signal.reason
       : new InterruptedError('stopped', { cause: error })
-  if (error instanceof NttError) return error
-  const hint = hints[errnoOf(error) ?? '']
+  if (error instanceof NttError || isBug(error)) return error
+  const [code, words] = [errnoOf(error), wordsOf(error)]
+  const hint = code === undefined ? wordless(words) : hints[code]
   const parts = { cause: error, ...(hint !== undefined && { hint }) }
-  const words = wordsOf(error)
   if (purpose === 'look') return new ObserveError(`cannot ask the database ${name}: ${words}`, parts)
-  const Failure = errnoOf(error) === '53100' ? StoreError : RunError
+  const Failure = code === '53100' ? StoreError : RunError
   return new Failure(`cannot write to the database ${name}: ${words}`, parts)
 }

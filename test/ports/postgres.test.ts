@@ -166,3 +166,8 @@ test('a connection that is cut while idle is replaced', async () => {
   await ask(url, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'ntt r1'")
   await expect.poll(() => database.query('select 1 as one').catch(() => null)).toEqual([{ one: 1 }])
 })
+
+test('a bug inside a transaction stays a bug', async () => {
+  const work = database.transaction(() => Promise.reject(new TypeError('not a function')))
+  await expect(work).rejects.toThrow(TypeError)
+})

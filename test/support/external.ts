@@ -17,6 +17,9 @@ export interface External {
   start(): Promise<void>
   /** Ends it the hard way. */
   kill(): Promise<void>
+  /** It takes connections and answers none, until `resume`. */
+  pause(): void
+  resume(): void
   remove(): Promise<void>
 }
 
@@ -86,6 +89,8 @@ export async function externalServer(): Promise<External> {
       await ended
       server = null
     },
+    pause: () => void server?.kill('SIGSTOP'),
+    resume: () => void server?.kill('SIGCONT'),
     async remove() {
       await external.kill()
       rmSync(folder, { recursive: true, force: true })

@@ -1,0 +1,34 @@
+// A new file: whole or not at all, and never over another.
+import { constants } from 'node:fs'
+import { link, mkdir, open, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { UsageError, errnoOf } from '../model/errors.ts'
+import { unwritten } from '../ports/errno.ts'
+
+/** Writes a file whole or not at all, and never over another: a link refuses where a rename would replace. */
+export async function writeNew(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  const part = join(dirname(path), `.${basename(path)}.${process.pid}.part`)
+  try {
+    const handle = await open(part, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o644)
+    try {
+      await handle.writeFile(text)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await link(part, path)
+    const folder = await open(dirname(path))
+    try {
+      await folder.sync()
+    } finally {
+      await folder.close()
+    }
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST')
+      throw new UsageError(`${path} exists already, and is left as it is`, { cause: error })
+    throw unwritten(basename(path), path, error)
+  } finally {
+    await rm(part, { force: true })
+  }
+}

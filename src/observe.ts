@@ -25,7 +25,7 @@ export async function observe(
   eyes: Eyes,
   width = 8,
 ): Promise<readonly Observed[]> {
-  const media = await sideBySide(declarations, width, (declaration) => identified(declaration, eyes))
+  const media = oneEach(await sideBySide(declarations, width, (declaration) => identified(declaration, eyes)))
   const hashes = media.flatMap(({ hash }) => (hash === null ? [] : [hash]))
   let proofs: ReadonlyMap<string, readonly Proof[]> = new Map()
   let blind: NttError | null = null
@@ -43,6 +43,22 @@ export async function observe(
     // Without the record nothing can be called proven or unproven.
     const unknown = { code: 'unobserved', text: blind.message } as const
     return { ...observed, observations: observed.observations.map(({ stage }) => ({ stage, unknown })) }
+  })
+}
+
+/** Two declarations of one medium: the first in order keeps it, the others are refused and told whose it is. */
+export function oneEach(media: readonly (Medium | Unidentified)[]): readonly (Medium | Unidentified)[] {
+  const owners = new Map<string, string>()
+  return media.map((medium) => {
+    if (medium.hash === null) return medium
+    const { name, file, label, kind, target, hash } = medium
+    const owner = owners.get(hash)
+    if (owner === undefined) {
+      owners.set(hash, name)
+      return medium
+    }
+    const because = { code: 'foreign', text: `it is the same medium as ${owner} (${hash})` } as const
+    return { name, file, label, kind, target, hash: null, because, action: 'refuse' }
   })
 }
 

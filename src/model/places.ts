@@ -6,6 +6,8 @@ type Named = Pick<Medium, 'hash'>
 
 /** An image that ntt made or restored. An image of the person's own stays where it is: `findImage`. */
 export const imagePlace = ({ hash }: Named): Place => `image:${hash}.img`
+/** An image that is being made; it gets its name when the ladder of passes has ended. What of it is true, its map says. */
+export const unfinishedPlace = ({ hash }: Named): Place => `image:${hash}.unfinished.img`
 export const rawPlace = ({ hash }: Named): Place => `raw:${hash}.raw`
 export const archivePlace = ({ hash }: Named): Place => `archive:${hash}.tar.zst`
 

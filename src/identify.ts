@@ -1,0 +1,253 @@
+// Which medium a declaration is about: declared, remembered, or worked out from the ends of its source.
+import { fingerprint } from './model/canonical.ts'
+import { ObserveError } from './model/errors.ts'
+import { directoryHash, guessKind } from './model/identity.ts'
+import { otherThan } from './model/match.ts'
+import type { Declaration, HashVersion, Identity, KindName } from './model/medium.ts'
+import { imagePlace } from './model/places.ts'
+import { readRange } from './model/range.ts'
+import {
+  blake3By,
+  hashOf,
+  kindByName,
+  lookAtSource,
+  unexpected,
+  versionOf,
+  volumeLabel,
+  type SourceLook,
+} from './model/source.ts'
+import type { Unidentified } from './model/stage.ts'
+import type { FileStat, Reader, Transaction } from './model/world.ts'
+
+/** An identity that was worked out, of exactly one look at a source. */
+export interface CachedIdentity extends Identity {
+  readonly source: string
+  /** Size, times and expectations when it was worked out: another look makes it worthless. */
+  readonly looked: string
+}
+
+/** What is known of media before one is looked at. */
+export interface Known {
+  readonly cache: ReadonlyMap<string, CachedIdentity>
+  /** Media that the catalogue has met. */
+  readonly media: readonly (Pick<Identity, 'hash' | 'version'> & {
+    readonly name: string | null
+    readonly kind: KindName | null
+  })[]
+  readonly declared: readonly Pick<Declaration, 'name' | 'hash'>[]
+  /** Of these kinds what is read is the drive itself: its model and serial are the medium's. */
+  isDrive(kind: KindName): boolean
+  /** Told of what was worked out; whoever may write keeps it with `remember`. */
+  learned(identity: CachedIdentity): void
+}
+
+export type Unknown = Pick<Unidentified, 'because' | 'action'>
+
+export async function identify(
+  declaration: Declaration,
+  world: Reader,
+  known: Known,
+): Promise<Identity | Unknown> {
+  const { source, name } = declaration
+  switch (source.type) {
+    case 'directory': {
+      const hash = declaration.hash ?? directoryHash(name, blake3By(world))
+      const version = declaration.hash === null ? 'directory' : 'declared'
+      return { hash, version, kind: 'directory', bytes: null }
+    }
+    case 'image':
+      return identifyImage(declaration, world, known)
+    case 'device':
+      return identifyDevice(declaration, world, known)
+    default:
+      return source satisfies never
+  }
+}
+
+/** What is known without looking: by declaration, by a file name of 32 hex digits, or because it was met before. */
+function beforehand(
+  { hash, name, source, kind }: Declaration,
+  known: Known,
+): (Omit<Identity, 'kind'> & { kind: KindName | null }) | null {
+  const byName = source.type === 'image' ? /(?:^|\/)([0-9a-f]{32})\.[^/]*$/.exec(source.path)?.[1] : undefined
+  const declared = hash ?? byName
+  const met = known.media.find((one) => (declared === undefined ? one.name === name : one.hash === declared))
+  const is = declared ?? met?.hash
+  if (is === undefined) return null
+  const version: HashVersion = declared === undefined ? (met?.version ?? 'v2') : 'declared'
+  return { hash: is, version, kind: kind ?? met?.kind ?? null, bytes: null }
+}
+
+async function identifyImage(
+  declaration: Declaration,
+  world: Reader,
+  known: Known,
+): Promise<Identity | Unknown> {
+  const { path } = declaration.source
+  const before = beforehand(declaration, known)
+  const stat = await world.stat(path)
+  if (stat === null) {
+    // Its bytes may live in our own image root or in an archive: the stages will see.
+    if (before !== null) return { ...before, kind: before.kind ?? kindByName(path) }
+    return unknown('source-away', `${path} is not there`)
+  }
+  if (stat.kind === 'directory')
+    return refuse('wrong-medium', `${path} is a directory: declare it as \`directory:\``)
+  const looked = lookKey(stat, declaration)
+  const cached = known.cache.get(path)
+  if (cached?.looked === looked) return cached
+  const surprise = await surpriseOf(declaration, stat, world)
+  if (surprise !== null) return refuse('wrong-medium', `${path} is another medium: ${surprise}`)
+  const declared = before?.version === 'declared' ? before : null
+  if (stat.bytes === 0 && declared === null) {
+    return refuse('incomplete', `${path} has 0 bytes: nothing was ever read of this medium`)
+  }
+  const head = await readRange(world, path, { start: 0, end: Math.min(stat.bytes, 128 * 1024) })
+  const kind = declaration.kind ?? guessKind(stat.bytes, head)
+  const identity =
+    declared === null
+      ? await workOut(declaration, kind, before, world)
+      : { ...declared, kind, bytes: stat.bytes }
+  if ('because' in identity) return identity
+  known.learned({ ...identity, source: path, looked })
+  return identity
+}
+
+/** What the cache is good for: this state of the source, and these wishes of the person. */
+const lookKey = ({ bytes, mtimeNs, ino }: FileStat, { expect, hash, kind }: Declaration): string =>
+  fingerprint({ bytes, mtimeNs, ino, expect, hash, kind })
+
+async function surpriseOf(
+  { expect, source }: Declaration,
+  stat: FileStat,
+  world: Reader,
+): Promise<string | null> {
+  const { model: _model, serial: _serial, ...ofFiles } = expect
+  const label = expect.volume === undefined ? null : await volumeLabel(source.path, world)
+  return unexpected(ofFiles, { bytes: stat.bytes, model: null, serial: null }, label)
+}
+
+/** `before`: what the catalogue knows under this name; another image in its place is no longer that medium. */
+async function workOut(
+  { source, name }: Declaration,
+  kind: KindName,
+  before: Pick<Identity, 'hash' | 'version'> | null,
+  world: Reader,
+): Promise<Identity | Unknown> {
+  const look = await lookAtSource(source.path, world)
+  if (look === null) throw new ObserveError(`${source.path} went away while it was looked at`)
+  const blake3 = blake3By(world)
+  if (before !== null && versionOf(look, before.hash, blake3) !== null) {
+    return { ...before, kind, bytes: look.bytes }
+  }
+  // An image has neither model nor serial, whatever lay in the drive that it was read from.
+  const hash = hashOf(look, false, blake3)
+  if (before !== null) {
+    const advice = `give it a name of its own, or write \`medium_hash: ${before.hash}\` if it is`
+    return refuse(
+      'other-image',
+      `${source.path} is not the medium that ${name} was (${before.hash}): ${advice}`,
+    )
+  }
+  return { hash, version: 'v2', kind, bytes: look.bytes }
+}
+
+async function identifyDevice(
+  declaration: Declaration,
+  world: Reader,
+  known: Known,
+): Promise<Identity | Unknown> {
+  const { path } = declaration.source
+  const before = beforehand(declaration, known)
+  const asBefore = before === null ? null : { ...before, kind: before.kind ?? kindByName(path) }
+  // What is imaged already is not asked of a drive that may hold another disc by now.
+  if (asBefore !== null && (await world.stat(imagePlace(asBefore))) !== null) return asBefore
+  const look = await lookAtSource(path, world)
+  if (look === null) return asBefore ?? unknown('source-away', `${path} is not there, or nothing is in it`)
+  const kind = declaration.kind ?? before?.kind ?? kindOf(look, path)
+  if (before !== null) {
+    const identity = { ...before, kind, bytes: look.bytes }
+    const other = await otherThan({ ...declaration, ...identity }, look, world)
+    // The stage that would read it tells what lies there instead; what is done already does not depend on it.
+    return other === null ? identity : { ...identity, bytes: null }
+  }
+  if (look.bytes === 0) return refuse('source-away', `${path} has 0 bytes`)
+  if (look.isBlind) {
+    throw new ObserveError(`${path} cannot be read where its identity lies, in its first and last MiB`, {
+      hint: 'To read it all the same, give it an identity of your own: `medium_hash:` with 32 hex digits.',
+    })
+  }
+  const label = declaration.expect.volume === undefined ? null : await volumeLabel(path, world)
+  const surprise = unexpected(declaration.expect, look, label)
+  if (surprise !== null) return refuse('wrong-medium', tellOther(path, surprise, look, world, known))
+  const hash = hashOf(look, known.isDrive(kind), blake3By(world))
+  // A medium whose file was renamed is still met under its old name, which nobody declares any more.
+  const named = new Set(known.declared.map(({ name }) => name))
+  const media = known.media.filter((one) => one.name !== null && named.has(one.name))
+  const owner = ownerOf(look, world, { declared: known.declared, media })
+  if (owner !== null && owner !== declaration.name) {
+    return refuse('wrong-medium', `what is in ${path} is ${owner} already (medium ${hash})`)
+  }
+  return { hash, version: 'v2', kind, bytes: look.bytes }
+}
+
+const kindOf = (look: SourceLook, path: string): KindName => {
+  if (look.isRom || kindByName(path) === 'optical') return 'optical'
+  return kindByName(path) === 'floppy' ? 'floppy' : guessKind(look.bytes, look.head)
+}
+
+function tellOther(path: string, surprise: string, look: SourceLook, world: Reader, known: Known): string {
+  const owner = look.bytes === 0 ? null : ownerOf(look, world, known)
+  return `what is in ${path} is another medium: ${surprise}${owner === null ? '' : `. It is ${owner}`}`
+}
+
+/** The name of the declared or known medium that a source is, by any of the hashes it may have. */
+function ownerOf(look: SourceLook, world: Reader, known: Pick<Known, 'media' | 'declared'>): string | null {
+  const blake3 = blake3By(world)
+  const candidates = [
+    ...known.declared.flatMap(({ name, hash }) => (hash === null ? [] : [{ name, hash }])),
+    ...known.media.flatMap(({ name, hash }) => [{ name: name ?? hash, hash }]),
+  ]
+  return candidates.find(({ hash }) => versionOf(look, hash, blake3) !== null)?.name ?? null
+}
+
+const unknown = (code: Unknown['because']['code'], text: string): Unknown => ({
+  because: { code, text },
+  action: 'unknown',
+})
+const refuse = (code: Unknown['because']['code'], text: string): Unknown => ({
+  because: { code, text },
+  action: 'refuse',
+})
+
+/** The cache and the catalogue's media, in two questions whatever their number. */
+export async function readKnown(query: Reader['query']): Promise<Pick<Known, 'cache' | 'media'>> {
+  const rows = await query<CachedRow>(cacheSql)
+  const media = await query<Known['media'][number]>(mediaSql)
+  const cache = rows.map(({ bytes, ...row }): [string, CachedIdentity] => [
+    row.source,
+    { ...row, bytes: bytes === null ? null : Number(bytes) },
+  ])
+  return { cache: new Map(cache), media }
+}
+
+interface CachedRow extends Omit<CachedIdentity, 'bytes'> {
+  readonly bytes: string | null
+}
+
+const cacheSql = `
+  select source, looked, medium_hash as hash, hash_version as version, kind, bytes::text as bytes from identity`
+const mediaSql = `select medium_hash as hash, hash_version as version, name, kind from medium`
+
+/** Keeps what was worked out; only for those who may write. */
+export async function remember(tx: Transaction, learned: readonly CachedIdentity[]): Promise<void> {
+  for (const { source, looked, hash, version, kind, bytes } of learned) {
+    await tx.execute(rememberSql, [source, looked, hash, version, kind, bytes])
+  }
+}
+
+const rememberSql = `
+  insert into identity (source, looked, medium_hash, hash_version, kind, bytes) values ($1, $2, $3, $4, $5, $6)
+  on conflict (source) do update
+    set looked = excluded.looked, medium_hash = excluded.medium_hash, hash_version = excluded.hash_version,
+        kind = excluded.kind, bytes = excluded.bytes`

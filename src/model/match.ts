@@ -1,0 +1,81 @@
+// Whether what lies in a drive is a certain medium: by its hash, by what is declared of it, and by what was read of it before.
+import type { Identity, Medium } from './medium.ts'
+import { imagePlace, mapBeside, unfinishedPlace } from './places.ts'
+import { parseMapfile, unreadRanges } from './mapfile.ts'
+import { readRange } from './range.ts'
+import { blake3By, hashOf, unexpected, versionOf, volumeLabel, type SourceLook } from './source.ts'
+import { samples } from './identity.ts'
+import type { Place, Range, Reader } from './world.ts'
+
+/** `null`: it is. Else what lies there instead, as a clause: `the volume label is HOLIDAY_98, declared CEH_005`. */
+export async function otherThan(
+  medium: Pick<Medium, 'hash' | 'version' | 'expect' | 'source'>,
+  look: SourceLook,
+  world: Reader,
+): Promise<string | null> {
+  const { expect } = medium
+  const label = expect.volume === undefined ? null : await volumeLabel(medium.source.path, world)
+  const surprise = unexpected(expect, look, label)
+  if (surprise !== null) return surprise
+  const blake3 = blake3By(world)
+  if (look.bytes > 0 && versionOf(look, medium.hash, blake3) !== null) return null
+  const before = await comparedWithImage(medium, look, world)
+  if (before === 'same') return null
+  const is = look.bytes > 0 ? `medium ${hashOf(look, false, blake3)}` : 'empty'
+  if (before === 'other') return `it is ${is}, and differs from what was read of ${medium.hash} before`
+  // Nothing was read before. A hash over sectors that cannot be read is none; a hash that a person made up proves nothing.
+  if (look.unread.length > 0) return null
+  if (medium.version === 'declared' && Object.keys(expect).length > 0) return null
+  return `it is ${is}, not ${medium.hash}`
+}
+
+/** What can be read at the ends of the source against what an earlier session read there. */
+async function comparedWithImage(
+  medium: Pick<Identity, 'hash'>,
+  look: SourceLook,
+  world: Reader,
+): Promise<'same' | 'other' | 'nothing'> {
+  for (const image of [imagePlace(medium), unfinishedPlace(medium)]) {
+    const text = await world.text(mapBeside(image))
+    const stat = await world.stat(image)
+    if (text === null || stat === null) continue
+    const map = parseMapfile(text)
+    if (map.end !== look.bytes) return 'other'
+    const { head, tail } = samples(look.bytes)
+    const holes = [...unreadRanges(map, look.bytes), ...look.unread].toSorted((a, b) => a.start - b.start)
+    const [first, last] = [subtract(head, holes), subtract(tail, holes)]
+    if (first.length + last.length === 0) return 'nothing'
+    const same =
+      (await isSame(image, first, head.start, look.head, world)) &&
+      (await isSame(image, last, tail.start, look.tail, world))
+    return same ? 'same' : 'other'
+  }
+  return 'nothing'
+}
+
+async function isSame(
+  image: Place,
+  ranges: readonly Range[],
+  at: number,
+  bytes: Buffer,
+  world: Reader,
+): Promise<boolean> {
+  for (const { start, end } of ranges) {
+    const read = await readRange(world, image, { start, end })
+    if (!read.equals(bytes.subarray(start - at, end - at))) return false
+  }
+  return true
+}
+
+/** What is left of a range without the holes, which come in the order of their beginnings. */
+export function subtract(range: Range, holes: readonly Range[]): readonly Range[] {
+  const left: Range[] = []
+  let { start } = range
+  for (const hole of holes) {
+    if (hole.end <= start || hole.start >= range.end) continue
+    if (hole.start > start) left.push({ start, end: hole.start })
+    start = hole.end
+  }
+  if (start < range.end) left.push({ start, end: range.end })
+  return left
+}

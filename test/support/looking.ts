@@ -1,50 +1,29 @@
 // A Reader over real files and real programs, for tests of readers; and how images are made.
 import { execFileSync } from 'node:child_process'
-import { createReadStream, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs'
+import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import type { Entry, EntryType } from '../../src/model/entry.ts'
-import type { Range, Reader } from '../../src/model/world.ts'
+import { rootNames, type Reader, type RootName } from '../../src/model/world.ts'
+import { openFiles } from '../../src/ports/files.ts'
 import { makeReader, type Ports } from '../../src/ports/world.ts'
+
+const roots = Object.fromEntries(rootNames.map((name) => [name, '/nowhere'])) as Record<RootName, string>
 
 /** Reads absolute paths; asks programs on PATH. What it was told is kept in `lines`. */
 export function looking(path = process.env['PATH'] ?? ''): Reader & { readonly lines: string[] } {
   const lines: string[] = []
-  const ports: Pick<Ports, 'path' | 'files' | 'bytes' | 'database'> = {
-    path,
-    database: null,
-    files: () => files,
-    bytes: () => ({}) as ReturnType<Ports['bytes']>,
-  }
   const speaker = {
     signal: new AbortController().signal,
     progress: () => undefined,
     line: (text: string) => lines.push(text),
   }
+  const ports: Pick<Ports, 'path' | 'files' | 'bytes' | 'database'> = {
+    path,
+    database: null,
+    files: () => openFiles({ roots, run: 'test', signal: speaker.signal }),
+    bytes: () => ({}) as ReturnType<Ports['bytes']>,
+  }
   return { ...makeReader(ports as Ports, speaker), lines }
 }
-
-const files = {
-  path: (place: string) => place,
-  async stat(place: string) {
-    const stat = statSync(place, { bigint: true, throwIfNoEntry: false })
-    if (stat === undefined) return null
-    return {
-      kind: stat.isDirectory() ? ('directory' as const) : ('file' as const),
-      bytes: Number(stat.size),
-      mtimeNs: String(stat.mtimeNs),
-      ino: String(stat.ino),
-      mode: Number(stat.mode) & 0o7777,
-    }
-  },
-  read: (place: string, range?: Range): AsyncIterable<Buffer> =>
-    range === undefined
-      ? createReadStream(place)
-      : range.end > range.start
-        ? createReadStream(place, { start: range.start, end: range.end - 1 })
-        : (async function* () {})(),
-  async *walk(directory: string) {
-    yield walkTree(directory)
-  },
-} as unknown as ReturnType<Ports['files']>
 
 const letters: readonly (readonly [number, EntryType])[] = [
   [0o100000, 'f'],

@@ -69,7 +69,7 @@ export function hostileTree(folder: string): string {
     ['odd', 'n\n\\n\xe9'],
     ['59', 'y'.repeat(59)],
     ['60', 'z'.repeat(60)],
-    ['long', 'w'.repeat(1000)],
+    ['long', Array(5).fill('w'.repeat(199)).join('/')],
   ] as const)
     symlinkSync(latin1(target), at(name))
   const holes = openSync(at('holes'), 'w')

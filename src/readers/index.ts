@@ -1,0 +1,17 @@
+// The readers, and which are asked for what, in the order of preference (reference/fs-readers.md 1.2).
+import type { Volume } from '../model/entry.ts'
+import { bsdtar } from './bsdtar.ts'
+import { directory } from './directory.ts'
+import { fiwalk } from './fiwalk.ts'
+import type { FsReader } from './reader.ts'
+
+/** Where several read a type, the first is asked first. */
+const readers: readonly FsReader[] = [directory, bsdtar, fiwalk]
+
+/** Who can read this volume, the preferred one first; empty where nobody can. */
+export const readersFor = (volume: Volume): readonly FsReader[] =>
+  readers.filter((reader) => reader.reads(volume))
+
+/** The reader of a volume report (`fiwalk 4.11.1`) or of its bare name; null for one that is not known here. */
+export const readerNamed = (name: string): FsReader | null =>
+  readers.find((reader) => reader.name === name.split(' ')[0]) ?? null

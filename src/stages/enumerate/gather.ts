@@ -1,0 +1,150 @@
+// Every entry of every volume: readers are tried in order, and each volume ends with an outcome and its reason.
+import { isEntry, type Entry, type EntryError, type Volume, type VolumeReport } from '../../model/entry.ts'
+import { InterruptedError, NttError, RunError, StoreError } from '../../model/errors.ts'
+import type { Policy } from '../../model/medium.ts'
+import type { RawRecord } from '../../model/raw.ts'
+import type { Place, Reader } from '../../model/world.ts'
+import { readersFor } from '../../readers/index.ts'
+import type { FsReader } from '../../readers/reader.ts'
+import type { FoundVolume, Verdict } from '../../readers/volumes.ts'
+
+/** More errors than this and a volume is given up: what follows would be noise. */
+const mostErrors = 10_000
+/** No filesystem has longer paths; a loop of directories has. */
+const longestPath = 65_536
+
+/** A volume, and who may still be asked about it. */
+export interface Task {
+  readonly volume: Volume
+  /** Where the image ends: a volume that goes on behind it cannot be whole. Infinite for directories. */
+  readonly imageBytes: number
+  readonly verdict: Verdict | null
+  /** The first is asked; one that fails is taken out. */
+  readonly readers: { readonly reader: FsReader; readonly version: string; readonly volume: Volume }[]
+  /** Why those before failed, or could not be asked. */
+  readonly failures: string[]
+}
+
+/** A reader failed after its entries had begun to pass: whatever was made of them is void. */
+export class ReaderFailed extends RunError {
+  override readonly tag = 'reader'
+}
+
+export async function tasksFor(
+  volumes: readonly FoundVolume[],
+  imageBytes: number,
+  policy: Pick<Policy, 'partitions'>,
+  world: Reader,
+): Promise<readonly Task[]> {
+  return Promise.all(
+    volumes.map(async ({ alsoTypes, verdict, ...volume }) => {
+      const waived: Verdict = { outcome: 'waived', reason: 'skipped, as its file says' }
+      if (policy.partitions[volume.fs] === 'skip')
+        return { volume, imageBytes, verdict: waived, readers: [], failures: [] }
+      if (verdict !== null) return { volume, imageBytes, verdict, readers: [], failures: [] }
+      const asked = [volume.type, ...alsoTypes].flatMap((type) => {
+        const as = { ...volume, type }
+        return readersFor(as).map((reader) => ({ reader, volume: as }))
+      })
+      const task: Task = { volume, imageBytes, verdict, readers: [], failures: [] }
+      for (const { reader, volume: as } of asked) {
+        const version = await reader.version(world, as)
+        if (version === null) task.failures.push(`${reader.name} cannot be used here`)
+        else task.readers.push({ reader, version, volume: as })
+      }
+      return task
+    }),
+  )
+}
+
+/** The records of all volumes, one volume after the other; each one's report is pushed when it has ended. */
+export async function* gather(
+  image: Place,
+  tasks: readonly Task[],
+  reports: VolumeReport[],
+  world: Reader,
+): AsyncGenerator<readonly RawRecord[]> {
+  let done = 0
+  for (const task of tasks) {
+    const { volume, verdict, readers, failures } = task
+    const [first] = readers
+    if (verdict !== null) {
+      reports.push({ ...volume, ...verdict, reader: '' })
+      continue
+    }
+    if (first === undefined) {
+      const reason =
+        failures.length === 0
+          ? `no reader for ${volume.type ?? 'it'}`
+          : `no reader left: ${failures.join('; ')}`
+      reports.push({ ...volume, outcome: 'unreadable', reason, reader: '' })
+      continue
+    }
+    const tally = new Tally()
+    try {
+      for await (const batch of first.reader.list(image, first.volume, world)) {
+        const records = batch.map((found) => tally.take(found, volume.fs))
+        yield records
+        done += batch.length
+        world.progress(done, null, 'records')
+        if (tally.errors > mostErrors) break
+      }
+      if (!tally.root) throw new RunError(`${first.reader.name} listed no root directory`)
+    } catch (error) {
+      if (!isFailureToRead(error)) throw error
+      readers.shift()
+      failures.push(`${first.reader.name} ${first.version}: ${error.message}`)
+      world.line(`volume ${volume.fs}: ${first.reader.name} ${first.version} failed: ${error.message}`)
+      throw new ReaderFailed(error.message, { cause: error })
+    }
+    reports.push({
+      ...first.volume,
+      ...tally.verdict(task),
+      reader: `${first.reader.name} ${first.version}`,
+    })
+  }
+}
+
+/** A reader may fail and another be asked; being stopped, or a full disk, is no failure of a reader. */
+const isFailureToRead = (error: unknown): error is NttError =>
+  error instanceof NttError && !(error instanceof InterruptedError || error instanceof StoreError)
+
+/** What passed of one volume. */
+class Tally {
+  root = false
+  errors = 0
+  #entries = 0
+  #first = ''
+
+  take(found: Entry | EntryError, fs: number): RawRecord {
+    if (!isEntry(found)) {
+      // What lies beneath another mount is not of this medium, and not lost.
+      if (found.error !== 'other-filesystem') {
+        this.errors += 1
+        this.#first ||= `${found.error}, ${JSON.stringify(found.path.toString())}: ${found.message}`
+      }
+      return { fs, error: found }
+    }
+    if (found.path.length > longestPath) {
+      throw new RunError(`a path of ${found.path.length} bytes: its directories run in a circle`)
+    }
+    if (found.path.length === 0) this.root = true
+    else if (!found.path.equals(lostAndFound)) this.#entries += 1
+    return { fs, entry: found }
+  }
+
+  verdict({ volume, imageBytes }: Task): Verdict {
+    const missing = volume.start + volume.bytes - imageBytes
+    const reasons = [
+      ...(this.errors > mostErrors ? [`given up after ${mostErrors} errors`] : []),
+      ...(this.errors > 0 ? [`${this.errors} could not be read, the first: ${this.#first}`] : []),
+      ...(missing > 0 ? [`its last ${missing} bytes are past the end of the image`] : []),
+    ]
+    if (reasons.length > 0) return { outcome: 'partial', reason: reasons.join('; ') }
+    if (this.#entries > 0) return { outcome: 'read', reason: '' }
+    return { outcome: 'empty', reason: `a ${volume.type ?? 'filesystem'} without a file in it` }
+  }
+}
+
+/** Made with the filesystem, by nobody. */
+const lostAndFound = Buffer.from('lost+found')

@@ -1,0 +1,110 @@
+// enumerate: every entry of every filesystem of the medium, as records in one file.
+import type { VolumeReport } from '../../model/entry.ts'
+import { RunError } from '../../model/errors.ts'
+import { rawPlace } from '../../model/places.ts'
+import { readRange } from '../../model/range.ts'
+import { decodeRaw, encodeRaw, readTail, type RawTail } from '../../model/raw.ts'
+import type { Decision, Stage } from '../../model/stage.ts'
+import { tasksFor } from './gather.ts'
+import { isSettled, outcomeText } from './outcome.ts'
+import { needSource, walkSource } from './source.ts'
+import { verifyRaw } from './verify.ts'
+
+/** The raw file, as its stat and its last bytes tell; null: not there. */
+export interface Seen {
+  readonly raw: {
+    readonly bytes: number
+    readonly mtimeNs: string
+    readonly ino: string
+    /** null: it is no enumeration of any format. */
+    readonly format: RawTail['format'] | null
+    readonly complete: boolean
+    readonly digest: string
+    readonly records: number
+    readonly files: number
+    readonly volumes: readonly Pick<VolumeReport, 'fs' | 'type' | 'outcome' | 'reason' | 'reader'>[]
+  } | null
+}
+
+export const enumerate: Stage<Seen> = {
+  name: 'enumerate',
+  after: ['image'],
+
+  async observe(medium, world) {
+    const place = rawPlace(medium)
+    const stat = await world.stat(place)
+    if (stat === null) return { raw: null }
+    const { bytes, mtimeNs, ino } = stat
+    const tail = await readTail((start, end) => readRange(world, place, { start, end }), bytes)
+    const counts = tail?.counts ?? []
+    return {
+      raw: {
+        bytes,
+        mtimeNs,
+        ino,
+        format: tail?.format ?? null,
+        complete: tail?.complete ?? false,
+        digest: tail?.digest ?? '',
+        records: counts.reduce((sum, { records }) => sum + records, 0),
+        files: counts.reduce((sum, { files }) => sum + files, 0),
+        volumes: (tail?.volumes ?? []).map(({ fs, type, outcome, reason, reader }) => ({
+          fs,
+          type,
+          outcome,
+          reason,
+          reader,
+        })),
+      },
+    }
+  },
+
+  plan(medium, { raw }): Decision {
+    if (raw === null) {
+      const work = medium.bytes === null ? {} : { work: { read: medium.bytes } }
+      return { action: 'run', because: { code: 'absent', text: 'no enumeration' }, ...work }
+    }
+    const size = `${grouped(raw.bytes)} bytes`
+    if (raw.format === null) {
+      return { action: 'run', because: { code: 'incomplete', text: `${size} that are no enumeration` } }
+    }
+    if (raw.format !== 'ntt-1') {
+      const text = `${size} in the format of the older pipeline (${raw.format})`
+      return { action: 'keep', because: { code: 'present', text } }
+    }
+    if (!raw.complete) {
+      return { action: 'run', because: { code: 'incomplete', text: `${size} without an end` } }
+    }
+    const open = raw.volumes.filter((volume) => !isSettled(volume, medium.policy))
+    if (open.length > 0)
+      return { action: 'refuse', because: { code: 'unread', text: open.map(outcomeText).join('; ') } }
+    const others = raw.records - raw.files
+    const text = `${grouped(raw.records)} records: ${grouped(raw.files)} files, ${grouped(others)} others`
+    return { action: 'keep', because: { code: 'present', text } }
+  },
+
+  async run(medium, { raw }, world, replace) {
+    const place = rawPlace(medium)
+    if (raw?.complete === true && !replace)
+      throw new RunError('an enumeration is there, and nobody asked for a new one')
+    const part = world.part(place)
+    const source = await needSource(medium, world)
+    const tasks = await tasksFor(source.volumes, source.bytes, medium.policy, world)
+    const about = { hash: medium.hash, source: world.path(source.place), writer: 'ntt' }
+    await walkSource(source, tasks, world, (records, reports) =>
+      world.create(
+        part,
+        encodeRaw(records, () => reports, about),
+      ),
+    )
+    if (raw !== null) {
+      // The old one gives way only now that the new one reads back whole.
+      for await (const batch of decodeRaw(world.read(part))) batch satisfies readonly unknown[]
+      await world.setAside(place, replace ? 'failed-proof' : 'incomplete')
+    }
+    await world.publish(part, place)
+  },
+
+  verify: verifyRaw,
+}
+
+const grouped = (count: number): string => count.toLocaleString('en-US')

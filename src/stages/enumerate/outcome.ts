@@ -1,0 +1,35 @@
+// How a volume ended, judged by the medium's policy.
+import type { VolumeReport } from '../../model/entry.ts'
+import type { Policy } from '../../model/medium.ts'
+import type { Check } from '../../model/stage.ts'
+
+type Ended = Pick<VolumeReport, 'fs' | 'type' | 'outcome' | 'reason'>
+
+/** Whether nothing is left to do about a volume: it was read, is empty, or is waived, by its nature or by a person. */
+export function isSettled({ fs, outcome }: Ended, { partitions }: Pick<Policy, 'partitions'>): boolean {
+  switch (outcome) {
+    case 'read':
+    case 'empty':
+    case 'waived':
+      return true
+    case 'partial':
+    case 'unreadable':
+      return partitions[fs] === 'skip'
+    default:
+      return outcome satisfies never
+  }
+}
+
+export const outcomeText = ({ fs, type, outcome, reason }: Ended): string =>
+  `${fs === 0 ? 'the medium' : `partition ${fs}`} (${type ?? 'unknown'}) ${outcome}${reason === '' ? '' : `: ${reason}`}`
+
+/** Every volume has an outcome that leaves nothing open. */
+export function outcomes(volumes: readonly Ended[], policy: Pick<Policy, 'partitions'>): Check {
+  const open = volumes.filter((volume) => !isSettled(volume, policy))
+  return {
+    name: 'volumes',
+    ok: open.length === 0 && volumes.length > 0,
+    expected: 'each volume read, empty or waived',
+    actual: open.length > 0 ? open.map(outcomeText).join('; ') : `${volumes.length} volumes, each is`,
+  }
+}

@@ -1,0 +1,73 @@
+// Where the entries of a medium are to be read: the volumes of its image, or its directory; and the walk over them.
+import type { VolumeReport } from '../../model/entry.ts'
+import { ObserveError } from '../../model/errors.ts'
+import type { Medium } from '../../model/medium.ts'
+import { findImage } from '../../model/places.ts'
+import type { RawRecord } from '../../model/raw.ts'
+import type { Place, Reader } from '../../model/world.ts'
+import { findVolumes, type FoundVolume } from '../../readers/volumes.ts'
+import { ReaderFailed, gather, type Task } from './gather.ts'
+
+export interface Source {
+  readonly place: Place
+  /** Infinite for a directory. */
+  readonly bytes: number
+  readonly volumes: readonly FoundVolume[]
+}
+
+/** null: looked, and neither image nor directory is there. */
+export async function findSource(medium: Medium, world: Reader): Promise<Source | null> {
+  if (medium.source.type === 'directory') {
+    const stat = await world.stat(medium.source.path)
+    if (stat === null) return null
+    if (stat.kind !== 'directory') throw new ObserveError(`${medium.source.path} is not a directory`)
+    return { place: medium.source.path, bytes: Number.POSITIVE_INFINITY, volumes: [tree] }
+  }
+  const image = await findImage(medium, world)
+  if (image === null) return null
+  const { place, stat } = image
+  return { place, bytes: stat.bytes, volumes: await findVolumes(place, stat.bytes, world) }
+}
+
+const tree: FoundVolume = {
+  fs: 0,
+  scheme: 'whole',
+  partitionType: '',
+  start: 0,
+  bytes: 0,
+  type: 'directory',
+  label: Buffer.alloc(0),
+  uuid: '',
+  alsoTypes: [],
+  verdict: null,
+}
+
+/** As findSource, but it must be there. */
+export async function needSource(medium: Medium, world: Reader): Promise<Source> {
+  const source = await findSource(medium, world)
+  if (source !== null) return source
+  const what = medium.source.type === 'directory' ? medium.source.path : `an image of ${medium.name}`
+  throw new ObserveError(`${what} is not there to be read`)
+}
+
+/**
+ * Hands all records to `take`, and gives back how each volume ended. When a reader fails, what `take` made is void, and it
+ * is called again with what the next reader says.
+ */
+export async function walkSource<Made>(
+  { place }: Source,
+  tasks: readonly Task[],
+  world: Reader,
+  take: (records: AsyncIterable<readonly RawRecord[]>, reports: readonly VolumeReport[]) => Promise<Made>,
+): Promise<Made> {
+  for (;;) {
+    const reports: VolumeReport[] = []
+    try {
+      return await take(gather(place, tasks, reports, world), reports)
+    } catch (error) {
+      // A tree is there or not; nobody else could read it better.
+      if (!(error instanceof ReaderFailed) || tasks.every(({ volume }) => volume.type === 'directory'))
+        throw error
+    }
+  }
+}

@@ -1,0 +1,176 @@
+// The witness of an enumeration: parses all of it, looks at the volumes again, and at depth hash walks the source again.
+import { ObserveError, messageOf } from '../../model/errors.ts'
+import type { VolumeReport } from '../../model/entry.ts'
+import type { Medium } from '../../model/medium.ts'
+import { rawPlace } from '../../model/places.ts'
+import { RawError, decodeRaw, encodeRaw, type RawRecord, type RawTail } from '../../model/raw.ts'
+import type { Check, Depth, Verification } from '../../model/stage.ts'
+import type { Reader } from '../../model/world.ts'
+import { readerNamed } from '../../readers/index.ts'
+import type { Task } from './gather.ts'
+import { compareLegacy } from './legacy.ts'
+import { outcomes } from './outcome.ts'
+import { findSource, walkSource, type Source } from './source.ts'
+
+export async function verifyRaw(medium: Medium, world: Reader, depth: Depth): Promise<Verification> {
+  const read = await readThrough(medium, world)
+  if ('fault' in read) return { checks: [read.fault], figures: {} }
+  const { tail, seen } = read
+  const source = await findSource(medium, world)
+  if (tail.format !== 'ntt-1') return compareLegacy(medium, tail, source, world)
+  const checks = [
+    { name: 'trailer', ok: true, expected: agree, actual: agree },
+    ...volumeChecks(tail, medium, seen),
+    ...(source === null || medium.source.type === 'directory' ? [] : [sameVolumes(tail, source)]),
+    ...(depth === 'hash' ? [await walkAgain(tail, source, world)] : []),
+  ]
+  const volumes = tail.volumes.map((volume) => ({ ...volume, label: volume.label.toString('latin1') }))
+  return { checks, figures: figuresOf(tail), facts: { volumes }, content: tail.content }
+}
+
+const agree = 'records, counts and digest agree'
+
+/** What was met of one filesystem. */
+interface Met {
+  root: boolean
+  /** Furthest bytes of the image that its files lie in. */
+  low: number
+  high: number
+}
+
+/** Every record, once. The codec itself compares counts and digest with the trailer. */
+async function readThrough(
+  medium: Medium,
+  world: Reader,
+): Promise<{ readonly tail: RawTail; readonly seen: ReadonlyMap<number, Met> } | { readonly fault: Check }> {
+  const seen = new Map<number, Met>()
+  const ended: RawTail[] = []
+  let done = 0
+  try {
+    for await (const batch of decodeRaw(world.read(rawPlace(medium)), (tail) => ended.push(tail))) {
+      for (const record of batch) meet(record, seen)
+      done += batch.length
+      world.progress(done, null, 'records')
+    }
+  } catch (error) {
+    if (!(error instanceof RawError)) throw error
+    return { fault: { name: 'trailer', ok: false, expected: agree, actual: messageOf(error) } }
+  }
+  const [tail] = ended
+  if (tail === undefined) throw new ObserveError('the enumeration was read, and its end was not seen')
+  return { tail, seen }
+}
+
+function meet(record: RawRecord, seen: Map<number, Met>): void {
+  if ('error' in record) return
+  let met = seen.get(record.fs)
+  if (met === undefined) {
+    met = { root: false, low: Number.POSITIVE_INFINITY, high: 0 }
+    seen.set(record.fs, met)
+  }
+  const { path, extents } = record.entry
+  if (path.length === 0) met.root = true
+  for (const { start, end } of extents ?? []) {
+    if (start === -1) continue
+    met.low = Math.min(met.low, start)
+    met.high = Math.max(met.high, end)
+  }
+}
+
+/** Each volume has an outcome, its root was listed, and its files lie inside of it. */
+function volumeChecks(
+  { volumes, counts }: RawTail,
+  { policy }: Medium,
+  seen: ReadonlyMap<number, Met>,
+): readonly Check[] {
+  const listed = volumes.filter(({ reader }) => reader !== '')
+  const rootless = listed.filter(({ fs }) => seen.get(fs)?.root !== true)
+  const spilled = listed.filter(({ fs, start, bytes, type }) => {
+    const { low, high } = seen.get(fs) ?? { low: 0, high: 0 }
+    return type !== 'directory' && high > 0 && (low < start || high > start + bytes)
+  })
+  const strange = counts.filter(({ fs }) => !volumes.some((volume) => volume.fs === fs))
+  const names = (some: readonly { readonly fs: number }[]): string =>
+    some.length === 0 ? 'none' : some.map(({ fs }) => fs).join(', ')
+  return [
+    outcomes(volumes, policy),
+    {
+      name: 'roots',
+      ok: rootless.length === 0,
+      expected: 'no volume without its root directory',
+      actual: names(rootless),
+    },
+    {
+      name: 'ranges',
+      ok: spilled.length === 0,
+      expected: 'no volume whose files lie outside of it',
+      actual: names(spilled),
+    },
+    {
+      name: 'strangers',
+      ok: strange.length === 0,
+      expected: 'no record of another volume',
+      actual: names(strange),
+    },
+  ]
+}
+
+/** The volumes of the image, found again, are those of the enumeration. */
+function sameVolumes({ volumes }: RawTail, source: Source): Check {
+  const text = (some: readonly Pick<VolumeReport, 'fs' | 'start' | 'bytes'>[]): string =>
+    some.map(({ fs, start, bytes }) => `${fs}: ${bytes} bytes from ${start}`).join(', ')
+  const [expected, actual] = [text(source.volumes), text(volumes)]
+  return { name: 'image', ok: expected === actual, expected, actual }
+}
+
+/** The source, walked again by the same readers, holds exactly the entries that are recorded. */
+async function walkAgain(tail: RawTail, source: Source | null, world: Reader): Promise<Check> {
+  if (source === null)
+    throw new ObserveError('there is nothing to walk again: neither image nor directory is there')
+  const tasks = await Promise.all(tail.volumes.map((report) => sameTask(report, source, world)))
+  const ended: RawTail[] = []
+  await walkSource(source, tasks, world, async (records, reports) => {
+    const about = { hash: '', source: '', writer: '' }
+    const again = decodeRaw(
+      encodeRaw(records, () => reports, about),
+      (one) => ended.push(one),
+    )
+    for await (const batch of again) batch satisfies readonly RawRecord[]
+  })
+  const text = ({ content, counts }: RawTail): string =>
+    `${content}, ${counts.map(({ fs, records }) => `${records} records of ${fs}`).join(', ')}`
+  const [expected, actual] = [text(tail), ended.map(text).join()]
+  return { name: 'walk', ok: expected === actual, expected, actual }
+}
+
+/** The reader that is recorded, and no other: another one may know more or less of times and owners. */
+async function sameTask(
+  { outcome, reason, reader: recorded, ...volume }: VolumeReport,
+  { bytes }: Source,
+  world: Reader,
+): Promise<Task> {
+  const task = { volume, imageBytes: bytes, failures: [] }
+  if (recorded === '') return { ...task, verdict: { outcome, reason }, readers: [] }
+  const reader = readerNamed(recorded)
+  const version = (await reader?.version(world, volume)) ?? null
+  if (reader === null || version === null)
+    throw new ObserveError(`${recorded}, which listed volume ${volume.fs}, is not installed`)
+  return { ...task, verdict: null, readers: [{ reader, version, volume }] }
+}
+
+function figuresOf({ counts, volumes }: RawTail): Readonly<Record<string, number>> {
+  const sum = (
+    key: 'records' | 'files' | 'directories' | 'links' | 'others' | 'errors' | 'bytes' | 'inodes',
+  ) => counts.reduce((all, one) => all + one[key], 0)
+  return {
+    records: sum('records'),
+    files: sum('files'),
+    directories: sum('directories'),
+    links: sum('links'),
+    others: sum('others'),
+    errors: sum('errors'),
+    inodes: sum('inodes'),
+    bytes: sum('bytes'),
+    volumes: volumes.length,
+  }
+}

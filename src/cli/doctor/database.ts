@@ -1,0 +1,73 @@
+// The database: which one, whether it answers, its version, and how far its schema is. Makes and changes nothing in it.
+import { join } from 'node:path'
+import type { Config } from '../../config.ts'
+import { NttError } from '../../model/errors.ts'
+import { readMigrations, schemaState } from '../../ports/migrate.ts'
+import type { SchemaState } from '../../ports/migrate.ts'
+import { nameOf } from '../../ports/postgres-errors.ts'
+import { openDatabase } from '../../ports/postgres.ts'
+import { openServer, serverExists } from '../../ports/server.ts'
+import type { Finding } from '../../views/doctor.ts'
+
+export async function lookAtDatabase(
+  { database, roots }: Pick<Config, 'database' | 'roots'>,
+  packageRoot: string,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const isOurs = database === null
+  const name = isOurs ? 'private' : 'PostgreSQL'
+  const base = { area: 'database', name } as const
+  if (isOurs && !serverExists(roots.postgres))
+    return [{ ...base, condition: 'good', text: `in ${roots.postgres}; the first 'ntt apply' makes it` }]
+  try {
+    const server = isOurs ? await openServer({ directory: roots.postgres, packageRoot, signal }) : null
+    try {
+      const open = await openDatabase({
+        where: server ?? database ?? '',
+        run: 'doctor',
+        readers: 1,
+        writers: 1,
+      })
+      try {
+        const query = <Row>(sql: string): Promise<readonly Row[]> => open.query<Row>(sql)
+        const [row] = await query<{ version: string }>("select current_setting('server_version') as version")
+        const where = isOurs ? `in ${roots.postgres}` : open.name
+        const text = `${where}; PostgreSQL ${row?.version ?? 'of unknown version'}`
+        const state = await schemaState(query, await readMigrations(join(packageRoot, 'schemas/sql')))
+        return [{ ...base, condition: 'good', text }, schemaFinding(state)]
+      } finally {
+        await open.close()
+      }
+    } finally {
+      await server?.leave()
+    }
+  } catch (error) {
+    if (!(error instanceof NttError)) throw error
+    const where = isOurs ? roots.postgres : nameOf(database)
+    const text = error.message.includes(where) ? error.message : `${where}: ${error.message}`
+    return [{ ...base, condition: 'unknown', text, ...(error.hint !== undefined && { fix: error.hint }) }]
+  }
+}
+
+function schemaFinding(state: SchemaState): Finding {
+  const base = { area: 'database', name: 'schema' } as const
+  switch (state) {
+    case 'current':
+      return { ...base, condition: 'good', text: 'the one of this ntt' }
+    case 'none':
+      return { ...base, condition: 'good', text: "none yet; the first 'ntt apply' makes it" }
+    case 'behind':
+      return { ...base, condition: 'good', text: "of an older ntt; the next 'ntt apply' brings it up" }
+    case 'newer':
+      return { ...base, condition: 'problem', text: 'made by a newer ntt', fix: 'Use that one here.' }
+    case 'altered':
+      return {
+        ...base,
+        condition: 'problem',
+        text: 'an applied migration is not the file that this ntt has',
+        fix: 'Use the ntt that made it, or another database.',
+      }
+    default:
+      return state satisfies never
+  }
+}

@@ -1,4 +1,5 @@
 // A new file: whole or not at all, and never over another.
+import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { link, mkdir, open, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
@@ -8,7 +9,7 @@ import { unwritten } from '../ports/errno.ts'
 /** Writes a file whole or not at all, and never over another: a link refuses where a rename would replace. */
 export async function writeNew(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
-  const part = join(dirname(path), `.${basename(path)}.${process.pid}.part`)
+  const part = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.part`)
   try {
     const handle = await open(part, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o644)
     try {

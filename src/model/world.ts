@@ -136,7 +136,10 @@ export type Origin =
   | { readonly type: 'file'; readonly path: Buffer }
   /** Ranges of an image, in file order; a hole is a range with `start: -1` and its length as `end`. */
   | { readonly type: 'ranges'; readonly place: Place; readonly ranges: readonly Range[] }
-  /** Bytes that a program hands out, in its own order; must be consumed before the next piece is asked for. */
+  /**
+   * Bytes that a program hands out, in its own order; they are consumed before the next piece is asked for. An ObserveError
+   * among them says that this content cannot be had (`unreadable`); any other error ends the ingest.
+   */
   | { readonly type: 'stream'; readonly bytes: AsyncIterable<Buffer> }
 
 /** One content on its way to the store. */
@@ -145,6 +148,8 @@ export interface Piece<Key = unknown> {
   /** As enumerated; another number of bytes is a failure `size-changed`. */
   readonly size: number
   readonly origin: Origin
+  /** A content of this size is in the store already: it is worth looking before writing. */
+  readonly known?: boolean
 }
 
 /** What became of a piece. When it is yielded, the blob is durable under its name. */
@@ -173,6 +178,8 @@ export interface Writer extends Reader {
   part(place: Place): Place
   /** Take a product out of the way under a name that says why; nothing is deleted. */
   setAside(place: Place, why: string): Promise<Place>
-  /** Put contents into the store; batches come back durable. */
+  /** Which store `by-hash:` is: the id in its marker file, made if need be. */
+  storeId(): Promise<string>
+  /** Put contents into the store; batches come back durable. Errors of the store end it with a StoreError. */
   ingest<Key>(pieces: AsyncIterable<Piece<Key>>): AsyncIterable<readonly Stored<Key>[]>
 }

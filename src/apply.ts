@@ -14,7 +14,7 @@ import type { Action, Lane, Observed, Plan, Stage, Step } from './model/stage.ts
 import type { Writer } from './model/world.ts'
 import { observeMedium, observeStage, type Eyes } from './observe.ts'
 import { wantedStages } from './plan.ts'
-import { prove, type Witness } from './prove.ts'
+import { healthMember, prove, type Witness } from './prove.ts'
 
 /** What apply needs from outside; it imports no stage, no port and no view. */
 export interface Hands extends Eyes, Witness {
@@ -160,6 +160,7 @@ async function carryOut(
     depth,
     durationSec: hands.seconds() - began,
     figures: proof.figures,
+    ...healthMember(proof),
   })
   const after = await observeStage(stage, medium, hands.reader(medium.name))
   return {

@@ -78,6 +78,12 @@ export async function prove(
   return proof
 }
 
+/** What an event tells of the medium's health, where a proof knows it. */
+export function healthMember({ facts }: Proof): { readonly health?: string } {
+  const { health } = facts
+  return typeof health === 'string' ? { health } : {}
+}
+
 type Seen = Extract<Observation, { seen: unknown }>
 
 async function seen(stage: Stage, medium: Medium, world: Reader): Promise<Seen> {

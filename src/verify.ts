@@ -3,7 +3,7 @@ import { NttError, mostSerious, type ExitCode } from './model/errors.ts'
 import { sideBySide } from './model/lanes.ts'
 import type { Depth, Observed } from './model/stage.ts'
 import { stageNamed, type Hands } from './apply.ts'
-import { prove } from './prove.ts'
+import { healthMember, prove } from './prove.ts'
 
 /** Verifies every product of these media that is there; what is not there is left to `plan`. One code a medium. */
 export async function verify(
@@ -94,6 +94,7 @@ async function verifyStage(
       depth,
       durationSec: hands.seconds() - began,
       figures: proof.figures,
+      ...healthMember(proof),
     })
     return 0
   } catch (error) {

@@ -25,7 +25,6 @@ const begun = (stage: 'image' | 'copy' = 'image'): readonly Happening[] => [
 const moved = (done: number, total: number | null): Happening => ({
   type: 'step.progress',
   ...at('a', 'image'),
-  phase: 'run',
   done,
   total,
   unit: 'bytes',
@@ -108,7 +107,7 @@ test('there is no share and no remaining time before the total is known', () => 
     moved(40, null),
     moved(50, null),
   ])
-  const pace = view.media[0]?.stages[0]?.pace ?? newPace('run')
+  const pace = view.media[0]?.stages[0]?.pace ?? newPace()
   expect(share(pace)).toBe(null)
   expect(remaining(pace, view.latestMs)).toBe(null)
   expect(rate(pace, view.latestMs)).toBeCloseTo(10)
@@ -145,7 +144,7 @@ test('an event of a medium that no plan announced makes a row', () => {
 })
 
 test('however long a phase, an estimate needs no more than a hundred samples', () => {
-  let pace = newPace('run')
+  let pace = newPace()
   for (let tick = 0; tick < 100_000; tick += 1)
     pace = paced(pace, 'bytes', { done: tick, total: 1e6 }, tick * 100)
   expect(pace.samples.length).toBeLessThanOrEqual(64)
@@ -164,7 +163,7 @@ function sizesUnder(folder: string): readonly number[] {
 /** A copy on a machine where each file and each byte has its price, with noise; asked at a tenth of the bytes. */
 function askedAtTenth(sizes: readonly number[], perFile: number, perByte: number, noise: () => number) {
   const [bytes, files] = [sizes.reduce((a, b) => a + b, 0), sizes.length]
-  let pace: Pace = newPace('run')
+  let pace: Pace = newPace()
   let [now, done, count, told] = [0, 0, 0, 0]
   let asked: { atSec: number; likely: number; low: number; high: number } | null = null
   const report = (): void => {

@@ -20,10 +20,9 @@ export type Happening =
     }
   | { readonly type: 'plan.ready'; readonly lanes: readonly Lane[] }
   | ({ readonly type: 'step.started'; readonly action: Step['action']; readonly because: Reason } & At)
-  /** How far, in one unit; a stage that moves files and bytes tells both in turn, and each is kept. */
+  /** How far the work is, or after `step.verifying` the witness; in one unit: a stage that moves files and bytes tells both in turn, and each is kept. */
   | ({
       readonly type: 'step.progress'
-      readonly phase: 'run' | 'verify'
       readonly done: number
       readonly total: number | null
       readonly unit: Unit
@@ -39,6 +38,8 @@ export type Happening =
       readonly depth: Depth | null
       readonly durationSec: number
       readonly figures: Readonly<Record<string, number>>
+      /** How much of the medium was read, where the proof knows: ok, incomplete, corrupt, failed. */
+      readonly health?: string
     } & At)
   | ({
       readonly type: 'step.failed'

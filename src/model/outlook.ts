@@ -1,5 +1,5 @@
 // The run as a whole: bytes done of all bytes to do, and the time that is left by what this run has measured. Pure.
-import { remaining, share, type Remaining } from './pace.ts'
+import { prices, remaining, share, type Remaining } from './pace.ts'
 import { isAtWork, type MediumView, type RunView, type StageView } from './progress.ts'
 import type { StageName } from './medium.ts'
 
@@ -60,7 +60,7 @@ function progressOf({ pace, cell, action }: StageView): number {
 }
 
 function left(lanes: readonly (readonly Job[])[], view: RunView, nowMs: number): Remaining | null {
-  const speeds = measured(lanes)
+  const speeds = measured(lanes, nowMs)
   let [low, likely, high, longest] = [0, 0, 0, 0]
   let [open, busySec, known] = [false, 0, true]
   for (const lane of lanes) {
@@ -90,35 +90,34 @@ function left(lanes: readonly (readonly Job[])[], view: RunView, nowMs: number):
   }
 }
 
-function costOf(
-  { stage, bytes, done }: Job,
-  speeds: ReadonlyMap<StageName, number>,
-  nowMs: number,
-): Remaining | null {
+function costOf({ stage, bytes, done }: Job, speeds: Speeds, nowMs: number): Remaining | null {
   const own = stage.pace === null || !isAtWork(stage) ? null : remaining(stage.pace, nowMs)
-  if (own !== null) return own
-  const speed = speeds.get(stage.stage)
-  if (speed === undefined || bytes === null) return null
-  const seconds = (bytes * (1 - done)) / speed
+  // The witness of a step at work is still to come: what it takes is in the whole step's price only.
+  const price = speeds.get(stage.stage)
+  if (price === undefined || bytes === null) return own
+  const seconds = (price.perStep + price.perByte * bytes) * (1 - done)
+  if (own !== null && own.likely >= seconds) return own
   return { low: seconds * 0.7, likely: seconds, high: seconds * 1.4 }
 }
 
-/** Bytes a second of each stage, over the steps that this run has finished. */
-function measured(lanes: readonly (readonly Job[])[]): ReadonlyMap<StageName, number> {
-  const finished = lanes
-    .flat()
-    .filter(({ stage, bytes }) => (stage.durationSec ?? 0) > 0 && bytes !== null && stage.cell === 'proven')
-  const byStage = Map.groupBy(finished, ({ stage }) => stage.stage)
+/** What a step of a stage costs, and each byte of its medium. */
+interface Price {
+  readonly perStep: number
+  readonly perByte: number
+}
+type Speeds = ReadonlyMap<StageName, Price>
+
+/** Prices over the steps that this run has finished, and over those at work that have come some way. */
+function measured(lanes: readonly (readonly Job[])[], nowMs: number): Speeds {
+  const told = lanes.flat().flatMap(({ stage, bytes, done }) => {
+    if (bytes === null || done < 0.05) return []
+    const seconds = stage.durationSec ?? (nowMs - (stage.startedMs ?? nowMs)) / 1000
+    return seconds <= 0 ? [] : [{ name: stage.stage, stretch: { seconds: seconds / done, work: [1, bytes] } }]
+  })
   return new Map(
-    [...byStage].map(([name, jobs]) => {
-      const seconds = jobs.reduce((sum, { stage }) => sum + (stage.durationSec ?? 0), 0)
-      return [
-        name,
-        Math.max(
-          1,
-          jobs.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),
-        ) / seconds,
-      ]
+    [...Map.groupBy(told, ({ name }) => name)].flatMap(([name, steps]) => {
+      const fitted = prices(steps.map(({ stretch }) => stretch))
+      return fitted === null ? [] : [[name, { perStep: fitted[0] ?? 0, perByte: fitted[1] ?? 0 }] as const]
     }),
   )
 }

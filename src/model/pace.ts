@@ -14,7 +14,6 @@ interface Sample {
 
 /** Each unit that the stage tells, and joint samples of all of them. */
 export interface Pace {
-  readonly phase: 'run' | 'verify'
   readonly amounts: Partial<Readonly<Record<Unit, Amount>>>
   /** Oldest first, evenly spread over the phase. */
   readonly samples: readonly Sample[]
@@ -27,7 +26,7 @@ const mostSamples = 64
 /** Reports of several units that come this close together are one sample. */
 const togetherMs = 50
 
-export const newPace = (phase: Pace['phase']): Pace => ({ phase, amounts: {}, samples: [], everyMs: 200 })
+export const newPace = (): Pace => ({ amounts: {}, samples: [], everyMs: 200 })
 
 /** The pace after one more report; itself where nothing moved. */
 export function paced(pace: Pace, unit: Unit, amount: Amount, atMs: number): Pace {
@@ -94,8 +93,8 @@ export interface Remaining {
   readonly high: number | null
 }
 
-/** Time and work between two samples. */
-interface Stretch {
+/** Work of up to two sorts, and the time that it took together. */
+export interface Stretch {
   readonly seconds: number
   readonly work: readonly number[]
 }
@@ -146,8 +145,8 @@ function stretchesOf({ samples, amounts }: Pace, units: readonly Unit[], nowMs: 
   })
 }
 
-/** Seconds for one of each unit: least squares without negative prices, scaled so that the past comes out as it was. */
-function prices(stretches: readonly Stretch[]): readonly number[] | null {
+/** Seconds for one of each sort: least squares without negative prices, scaled so that the past comes out as it was. */
+export function prices(stretches: readonly Stretch[]): readonly number[] | null {
   const sum = (of: (stretch: Stretch) => number): number => stretches.reduce((all, one) => all + of(one), 0)
   const a = ({ work }: Stretch): number => work[0] ?? 0
   const b = ({ work }: Stretch): number => work[1] ?? 0

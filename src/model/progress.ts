@@ -55,6 +55,8 @@ export interface MediumView {
   readonly kind: KindName | null
   readonly hash: string | null
   readonly bytes: number | null
+  /** ok, incomplete, corrupt, failed; null where nobody knows. */
+  readonly health: string | null
   readonly target: Target | null
   /** The highest stage that held when the plan was made. */
   readonly held: StageName | null
@@ -151,9 +153,8 @@ export function fold(view: RunView, event: Event): RunView {
     }
     case 'step.progress':
       return changed(next, event, (stage) => {
-        const { phase, unit, done, total } = event
-        const before = stage.pace?.phase === phase ? stage.pace : newPace(phase)
-        const pace = paced(before, unit, { done, total }, nowMs)
+        const { unit, done, total } = event
+        const pace = paced(stage.pace ?? newPace(), unit, { done, total }, nowMs)
         // The same figures once more are no sign of life.
         return pace === stage.pace ? stage : { ...stage, pace, aliveMs: nowMs }
       })
@@ -192,7 +193,11 @@ export function fold(view: RunView, event: Event): RunView {
         failedChecks: [],
         failure: null,
       }))
-      return tell(run, 'good', event.action === 'run' ? 'is done and proven' : 'is proven')
+      const known =
+        event.health === undefined
+          ? run
+          : changedMedium(run, event.medium, (medium) => ({ ...medium, health: event.health ?? null }))
+      return tell(known, 'good', event.action === 'run' ? 'is done and proven' : 'is proven')
     }
     case 'step.failed': {
       const { tag, message, hint = null, stderr = '' } = event
@@ -297,6 +302,7 @@ const unplanned = (medium: string): MediumView => ({
   kind: null,
   hash: null,
   bytes: null,
+  health: null,
   target: null,
   held: null,
   exclusive: null,
@@ -306,7 +312,7 @@ const unplanned = (medium: string): MediumView => ({
 })
 
 const mediumOf = (lane: Lane): MediumView => {
-  const { medium, label, kind, hash, bytes, target, holds, exclusive, claims } = lane
+  const { medium, label, kind, hash, bytes, health, target, holds, exclusive, claims } = lane
   const stages = stageNames.map((name): StageView => {
     const step = lane.steps.find(({ stage }) => stage === name)
     if (step === undefined) return noStage(name)
@@ -321,7 +327,20 @@ const mediumOf = (lane: Lane): MediumView => {
       expected: expectedOf(step, lane),
     }
   })
-  return { medium, label, kind, hash, bytes, target, held: holds, exclusive, claims, stages, waitsFor: null }
+  return {
+    medium,
+    label,
+    kind,
+    hash,
+    bytes,
+    health,
+    target,
+    held: holds,
+    exclusive,
+    claims,
+    stages,
+    waitsFor: null,
+  }
 }
 
 const expectedOf = ({ work }: Step, { bytes }: Lane): number | null => work?.read ?? work?.write ?? bytes

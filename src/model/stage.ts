@@ -195,6 +195,8 @@ export interface Lane {
   readonly hash: string | null
   readonly hashVersion: HashVersion | null
   readonly bytes: number | null
+  /** ok, incomplete, corrupt or failed, by the last good proof of the image; null where nobody knows. */
+  readonly health: string | null
   readonly target: Target
   readonly steps: readonly Step[]
   readonly claims: readonly Claim[]

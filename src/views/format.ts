@@ -48,6 +48,26 @@ export function roughly(seconds: number): string {
   return duration(Math.max(1, Math.round(seconds / grain) * grain)).replace('.0 ', ' ')
 }
 
+const grains = [
+  [90, 1, 's'],
+  [5400, 60, 'min'],
+  [129_600, 3600, 'h'],
+  [Number.POSITIVE_INFINITY, 86_400, 'd'],
+] as const
+
+/** Two estimates in the few columns of a table: `3–4 s`, `50 s–2 min`, `12 min+` where the end is open. */
+export function shortRange(low: number, high: number | null): string {
+  const told = (seconds: number): readonly [string, string] => {
+    const [, unit, name] = grains.find(([below]) => seconds < below) ?? grains[3]
+    return [String(Math.max(1, Math.round(seconds / unit))), name]
+  }
+  const [from, unit] = told(low)
+  if (high === null) return `${from} ${unit}+`
+  const [to, other] = told(high)
+  if (unit !== other) return `${from} ${unit}–${to} ${other}`
+  return from === to ? `${to} ${unit}` : `${from}–${to} ${unit}`
+}
+
 /** Seconds as a clock: `0:13`, `12:04`, `1:02:03`, `3d 04:05`. */
 export function clock(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds))

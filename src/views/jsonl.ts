@@ -14,7 +14,13 @@ export const stageWords = {
 /** Members of every line; `prev` is the log's own chain. */
 const envelope = ['ts', 'run', 'host', 'pid', 'seq', 'medium', 'medium_hash', 'stage', 'event', 'prev']
 /** Names that a figure may not have. */
-export const ofSuccess: ReadonlySet<string> = new Set([...envelope, 'action', 'depth', 'duration_sec'])
+export const ofSuccess: ReadonlySet<string> = new Set([
+  ...envelope,
+  'action',
+  'depth',
+  'duration_sec',
+  'health',
+])
 
 export type LogLine = Readonly<Record<string, unknown>>
 
@@ -76,7 +82,6 @@ function members(event: Happening): LogLine {
       return { action: event.action, code: event.because.code, reason: event.because.text }
     case 'step.progress':
       return {
-        phase: event.phase,
         unit: event.unit,
         [`${event.unit}_done`]: event.done,
         [`${event.unit}_total`]: event.total,
@@ -95,8 +100,14 @@ function members(event: Happening): LogLine {
     case 'step.done': {
       const taken = Object.keys(event.figures).find((key) => ofSuccess.has(key))
       if (taken !== undefined) throw new TypeError(`a figure may not be called ${taken}`)
-      const { action, depth, durationSec, figures } = event
-      return { action, depth, duration_sec: seconds(durationSec), ...figures }
+      const { action, depth, durationSec, figures, health } = event
+      return {
+        action,
+        depth,
+        duration_sec: seconds(durationSec),
+        ...(health === undefined ? {} : { health }),
+        ...figures,
+      }
     }
     case 'step.failed':
       return {

@@ -30,7 +30,8 @@ const codes: Readonly<Record<Style, string>> = {
 
 export const span = (style: Style, text: string): Span => ({ text, style })
 
-const written = (text: string, { ascii }: Manner): string =>
+/** Text as this reader can be shown it. */
+export const written = (text: string, { ascii }: Pick<Manner, 'ascii'>): string =>
   ascii ? toAscii(readable(text)) : readable(text)
 
 /** One line without its newline. */

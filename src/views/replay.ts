@@ -71,7 +71,6 @@ function stageHappening(name: string, line: Members): Happening {
       return {
         type: 'step.progress',
         ...at,
-        phase: line.one('phase', ['run', 'verify']),
         unit,
         done: line.number(`${unit}_done`),
         total: line.numberOrNull(`${unit}_total`),
@@ -91,7 +90,8 @@ function stageHappening(name: string, line: Members): Happening {
         ...at,
         lost: { files: line.number('files'), bytes: line.number('bytes'), paths: line.texts('paths') },
       }
-    case 'success':
+    case 'success': {
+      const health = line.maybe('health')
       return {
         type: 'step.done',
         ...at,
@@ -99,7 +99,9 @@ function stageHappening(name: string, line: Members): Happening {
         depth: line.textOrNull('depth') === null ? null : line.one('depth', depths),
         durationSec: line.number('duration_sec'),
         figures: line.figures(),
+        ...(health === undefined ? {} : { health }),
       }
+    }
     case 'error': {
       const [hint, errno, stderr] = [line.maybe('hint'), line.maybe('errno'), line.maybe('stderr_tail')]
       const status = line.has('exit_status') ? line.number('exit_status') : undefined

@@ -53,6 +53,7 @@ export const lane = (
   hash: hashOf(medium),
   hashVersion: 'v2',
   bytes,
+  health: null,
   target: 'archived' satisfies Target,
   steps,
   claims: [],
@@ -147,7 +148,6 @@ export const shortRun: readonly Happening[] = [
   {
     type: 'step.progress',
     ...at('ceh-001', 'image'),
-    phase: 'run',
     done: 0,
     total: 1_474_560,
     unit: 'bytes',
@@ -155,7 +155,6 @@ export const shortRun: readonly Happening[] = [
   {
     type: 'step.progress',
     ...at('ceh-001', 'image'),
-    phase: 'run',
     done: 737_280,
     total: 1_474_560,
     unit: 'bytes',
@@ -174,6 +173,7 @@ export const shortRun: readonly Happening[] = [
     depth: 'hash',
     durationSec: 6.25,
     figures: { bytes: 1_474_560 },
+    health: 'ok',
   },
   {
     type: 'step.started',
@@ -181,7 +181,7 @@ export const shortRun: readonly Happening[] = [
     action: 'run',
     because: { code: 'absent', text: 'no rows' },
   },
-  { type: 'step.progress', ...at('ceh-006', 'load'), phase: 'run', done: 1161, total: 1161, unit: 'rows' },
+  { type: 'step.progress', ...at('ceh-006', 'load'), done: 1161, total: 1161, unit: 'rows' },
   { type: 'step.verifying', ...at('ceh-006', 'load'), depth: 'counts' },
   {
     type: 'step.contradicted',

@@ -6,9 +6,8 @@ import { jsonText, lineText, logLine } from '../../src/views/jsonl.ts'
 import { parseLine } from '../../src/views/replay.ts'
 import { at, shortRun, stamped } from './events.ts'
 
-const schema = JSON.parse(
-  readFileSync(join(import.meta.dirname, '../../schemas/event.schema.json'), 'utf8'),
-) as object
+const schema = (name: string): object =>
+  JSON.parse(readFileSync(join(import.meta.dirname, `../../schemas/${name}.schema.json`), 'utf8')) as object
 const isEvent = new Ajv2020({
   allErrors: true,
   strict: true,
@@ -16,7 +15,9 @@ const isEvent = new Ajv2020({
   strictTypes: false,
   strictRequired: false,
   validateFormats: false,
-}).compile(schema)
+})
+  .addSchema(schema('plan'))
+  .compile(schema('event'))
 const events = stamped(shortRun)
 
 test('every event of a run is a line of the published schema', () => {
@@ -35,7 +36,7 @@ test('the schema refuses a member too much, a member too few, and a stage that i
     if (!String(line['event']).endsWith('_success')) expect(isEvent({ ...line, stranger: 1 })).toBe(false)
     expect(isEvent({ ...line, stranger: 'text' })).toBe(false)
     for (const key of Object.keys(line)) {
-      if (['hint', 'exit_status', 'errno', 'stderr_tail'].includes(key)) continue
+      if (['hint', 'exit_status', 'errno', 'stderr_tail', 'health'].includes(key)) continue
       if (String(line['event']).endsWith('_success') && !isEnvelope(key)) continue
       const { [key]: _, ...rest } = line
       expect([event.type, key, isEvent(rest)]).toEqual([event.type, key, false])

@@ -173,7 +173,6 @@ test('progress is told at most every ten seconds, with its rate and a range for 
         ({
           type: 'step.progress',
           ...at('a', 'copy'),
-          phase: 'run',
           done: (second + 1) * 1e6,
           total: 100e6,
           unit: 'bytes',

@@ -1,0 +1,63 @@
+// Opens the screen on the alternate buffer, feeds it, and gives the terminal back in every way of ending.
+import { render } from 'ink'
+import type { Event } from '../../model/event.ts'
+import { Screen, type ScreenManner } from './Screen.tsx'
+import { ScreenStore, type Commands } from './store.ts'
+
+export interface ScreenOptions {
+  readonly manner: ScreenManner
+  readonly commands: Commands
+  readonly stdin: NodeJS.ReadStream
+  readonly stdout: NodeJS.WriteStream
+  /** Milliseconds since 1970; for a replay the time of the log. */
+  readonly now: () => number
+}
+
+export interface OpenScreen {
+  read(event: Event): void
+  /** Gives the terminal back; resolves when it is as it was. */
+  close(): Promise<void>
+  /** Resolves when the screen is closed; rejects when it broke, with the terminal given back already. */
+  readonly finished: Promise<void>
+}
+
+/** Milliseconds between two looks of the screen at its store. */
+const tickMs = 100
+
+/** stdin and stdout must be terminals. */
+export function openScreen({ manner, commands, stdin, stdout, now }: ScreenOptions): OpenScreen {
+  const size = () => ({ columns: stdout.columns, rows: stdout.rows })
+  const store = new ScreenStore({ commands, size: size(), now })
+  const app = render(<Screen store={store} manner={manner} />, {
+    stdin,
+    stdout,
+    alternateScreen: true,
+    exitOnCtrlC: false,
+    incrementalRendering: true,
+    maxFps: 20,
+    patchConsole: false,
+  })
+  const timer = setInterval(() => store.tick(), tickMs)
+  const resized = (): void => store.resize(size())
+  stdout.on('resize', resized)
+  const finished = app.waitUntilExit().then(
+    () => undefined,
+    (error: unknown) => {
+      throw error instanceof Error ? error : new Error(String(error))
+    },
+  )
+  const stop = (): void => {
+    clearInterval(timer)
+    stdout.off('resize', resized)
+  }
+  const ended = finished.finally(stop)
+  return {
+    read: (event) => store.read(event),
+    async close() {
+      stop()
+      app.unmount()
+      await ended
+    },
+    finished: ended,
+  }
+}

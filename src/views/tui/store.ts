@@ -1,0 +1,107 @@
+// The state of the screen, outside React: events are folded as they come, the screen is told at most ten times a second.
+import type { Event } from '../../model/event.ts'
+import { emptyRun, fold, type RunView } from '../../model/progress.ts'
+import { detailLines } from './detail.ts'
+import { layoutOf, type Layout } from './layout.ts'
+import { firstLook, pressed, type Extent, type Key, type Look } from './look.ts'
+
+/** Everything that one frame shows. */
+export interface Picture {
+  readonly view: RunView
+  readonly look: Look
+  readonly layout: Layout
+  readonly nowMs: number
+}
+
+/** What the keys ask of the run. */
+export interface Commands {
+  pause(paused: boolean): void
+  /** `again`: the person has asked before, and wants it now. */
+  stop(again: boolean): void
+}
+
+export interface Size {
+  readonly columns: number
+  readonly rows: number
+}
+
+export interface StoreOptions {
+  readonly commands: Commands
+  readonly size: Size
+  readonly now: () => number
+}
+
+export class ScreenStore {
+  #view: RunView = emptyRun
+  #picture: Picture
+  #stale = false
+  readonly #commands: Commands
+  readonly #now: () => number
+  readonly #listeners = new Set<() => void>()
+
+  constructor({ commands, size, now }: StoreOptions) {
+    this.#commands = commands
+    this.#now = now
+    this.#picture = {
+      view: emptyRun,
+      look: firstLook,
+      layout: layoutOf(emptyRun, firstLook, size),
+      nowMs: now(),
+    }
+  }
+
+  readonly picture = (): Picture => this.#picture
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  read(event: Event): void {
+    this.#view = fold(this.#view, event)
+    this.#stale = true
+  }
+
+  /** To be called ten times a second: shows what has come since, and lets the clock go on while something is at work. */
+  tick(): void {
+    const nowMs = this.#now()
+    const anotherSecond = Math.floor(nowMs / 1000) !== Math.floor(this.#picture.nowMs / 1000)
+    if (this.#stale || (anotherSecond && this.#view.finished === null)) this.#show({ nowMs })
+  }
+
+  press(key: Key): void {
+    const before = this.#picture.look
+    const look = pressed(before, key, this.#view, this.#extent())
+    if (look.paused !== before.paused) this.#commands.pause(look.paused)
+    if (look.stops !== before.stops) this.#commands.stop(look.stops > 1)
+    this.#show({ look })
+  }
+
+  #extent(): Extent {
+    const { look, layout, nowMs } = this.#picture
+    const place = look.pane === 'detail' ? this.#view.places.get(look.selected ?? '') : undefined
+    const medium = place === undefined ? undefined : this.#view.media[place]
+    const lines = medium === undefined ? 0 : detailLines(medium, nowMs, layout.columns, false).length
+    return { list: layout.list, scroll: Math.max(0, lines - layout.list - 1) }
+  }
+
+  resize(size: Size): void {
+    this.#show({ size })
+  }
+
+  #show({
+    look = this.#picture.look,
+    size = this.#picture.layout,
+    nowMs = this.#now(),
+  }: Partial<Shown>): void {
+    this.#stale = false
+    this.#picture = { view: this.#view, look, layout: layoutOf(this.#view, look, size), nowMs }
+    for (const listener of this.#listeners) listener()
+  }
+}
+
+interface Shown {
+  readonly look: Look
+  readonly size: Size
+  readonly nowMs: number
+}

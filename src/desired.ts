@@ -34,7 +34,8 @@ interface MediumDocument {
 
 interface Read {
   readonly declaration: Declaration
-  readonly document: Document
+  /** The document again, for a problem that only shows beside others; thousands of trees are not kept for that. */
+  document(): Document
 }
 
 /**
@@ -54,7 +55,8 @@ export function readDesired(files: readonly MediumFile[], base: string): readonl
 }
 
 function readFile({ file, text }: MediumFile, base: string): readonly [readonly Read[], readonly Problem[]] {
-  const document = readDocument(file, text, validate)
+  const again = (): Document => readDocument(file, text, validate)
+  const document = again()
   const name = mediumName(file)
   const misnamed = nameProblem(name)
   const named: readonly Problem[] =
@@ -65,7 +67,7 @@ function readFile({ file, text }: MediumFile, base: string): readonly [readonly 
   const written = document.value as MediumDocument
   const declaration = declare(name, file, written, base)
   const wrong = [...named, ...contradictions(written, declaration, document)]
-  return wrong.length > 0 ? [[], wrong] : [[{ declaration, document }], []]
+  return wrong.length > 0 ? [[], wrong] : [[{ declaration, document: again }], []]
 }
 
 /** The file name without folder and ending. */
@@ -155,10 +157,10 @@ function conflicts(read: readonly Read[]): readonly Problem[] {
   const claim = (key: string, one: Read, path: readonly string[], message: string): void => {
     const other = seen.get(key)
     if (other === undefined) return void seen.set(key, one)
-    const { line } = other.document.problem(path, '', 'key')
-    problems.push(one.document.problem(path, `${message} (also ${other.document.file}:${line})`))
+    const { file, line } = other.document().problem(path, '', 'key')
+    problems.push(one.document().problem(path, `${message} (also ${file}:${line})`))
   }
-  for (const one of read.toSorted((a, b) => compare(a.document.file, b.document.file))) {
+  for (const one of read.toSorted((a, b) => compare(a.declaration.file, b.declaration.file))) {
     const { name, hash, source, expect } = one.declaration
     claim(`name ${name.normalize()}`, one, [], `a second file for the medium ${name}`)
     if (hash !== null)

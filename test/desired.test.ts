@@ -121,6 +121,11 @@ describe('what is accepted', () => {
     )
   })
 
+  test('a document of YAML 1.1 is read as 1.2: no is a word, and 0777 is 777', () => {
+    expect(read(`%YAML 1.1\n---\nlabel: no\n${image}`)[0]?.label).toBe('no')
+    expect(read(`%YAML 1.1\n---\n${device}expect: {bytes: 0777}`)[0]?.expect.bytes).toBe(777)
+  })
+
   test('an alias stands for its value', () => {
     expect(read(`label: &name Box\nsource: {image: *name}`)[0]?.source.path).toBe('/project/media.d/Box')
   })

@@ -1,5 +1,5 @@
 // YAML text into one tree whose nodes know their place; what is no YAML, or too much of it, is told and not thrown.
-import { Composer, isAlias, isMap, isNode, isScalar, isSeq, Lexer, Parser, visit } from 'yaml'
+import { Composer, isAlias, isMap, isNode, isScalar, isSeq, Lexer, Parser, Schema, visit } from 'yaml'
 import type { Alias, Document, Node } from 'yaml'
 
 /** Something wrong with the text as YAML. Offsets are UTF-16 units. */
@@ -29,6 +29,9 @@ export interface Span {
 /** Far more than a document of ours needs; what is beyond it would exhaust the parser. */
 const most = { length: 1024 * 1024, depth: 64, aliases: 100 }
 
+/** One for all documents; also of those that ask for YAML 1.1, where `no` would be false and 010 would be 8. */
+const schema = new Schema({ schema: 'core', resolveKnownTags: false })
+
 const ours: Partial<Record<string, { message: string; mendable: boolean }>> = {
   DUPLICATE_KEY: { message: 'the same key is there twice', mendable: true },
   NON_STRING_KEY: { message: 'a key must be a plain word', mendable: false },
@@ -41,12 +44,7 @@ export function parseYaml(text: string): Tree {
   const flaw = (offset: number, length: number, message: string, mendable = false): number =>
     flaws.push({ offset, length, message, mendable })
 
-  const composer = new Composer({
-    stringKeys: true,
-    resolveKnownTags: false,
-    logLevel: 'silent',
-    prettyErrors: false,
-  })
+  const composer = new Composer({ schema, stringKeys: true, logLevel: 'silent', prettyErrors: false })
   const [document, second] = [...composer.compose(tokens(text, flaw), true, text.length)]
   for (const { code, message, pos } of [...(document?.errors ?? []), ...(document?.warnings ?? [])]) {
     const known = ours[code]

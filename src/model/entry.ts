@@ -33,7 +33,10 @@ export interface Entry {
 
 /** Something below a root that could not be read. `path` empty: the root, or not known. */
 export interface EntryError {
-  /** errno name, or a word of ours: `unreadable-directory`, `bad-name`, `reader`. */
+  /**
+   * errno name, or a word of ours: `unreadable-directory` (names below it are missing), `reader`. These leave names intact:
+   * `content` (bytes of a file are missing), `bad-name` (a name had to be mended), `other-filesystem` (a mount, not ours).
+   */
   readonly error: string
   readonly path: Buffer
   readonly message: string
@@ -70,5 +73,10 @@ export interface VolumeReport extends Volume {
   /** Which reader, with its version: `bsdtar 3.6.2`; empty where none read it. */
   readonly reader: string
 }
+
+const leaveNamesIntact: readonly string[] = ['content', 'bad-name', 'other-filesystem']
+
+/** Whether there may be entries that nobody told us of. */
+export const hidesNames = ({ error }: EntryError): boolean => !leaveNamesIntact.includes(error)
 
 export const isEntry = (found: Entry | EntryError): found is Entry => 'type' in found

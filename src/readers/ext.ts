@@ -3,6 +3,7 @@
 import { RunError } from '../model/errors.ts'
 import type { Volume } from '../model/entry.ts'
 import type { Place, Reader } from '../model/world.ts'
+import { Pages } from './pages.ts'
 
 export interface ExtInode {
   readonly mode: number
@@ -19,30 +20,21 @@ export interface ExtInode {
 const metaBlockGroups = 0x10
 const wide = 0x80
 const inlineData = 0x8000
-const pageBytes = 65_536
-const pagesKept = 256
 
-type Look = Pick<Reader, 'read'>
-
-/** The inode table of one volume; pages of it are kept, as listings ask in about the order of the table. */
+/** The inode table of one volume. */
 export class ExtInodes {
-  readonly #image: Place
-  readonly #start: number
-  readonly #world: Look
+  readonly #pages: Pages
   readonly #inodeBytes: number
   readonly #perGroup: number
   readonly #blockBytes: number
   /** First block of each group's inode table. */
   readonly #tables: readonly number[]
-  readonly #pages = new Map<number, Buffer>()
   /** Blocks in use, in bytes, and inodes in use, as the superblock counts them. */
   readonly usedBytes: number
   readonly usedInodes: number
 
-  private constructor(image: Place, start: number, world: Look, head: Superblock, tables: readonly number[]) {
-    this.#image = image
-    this.#start = start
-    this.#world = world
+  private constructor(pages: Pages, head: Superblock, tables: readonly number[]) {
+    this.#pages = pages
     this.#inodeBytes = head.inodeBytes
     this.#perGroup = head.perGroup
     this.#blockBytes = head.blockBytes
@@ -52,16 +44,21 @@ export class ExtInodes {
   }
 
   /** Throws RunError for a layout that is not understood. */
-  static async open(image: Place, { start }: Pick<Volume, 'start'>, world: Look): Promise<ExtInodes> {
-    const head = parseSuperblock(await bytesAt(image, start + 1024, 1024, world))
+  static async open(
+    image: Place,
+    { start }: Pick<Volume, 'start'>,
+    world: Pick<Reader, 'read'>,
+  ): Promise<ExtInodes> {
+    const pages = new Pages(image, start, world)
+    const head = parseSuperblock(await pages.bytes(1024, 1024))
     const bytes = head.groups * head.descriptorBytes
-    const table = await bytesAt(image, start + (head.firstBlock + 1) * head.blockBytes, bytes, world)
+    const table = await pages.bytes((head.firstBlock + 1) * head.blockBytes, bytes)
     const tables = Array.from({ length: head.groups }, (_none, group) => {
       const at = group * head.descriptorBytes
       const high = head.descriptorBytes >= 64 ? table.readUInt32LE(at + 0x28) : 0
       return high * 2 ** 32 + table.readUInt32LE(at + 8)
     })
-    return new ExtInodes(image, start, world, head, tables)
+    return new ExtInodes(pages, head, tables)
   }
 
   async inode(ino: bigint): Promise<ExtInode> {
@@ -69,29 +66,8 @@ export class ExtInodes {
     const table = this.#tables[Math.floor(index / this.#perGroup)]
     if (table === undefined) throw new RunError(`inode ${ino} is not in the inode table`)
     const at = table * this.#blockBytes + (index % this.#perGroup) * this.#inodeBytes
-    return parseInode(await this.#bytes(at))
+    return parseInode(await this.#pages.bytes(at, this.#inodeBytes))
   }
-
-  async #bytes(at: number): Promise<Buffer> {
-    const page = Math.floor(at / pageBytes)
-    // A block size divides a page, and an inode never straddles a block.
-    const known = this.#pages.get(page)
-    if (known !== undefined) return known.subarray(at % pageBytes, (at % pageBytes) + this.#inodeBytes)
-    const read = await bytesAt(this.#image, this.#start + page * pageBytes, pageBytes, this.#world)
-    const oldest = this.#pages.keys().next()
-    if (this.#pages.size >= pagesKept && oldest.done !== true) this.#pages.delete(oldest.value)
-    this.#pages.set(page, read)
-    return this.#bytes(at)
-  }
-}
-
-/** So many bytes of an image; what lies past its end is zero. */
-export async function bytesAt(image: Place, start: number, bytes: number, world: Look): Promise<Buffer> {
-  const out = Buffer.alloc(bytes)
-  let filled = 0
-  for await (const chunk of world.read(image, { start, end: start + bytes }))
-    filled += chunk.copy(out, filled)
-  return out
 }
 
 interface Superblock {
@@ -118,7 +94,7 @@ export function parseSuperblock(block: Buffer): Superblock {
   const firstBlock = block.readUInt32LE(0x14)
   const blocksPerGroup = block.readUInt32LE(0x20)
   const perGroup = block.readUInt32LE(0x28)
-  if (blockBytes > pageBytes || blocksPerGroup === 0 || perGroup === 0)
+  if (blockBytes > 65_536 || blocksPerGroup === 0 || perGroup === 0)
     throw new RunError('the ext superblock makes no sense')
   const groups = Math.ceil((blocks - firstBlock) / blocksPerGroup)
   if (groups > 1 << 24) throw new RunError('the ext superblock makes no sense')

@@ -3,7 +3,8 @@ import type { Entry, EntryError, EntryType, Volume } from '../model/entry.ts'
 import { RunError } from '../model/errors.ts'
 import type { Piece, Place, Range, Reader } from '../model/world.ts'
 import { parseDfxml, type DfxmlFile, type DfxmlRun } from './dfxml.ts'
-import { ExtInodes, bytesAt } from './ext.ts'
+import { readRange } from '../model/range.ts'
+import { ExtInodes } from './ext.ts'
 import { listing, versionOf, type FsReader } from './reader.ts'
 
 /** Type as blkid tells it to what fiwalk calls it. */
@@ -118,6 +119,7 @@ const unreadable = (path: Buffer): EntryError => ({
 const dot = Buffer.from('.')
 const slashDot = Buffer.from('/.')
 const slashDots = Buffer.from('/..')
+const caret = 0x5e
 const orphans = Buffer.from('$OrphanFiles/')
 
 const endsWith = (name: Buffer, end: Buffer): boolean =>
@@ -142,6 +144,8 @@ export function entryOf(file: DfxmlFile, { type }: Pick<Volume, 'type'>): Entry 
   if (name.subarray(0, orphans.length).equals(orphans)) return null
   const isFat = type === 'vfat' || type === 'exfat'
   if (isFat && nameType === 'r' && isTable(file)) return null
+  if (type === 'vfat' && name.includes(caret))
+    throw new RunError('fiwalk prints ^ for what is not ASCII in a short name: a name is lost')
   const kind = letters[nameType] ?? '?'
   return {
     type: kind,
@@ -209,7 +213,7 @@ async function withInode(entry: Entry, inodes: ExtInodes, image: Place, world: R
     // A target of 60 bytes and more lies in a block of its own.
     const [only, ...more] = entry.extents ?? []
     if (only === undefined || more.length > 0 || only.start === -1) return null
-    return bytesAt(image, only.start, entry.size, world)
+    return readRange(world, image, { start: only.start, end: only.start + entry.size })
   }
 }
 

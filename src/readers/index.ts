@@ -2,11 +2,12 @@
 import type { Volume } from '../model/entry.ts'
 import { bsdtar } from './bsdtar.ts'
 import { directory } from './directory.ts'
+import { fat } from './fat.ts'
 import { fiwalk } from './fiwalk.ts'
 import type { FsReader } from './reader.ts'
 
 /** Where several read a type, the first is asked first. */
-const readers: readonly FsReader[] = [directory, bsdtar, fiwalk]
+const readers: readonly FsReader[] = [directory, bsdtar, fat, fiwalk]
 
 /** Who can read this volume, the preferred one first; empty where nobody can. */
 export const readersFor = (volume: Volume): readonly FsReader[] =>

@@ -1,6 +1,7 @@
 // A reader of filesystems: one tool, asked for names and for bytes.
 import type { Command } from '../model/command.ts'
 import type { Entry, EntryError, Volume } from '../model/entry.ts'
+import { RunError } from '../model/errors.ts'
 import type { Piece, Place, Reader } from '../model/world.ts'
 
 /** What one tool can do for one volume of an image. */
@@ -56,4 +57,21 @@ export async function* inBatches<T>(values: AsyncIterable<T>, size = 256): Async
     batch = []
   }
   if (batch.length > 0) yield batch
+}
+
+/** `a/b` of `a` and `b`; a name in the root stands alone. */
+export const joinPath = (path: Buffer, name: Buffer): Buffer =>
+  path.length === 0 ? name : Buffer.concat([path, Buffer.from('/'), name])
+
+/** `contents` of a reader whose entries all have their ranges. */
+export async function* byRanges(
+  image: Place,
+  _volume: Volume,
+  entries: AsyncIterable<Entry>,
+): AsyncGenerator<Piece<Entry>> {
+  for await (const key of entries) {
+    const { size, extents, path } = key
+    if (extents === null) throw new RunError(`the ranges of ${JSON.stringify(path.toString())} are not known`)
+    yield { key, size, origin: { type: 'ranges', place: image, ranges: extents } }
+  }
 }

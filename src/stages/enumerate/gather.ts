@@ -1,5 +1,12 @@
 // Every entry of every volume: readers are tried in order, and each volume ends with an outcome and its reason.
-import { isEntry, type Entry, type EntryError, type Volume, type VolumeReport } from '../../model/entry.ts'
+import {
+  hidesNames,
+  isEntry,
+  type Entry,
+  type EntryError,
+  type Volume,
+  type VolumeReport,
+} from '../../model/entry.ts'
 import { InterruptedError, NttError, RunError, StoreError } from '../../model/errors.ts'
 import type { Policy } from '../../model/medium.ts'
 import type { RawRecord } from '../../model/raw.ts'
@@ -113,14 +120,15 @@ const isFailureToRead = (error: unknown): error is NttError =>
 class Tally {
   root = false
   errors = 0
+  #hidden = 0
   #entries = 0
   #first = ''
 
   take(found: Entry | EntryError, fs: number): RawRecord {
     if (!isEntry(found)) {
-      // What lies beneath another mount is not of this medium, and not lost.
-      if (found.error !== 'other-filesystem') {
-        this.errors += 1
+      this.errors += 1
+      if (hidesNames(found)) {
+        this.#hidden += 1
         this.#first ||= `${found.error}, ${JSON.stringify(found.path.toString())}: ${found.message}`
       }
       return { fs, error: found }
@@ -137,7 +145,7 @@ class Tally {
     const missing = volume.start + volume.bytes - imageBytes
     const reasons = [
       ...(this.errors > mostErrors ? [`given up after ${mostErrors} errors`] : []),
-      ...(this.errors > 0 ? [`${this.errors} could not be read, the first: ${this.#first}`] : []),
+      ...(this.#hidden > 0 ? [`${this.#hidden} could not be read, the first: ${this.#first}`] : []),
       ...(missing > 0 ? [`its last ${missing} bytes are past the end of the image`] : []),
     ]
     if (reasons.length > 0) return { outcome: 'partial', reason: reasons.join('; ') }

@@ -226,22 +226,20 @@ describe('a reader that fails', () => {
     const real = execFileSync('which', ['fiwalk'], { encoding: 'utf8' }).trim()
     mkdirSync(join(folder, 'tree'))
     writeFileSync(join(folder, 'tree/a'), 'a')
-    const image = sized('a.img', 1_474_560)
-    make('mkfs.vfat', image)
-    make('mcopy', '-i', image, join(folder, 'tree/a'), '::/')
+    ext('a.img', join(folder, 'tree'))
     program('fiwalk', `[ "$1" = -V ] && exec ${real} -V\n${script.replace('fiwalk-real', real)}`)
     const of = disc('a.img')
     await run(of)
     const [volume] = (await seen(of)).raw?.volumes ?? []
     expect(volume).toMatchObject({ outcome: 'unreadable', reader: '' })
     expect(volume?.reason).toMatch(/fiwalk/)
-    expect(failed((await verify(of)).checks)[0]).toMatch(/^volumes: the medium \(vfat\) unreadable/)
+    expect(failed((await verify(of)).checks)[0]).toMatch(/^volumes: the medium \(ext2\) unreadable/)
     expect(await records()).toEqual([])
     expect(world.lines.join('\n')).toContain('fiwalk')
   })
 
   test('a tool that is not installed is no empty volume', async () => {
-    make('mkfs.vfat', sized('a.img', 1_474_560))
+    ext('a.img', plainTree(join(folder, 'tree')))
     const only = ['blkid', 'partx', 'setpriv'].map((name) =>
       execFileSync('which', [name], { encoding: 'utf8' }).trim(),
     )

@@ -1,10 +1,11 @@
 // The library: the flow and its types, for those who build their own door.
 export { apply, type ApplyOptions, type Hands, type LaneEnd } from './apply.ts'
-export { audit, auditExit, findingCodes, type Finding } from './audit.ts'
+export { audit, auditExit } from './audit.ts'
 export { readDesired, type MediumFile } from './desired.ts'
 export { diff, type DiffOptions } from './diff.ts'
 export * from './model/errors.ts'
 export type { Event, Happening } from './model/event.ts'
+export { findingCodes, type Finding } from './model/finding.ts'
 export type { Declaration, Identity, Medium } from './model/medium.ts'
 export * from './model/stage.ts'
 export type { Reader, Writer } from './model/world.ts'

@@ -88,7 +88,9 @@ async function identified(declaration: Declaration, eyes: Eyes): Promise<Medium 
   const none = { name, file, label, kind, target, hash: null } as const
   try {
     const identity = await eyes.identify(declaration, eyes.reader(name))
-    return 'because' in identity ? { ...none, ...identity } : { ...declaration, ...identity }
+    if ('because' in identity) return { ...none, because: identity.because, action: identity.action }
+    const { hash, version, kind: found, bytes } = identity
+    return { ...declaration, hash, version, kind: found, bytes }
   } catch (error) {
     if (!(error instanceof NttError) || error instanceof InterruptedError) throw error
     return { ...none, because: { code: 'unobserved', text: error.message }, action: 'unknown' }

@@ -185,14 +185,12 @@ test('what a person asks to be made again is run, and nothing else', () => {
 test('a medium that is not the declared one is refused, one that cannot be seen is unknown', () => {
   for (const action of ['refuse', 'unknown'] as const) {
     const stranger = {
-      ...{
-        name: 'cd',
-        file: 'media.d/cd.yaml',
-        label: null,
-        kind: null,
-        target: 'archived' as const,
-        hash: null,
-      },
+      name: 'cd',
+      file: 'media.d/cd.yaml',
+      label: null,
+      kind: null,
+      target: 'archived' as const,
+      hash: null,
       because: { code: 'wrong-medium' as const, text: 'HOLIDAY_98' },
       action,
     }
@@ -236,6 +234,6 @@ test('a target asks for its stage and all before it that the kind has', () => {
 test('a saved plan tells every fact that moved since', () => {
   const saved = planOf(all(keep), allProven)
   expect(moved(saved, saved)).toEqual([])
-  const now = planOf([...all(keep).slice(0, 4), saw('archive', run)], allProven)
+  const now = planOf([...all(keep).slice(0, 4), saw('archive', run, 'of-nothing')], allProven)
   expect(moved(saved, now)).toEqual([expect.stringContaining('cd archive')])
 })

@@ -1,5 +1,5 @@
 // The findings of an audit, grouped by what they are, with counts, names and the first paths.
-import { findingCodes, type Finding, type FindingCode } from '../audit.ts'
+import { findingCodes, type Finding, type FindingCode } from '../model/finding.ts'
 import { counted, pathName } from './format.ts'
 import { render, span, type Line, type Manner } from './paint.ts'
 

@@ -1,0 +1,126 @@
+// ntt apply: show the plan, ask, carry it out, verify every step.
+import { readFile } from 'node:fs/promises'
+import { createInterface } from 'node:readline/promises'
+import { apply } from '../apply.ts'
+import {
+  InterruptedError,
+  RefusedError,
+  UsageError,
+  errnoOf,
+  mostSerious,
+  type ExitCode,
+} from '../model/errors.ts'
+import { stageNames, type StageName } from '../model/medium.ts'
+import type { Plan } from '../model/stage.ts'
+import { moved, planExit, todo } from '../plan.ts'
+import { planText } from '../views/plan.ts'
+import { openTeller } from './teller.ts'
+import { look, parseRedo, select, stageOfTarget } from './look.ts'
+import type { Flags } from './main.ts'
+import { openVerb } from './verb.ts'
+import { startRun } from './run.ts'
+
+interface ApplyFlags extends Flags {
+  readonly target?: string
+  readonly only?: readonly string[]
+  readonly jobs?: string
+  readonly yes?: boolean
+  readonly wait?: boolean
+  readonly redo?: readonly string[]
+}
+
+export async function applyVerb(named: readonly string[], flags: ApplyFlags): Promise<ExitCode> {
+  const saved = await savedPlan(named)
+  await using verb = await openVerb(flags, { writes: true })
+  const { session, declarations, signals, manner, write } = verb
+  const chosen = select(
+    declarations,
+    saved === null ? named : saved.lanes.map(({ medium }) => medium),
+    flags.only,
+  )
+  const redo = parseRedo(flags.redo ?? [], declarations)
+  const only = stageOfTarget(flags.target) ?? topStage(saved)
+  const looked = await look(session, chosen, { only, redo })
+  if (saved !== null) {
+    const facts = moved(saved, looked.plan)
+    if (facts.length > 0) {
+      throw new RefusedError(`reality moved since the plan was made: ${facts.join('; ')}`, {
+        hint: 'ntt plan --out FILE makes a new one',
+      })
+    }
+  }
+  const steps = looked.plan.lanes.reduce((sum, lane) => sum + todo(lane).length, 0)
+  if (flags.json !== true && flags.quiet !== true)
+    write(planText(looked.plan, { manner, tookSec: looked.tookSec, verbose: flags.verbose === true }))
+  if (steps === 0) return planExit(looked.plan)
+  if (flags.yes !== true && saved === null) await confirm(write)
+
+  const teller = await openTeller(verb, flags)
+  const run = await startRun(session, {
+    verb: 'apply',
+    arguments: process.argv.slice(2),
+    reader: teller.read,
+    stopping: signals.stopping,
+    unpaused: teller.unpaused,
+    wait: flags.wait === true,
+  })
+  signals.onStop(() =>
+    run.emit({ type: 'run.stopping', text: 'stopping after the running steps; once more stops now' }),
+  )
+  run.emit({ type: 'plan.ready', lanes: looked.plan.lanes })
+  try {
+    const ends = await apply(looked.plan, looked.observed, run.hands, {
+      width: session.config.jobs,
+      redo,
+      ...(only === undefined ? {} : { only }),
+    })
+    const codes = ends.map(({ exit }) => exit)
+    const exit = signals.stopping.aborted ? 130 : mostSerious(codes)
+    const converged = codes.filter((code) => code === 0).length
+    return await run.finish(exit, { converged, failed: codes.length - converged })
+  } finally {
+    await teller.close()
+  }
+}
+
+/** A plan that was saved: the one argument that names a file which holds one. */
+async function savedPlan(named: readonly string[]): Promise<Plan | null> {
+  const [file] = named
+  if (file === undefined || named.length !== 1 || !/[/.]/.test(file)) return null
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new UsageError(`cannot read the plan ${file} (${errnoOf(error) ?? 'unknown'})`, { cause: error })
+  })
+  const { plan: validate } = await import('../generated/validators.js')
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new UsageError(`${file} is not a plan: ${String(error)}`, { hint: 'ntt plan --out FILE makes one' })
+  }
+  if (!isPlan(value, validate))
+    throw new UsageError(`${file} is not a plan of this ntt`, { hint: 'ntt plan --out FILE makes one' })
+  return value
+}
+
+const isPlan = (value: unknown, validate: (value: unknown) => boolean): value is Plan => validate(value)
+
+/** The highest stage that a saved plan speaks of: nothing above it is done. */
+const topStage = (saved: Plan | null): StageName | undefined =>
+  saved === null
+    ? undefined
+    : stageNames.findLast((name) =>
+        saved.lanes.some(({ steps }) => steps.some(({ stage }) => stage === name)),
+      )
+
+async function confirm(write: (text: string) => void): Promise<void> {
+  if (!process.stdin.isTTY) {
+    throw new UsageError('nobody is there to ask', { hint: 'ntt apply --yes carries the plan out unasked' })
+  }
+  write('\nDo this? Only yes is taken for yes: ')
+  const ask = createInterface({ input: process.stdin, output: process.stdout })
+  try {
+    if ((await ask.question('')).trim() !== 'yes') throw new InterruptedError('nothing was done')
+  } finally {
+    ask.close()
+  }
+}

@@ -1,0 +1,96 @@
+// From flags to a plan: configuration, declarations, selection, observation, diff. What every verb that looks begins with.
+import type { Config } from '../config.ts'
+import { readDesired } from '../desired.ts'
+import { diff } from '../diff.ts'
+import { kinds } from '../kinds/index.ts'
+import { UsageError } from '../model/errors.ts'
+import { stageNames, targets, type Declaration, type StageName, type Target } from '../model/medium.ts'
+import { nearest } from '../model/nearest.ts'
+import type { Observed, Plan } from '../model/stage.ts'
+import { observe } from '../observe.ts'
+import { lane, plan, wantedStages } from '../plan.ts'
+import { readMediaFolder } from './folder.ts'
+import type { Session } from './session.ts'
+
+/** The declared media, all of them. */
+export const readDeclarations = async (config: Config): Promise<readonly Declaration[]> =>
+  readDesired((await readMediaFolder(config.media, config.project)).files, config.project)
+
+/** Those that a person named, or all where none was named. */
+export function select(
+  declarations: readonly Declaration[],
+  named: readonly string[],
+  only: readonly string[] = [],
+): readonly Declaration[] {
+  const wanted = [...named, ...only]
+  for (const name of wanted) {
+    if (declarations.some((declaration) => declaration.name === name)) continue
+    const meant = nearest(
+      name,
+      declarations.map((declaration) => declaration.name),
+    )
+    throw new UsageError(`no medium is called ${name}`, {
+      hint:
+        meant === null
+          ? 'media.d has no file of that name: ntt status lists what it has.'
+          : `Did you mean ${meant}?`,
+    })
+  }
+  return wanted.length === 0 ? declarations : declarations.filter(({ name }) => wanted.includes(name))
+}
+
+/** `medium/stage` pairs of --redo. */
+export function parseRedo(
+  pairs: readonly string[],
+  declarations: readonly Declaration[],
+): ReadonlyMap<string, ReadonlySet<StageName>> {
+  const redo = new Map<string, Set<StageName>>()
+  for (const pair of pairs) {
+    const [name = '', word = ''] = pair.split('/')
+    const stage = stageNames.find((one) => one === word)
+    if (stage === undefined || !declarations.some((declaration) => declaration.name === name)) {
+      throw new UsageError(`--redo takes medium/stage, and ${pair} is not one`, {
+        hint: `Stages: ${stageNames.join(', ')}.`,
+      })
+    }
+    redo.set(name, (redo.get(name) ?? new Set()).add(stage))
+  }
+  return redo
+}
+
+export const stageOfTarget = (target: string | undefined): StageName | undefined =>
+  target === undefined ? undefined : targets[target as Target]
+
+export interface Look {
+  readonly plan: Plan
+  readonly observed: ReadonlyMap<string, Observed>
+  readonly tookSec: number
+}
+
+export interface LookOptions {
+  readonly only?: StageName | undefined
+  readonly redo?: ReadonlyMap<string, ReadonlySet<StageName>>
+}
+
+/** Looks at these media and says what would be done. */
+export async function look(
+  session: Session,
+  declarations: readonly Declaration[],
+  options: LookOptions = {},
+): Promise<Look> {
+  const began = performance.now()
+  const observed = await observe(declarations, session.eyes)
+  const lanes = observed.map((one) => {
+    const { medium } = one
+    const stages = medium.kind === null ? stageNames : kinds[medium.kind].stages
+    const wanted = wantedStages(medium, stages, options.only)
+    const steps = diff(one, { wanted, run: session.run, redo: options.redo?.get(medium.name) ?? new Set() })
+    const drive = medium.hash !== null && medium.source.type === 'device' ? medium.source.path : null
+    return lane(one, steps, drive)
+  })
+  return {
+    plan: plan(lanes, new Date().toISOString()),
+    observed: new Map(observed.map((one) => [one.medium.name, one])),
+    tookSec: (performance.now() - began) / 1000,
+  }
+}

@@ -1,0 +1,213 @@
+// The door: verbs and flags, signals, and the only place that ends the process.
+import { Command, CommanderError, Option } from 'commander'
+import { NttError, type ExitCode } from '../model/errors.ts'
+import { kindNames, targets } from '../model/medium.ts'
+
+declare const __NTT_VERSION__: string
+
+/** Flags of every verb, as commander gives them. */
+export interface Flags {
+  readonly C?: string
+  readonly config?: string
+  readonly db?: string
+  readonly root?: readonly string[]
+  readonly json?: boolean
+  readonly plain?: boolean
+  readonly color?: boolean
+  readonly ascii?: boolean
+  readonly quiet?: boolean
+  readonly verbose?: boolean
+}
+
+type Verb = (media: readonly string[], flags: Flags & Record<string, unknown>) => Promise<ExitCode>
+
+/** For options that may be repeated. */
+const gathered = (value: string, before: readonly string[] | undefined): readonly string[] => [
+  ...(before ?? []),
+  value,
+]
+
+const program = new Command('ntt')
+  .description(
+    'Converges old media to what their files in media.d declare, and believes nothing that it has not read back.',
+  )
+  .version(typeof __NTT_VERSION__ === 'string' ? __NTT_VERSION__ : 'source', '-V, --version')
+  .option('-C <dir>', 'the project: the folder that holds media.d (default: found from here upward)')
+  .option('--config <file>', 'the configuration (default: ntt.yaml beside media.d)')
+  .option('--db <url>', 'a PostgreSQL 15 or newer (default: one of our own under .ntt)')
+  .option('--root <name=folder>', 'where a root lies; may be repeated', gathered)
+  .option('--json', 'one JSON document, or one event a line; schemas are under schemas/')
+  .option('--plain', 'lines only, no screen')
+  .option('--no-color', 'no colours')
+  .option('--ascii', 'no characters beyond ASCII')
+  .option('-q, --quiet', 'say less')
+  .option('-v, --verbose', 'say more')
+  .showHelpAfterError('(ntt help shows the verbs)')
+  .exitOverride()
+
+/** Runs a verb with all flags, its own and the common ones. */
+function verb(load: () => Promise<Verb>) {
+  return async (...called: unknown[]): Promise<void> => {
+    const command = called.at(-1)
+    const first = called[0]
+    if (!(command instanceof Command)) throw new TypeError('commander hands over the command last')
+    const media = Array.isArray(first)
+      ? first.map(String)
+      : typeof first === 'string'
+        ? called.filter((one) => typeof one === 'string')
+        : []
+    const run = await load()
+    process.exitCode = await run(media, command.optsWithGlobals())
+  }
+}
+
+const stage = new Option('--target <stage>', 'stop at a lower rung than declared').choices(
+  Object.keys(targets),
+)
+const only = new Option('--only <medium>', 'this medium alone; may be repeated').argParser(gathered)
+const jobs = new Option('--jobs <n>', 'media at work at the same time')
+
+program
+  .command('plan')
+  .argument('[media...]', 'names of media; all where left out')
+  .description('look, compare, and show what apply would do and why; writes nothing')
+  .addOption(stage)
+  .addOption(only)
+  .option('--out <file>', 'save the plan, for `ntt apply FILE`')
+  .option('--redo <medium/stage>', 'show the plan with this product made again', gathered)
+  .addHelpText('after', '\nExample:\n  ntt plan ceh-report --target loaded\n')
+  .action(verb(async () => (await import('./plan.ts')).planVerb))
+
+program
+  .command('apply')
+  .argument('[media...]', 'names of media, or one file saved by `ntt plan --out`')
+  .description('show the plan, ask, carry it out, and verify every step')
+  .addOption(stage)
+  .addOption(only)
+  .addOption(jobs)
+  .option('-y, --yes', 'do not ask')
+  .option('--wait', 'wait for media that another ntt holds')
+  .option('--redo <medium/stage>', 'make this product again beside the one that is there', gathered)
+  .option('--device <device>', 'read the medium from this drive instead of the declared one')
+  .addHelpText('after', '\nExamples:\n  ntt apply --yes\n  ntt apply floppy --target loaded\n')
+  .action(verb(async () => (await import('./apply.ts')).applyVerb))
+
+program
+  .command('status')
+  .argument('[media...]')
+  .description('one line a medium: what holds, how it is known, and what it waits for')
+  .addOption(only)
+  .option('--watch', 'the live screen, over what others are doing')
+  .addHelpText('after', '\nExample:\n  ntt status\n')
+  .action(verb(async () => (await import('./status.ts')).statusVerb))
+
+program
+  .command('why')
+  .argument('<medium>')
+  .argument('[stage]')
+  .description('the facts behind every verdict; claims beside them, never used')
+  .addHelpText('after', '\nExample:\n  ntt why ceh-report load\n')
+  .action(verb(async () => (await import('./why.ts')).whyVerb))
+
+program
+  .command('verify')
+  .argument('[media...]')
+  .description('prove again what is there; runs nothing')
+  .addOption(only)
+  .addOption(jobs)
+  .addOption(
+    new Option('--depth <depth>', 'counts and sizes, or every byte')
+      .choices(['counts', 'hash'])
+      .default('counts'),
+  )
+  .addHelpText('after', '\nExample:\n  ntt verify --depth hash\n')
+  .action(verb(async () => (await import('./verify.ts')).verifyVerb))
+
+program
+  .command('validate')
+  .argument('[file...]', 'files or folders; all of media.d where left out')
+  .description('media.d against its schema: every problem of every file at once, each with its place')
+  .addHelpText('after', '\nExample:\n  ntt validate\n')
+  .action(
+    verb(async () => {
+      const [{ validate }, { configOf, outOf }] = await Promise.all([
+        import('./validate.ts'),
+        import('./verb.ts'),
+      ])
+      return async (files, flags) => {
+        const config = configOf(flags, files.length > 0)
+        const { json = false, verbose = false } = flags
+        return validate(config, { files, folder: process.cwd(), json, verbose }, outOf(config))
+      }
+    }),
+  )
+
+program
+  .command('add')
+  .argument('<source>', 'a device, an image file or a folder')
+  .description('look at a source and write its file; never over another')
+  .option('--name <name>', 'the name of its file')
+  .option('--label <label>', 'what people call it')
+  .addOption(new Option('--kind <kind>', 'what sort of carrier').choices(kindNames))
+  .addOption(new Option('--target <target>', 'how far it is to go').choices(Object.keys(targets)))
+  .addHelpText('after', '\nExample:\n  ntt -C box add test/images/floppy.img\n')
+  .action(verb(async () => (await import('./add-verb.ts')).addVerb))
+
+program
+  .command('doctor')
+  .description('tools, database, roots, space and privileges: each problem with its fix')
+  .addHelpText('after', '\nExample:\n  ntt doctor\n')
+  .action(
+    verb(async () => {
+      const [{ doctor }, { configOf, outOf }] = await Promise.all([
+        import('./doctor/index.ts'),
+        import('./verb.ts'),
+      ])
+      return async (_named, flags) => {
+        const config = configOf(flags, true)
+        return doctor(
+          config,
+          { json: flags.json === true, signal: new AbortController().signal },
+          outOf(config),
+        )
+      }
+    }),
+  )
+
+program
+  .command('audit')
+  .description(
+    'all that database, stores and claims say against each other; believes no flag, writes nothing',
+  )
+  .addHelpText('after', '\nExample:\n  ntt audit\n')
+  .action(verb(async () => (await import('./audit.ts')).auditVerb))
+
+program
+  .command('log')
+  .argument('[medium]')
+  .description('what happened, from the event log')
+  .option('--run <run>', 'this run alone')
+  .option('-f, --follow', 'go on as it happens, until ^C')
+  .addHelpText('after', '\nExample:\n  ntt log ceh-report\n')
+  .action(verb(async () => (await import('./log.ts')).logVerb))
+
+/** Ends the process; nobody else does. */
+async function main(): Promise<void> {
+  try {
+    await program.parseAsync()
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : 1
+      return
+    }
+    const { failureText } = await import('../views/failure.ts')
+    const { color, ascii } = program.opts<Flags>()
+    const paint = color !== false && process.stderr.isTTY && process.env['NO_COLOR'] === undefined
+    process.stderr.write(
+      `${failureText(error, { color: paint, ascii: ascii === true, width: process.stderr.columns ?? 100 })}\n`,
+    )
+    process.exitCode = error instanceof NttError ? error.exitCode : 1
+  }
+}
+
+await main()

@@ -1,0 +1,37 @@
+// ntt plan: look, compare, show; writes nothing but the file that --out names.
+import { writeFile } from 'node:fs/promises'
+import { UsageError, errnoOf, type ExitCode } from '../model/errors.ts'
+import { planExit } from '../plan.ts'
+import { planText } from '../views/plan.ts'
+import { look, parseRedo, select, stageOfTarget } from './look.ts'
+import type { Flags } from './main.ts'
+import { openVerb } from './verb.ts'
+
+interface PlanFlags extends Flags {
+  readonly target?: string
+  readonly only?: readonly string[]
+  readonly out?: string
+  readonly redo?: readonly string[]
+}
+
+export async function planVerb(named: readonly string[], flags: PlanFlags): Promise<ExitCode> {
+  await using verb = await openVerb(flags, { writes: false })
+  const { session, declarations, manner, write } = verb
+  const redo = parseRedo(flags.redo ?? [], declarations)
+  const { plan, tookSec } = await look(session, select(declarations, named, flags.only), {
+    only: stageOfTarget(flags.target),
+    redo,
+  })
+  if (flags.json === true) write(`${JSON.stringify(plan)}\n`)
+  else write(planText(plan, { manner, tookSec, verbose: flags.verbose === true }))
+  if (flags.out !== undefined) {
+    await writeFile(flags.out, `${JSON.stringify(plan, null, 2)}\n`, { flag: 'wx' }).catch(
+      (error: unknown) => {
+        throw new UsageError(`cannot save the plan as ${flags.out} (${errnoOf(error) ?? 'unknown'})`, {
+          cause: error,
+        })
+      },
+    )
+  }
+  return planExit(plan)
+}

@@ -1,0 +1,190 @@
+// A run: its name, its log, its locks and its hands. Begins with run.started, ends with run.finished, and nothing is said outside.
+import type { Hands } from '../apply.ts'
+import { remember } from '../identify.ts'
+import { LockedError, ObserveError, RunError, type ExitCode } from '../model/errors.ts'
+import type { Emit, Event } from '../model/event.ts'
+import type { Medium, StageName } from '../model/medium.ts'
+import type { Unit } from '../model/world.ts'
+import { openLog } from '../ports/log.ts'
+import { holdMedium, type Hold } from '../ports/locks.ts'
+import type { Database } from '../ports/postgres.ts'
+import { makeReader, makeWriter, type Speaker } from '../ports/world.ts'
+import { appendProof } from '../record.ts'
+import { logLine } from '../views/jsonl.ts'
+import { openStream } from './stream.ts'
+import type { Session } from './session.ts'
+import { version } from './root.ts'
+
+export interface RunOptions {
+  readonly verb: string
+  readonly arguments: readonly string[]
+  /** Told of every event after it has been written to the log. */
+  readonly reader: (event: Event) => void
+  /** Fires when nothing new may be started. */
+  readonly stopping: AbortSignal
+  /** Resolves when the person has not paused. */
+  readonly unpaused: () => Promise<void>
+  /** Wait for media that another ntt holds. */
+  readonly wait: boolean
+}
+
+export interface Run {
+  readonly hands: Hands
+  readonly emit: Emit
+  /** Says how it ended, and anchors the log's head in the database. */
+  finish(exit: ExitCode, ends: { readonly converged: number; readonly failed: number }): Promise<ExitCode>
+}
+
+/** Progress is told this often at most, for each step. */
+const progressMs = 200
+
+export async function startRun(session: Session, options: RunOptions): Promise<Run> {
+  const { database, host, run, config } = session
+  if (database === null) throw new ObserveError('there is no database')
+  const log = openLog(config.log)
+  const began = performance.now()
+  const seconds = (): number => (performance.now() - began) / 1000
+  const emit = openStream({
+    run,
+    host,
+    pid: process.pid,
+    now: () => new Date(),
+    readers: [
+      (event) => log.append(logLine(event), event.type === 'step.done' || event.type === 'run.finished'),
+      options.reader,
+    ],
+  })
+  await database.transaction((tx) => remember(tx, session.learned))
+  await database.transaction((tx) =>
+    tx.execute(
+      'insert into run (run, verb, host, pid, version, started_at) values ($1, $2, $3, $4, $5, now())',
+      [run, options.verb, host, process.pid, version],
+    ),
+  )
+  emit({ type: 'run.started', verb: options.verb, version, arguments: options.arguments })
+  return {
+    hands: makeHands(session, database, emit, seconds, options),
+    emit,
+    async finish(exit, { converged, failed }) {
+      emit({ type: 'run.finished', exitCode: exit, durationSec: seconds(), converged, failed })
+      await database.transaction((tx) =>
+        tx.execute('update run set ended_at = now(), exit_code = $2, events = $3, head = $4 where run = $1', [
+          run,
+          exit,
+          log.lines,
+          log.head,
+        ]),
+      )
+      log.close()
+      return exit
+    },
+  }
+}
+
+function makeHands(
+  session: Session,
+  database: Database,
+  emit: Emit,
+  seconds: () => number,
+  options: RunOptions,
+): Hands {
+  const { ports, eyes, run, host, signal } = session
+  const holds = new Map<string, Hold>()
+  const speaker = (medium: Medium, stage: StageName, stop: AbortSignal): Speaker => ({
+    signal: AbortSignal.any([signal, stop]),
+    line: (text) =>
+      emit({ type: 'step.line', medium: medium.name, hash: medium.hash, stage, text: text.slice(0, 2000) }),
+    progress: throttled((done, total, unit) =>
+      emit({
+        type: 'step.progress',
+        medium: medium.name,
+        hash: medium.hash,
+        stage,
+        phase: 'run',
+        done,
+        total,
+        unit,
+      }),
+    ),
+  })
+  const reader = makeReader(ports, { signal, progress: () => {}, line: () => {} })
+  return {
+    ...eyes,
+    run,
+    host,
+    emit,
+    seconds,
+    now: () => new Date(),
+    stopping: options.stopping,
+    unpaused: options.unpaused,
+    reader: () => reader,
+    writer: (medium, stage, stop) =>
+      makeWriter(ports, speaker(medium, stage, stop), () => enrol(database, medium)),
+    async hold(medium) {
+      const hold = await holdMedium(database, {
+        hash: medium.hash,
+        name: medium.name,
+        run,
+        host,
+        pid: process.pid,
+        signal,
+        ...(options.wait ? { wait: (holder: string) => waiting(emit, medium, holder) } : {}),
+      })
+      holds.set(medium.hash, hold)
+      await enrol(database, medium)
+      return {
+        signal: hold.signal,
+        async release() {
+          holds.delete(medium.hash)
+          await hold.release()
+        },
+      }
+    },
+    async record(medium, proof, claim) {
+      const hold = holds.get(medium.hash)
+      if (hold === undefined) throw new LockedError(`${medium.name} is not held by this run`)
+      await database.transaction((tx) =>
+        appendProof(tx, { medium: medium.hash, proof, claim, fence: (inside) => hold.fence(inside) }),
+      )
+    },
+  }
+}
+
+const waiting = (emit: Emit, medium: Medium, holder: string): void =>
+  emit({
+    type: 'medium.waiting',
+    medium: medium.name,
+    hash: medium.hash,
+    text: `${medium.name} is ${holder}; waiting`,
+  })
+
+/** The row of a medium, made or brought up to what is declared; what a person once wrote is never emptied. */
+async function enrol(database: Database, medium: Medium): Promise<number> {
+  const imagePath = medium.source.type === 'image' ? medium.source.path : null
+  return database.transaction(async (tx) => {
+    const [row] = await tx.query<{ medium_id: number }>(
+      `insert into medium as m (medium_hash, hash_version, name, kind, medium_human, message, image_path)
+       values ($1, $2, $3, $4, $5, $5, $6)
+       on conflict (medium_hash) do update
+         set name = excluded.name, kind = excluded.kind,
+             medium_human = coalesce(m.medium_human, excluded.medium_human),
+             message = coalesce(m.message, excluded.message),
+             image_path = coalesce(excluded.image_path, m.image_path)
+       returning medium_id`,
+      [medium.hash, medium.version, medium.name, medium.kind, medium.label, imagePath],
+    )
+    if (row === undefined) throw new RunError(`no row was made for ${medium.name}`)
+    return row.medium_id
+  })
+}
+
+/** At most one report in a while, and always the last one of a count that is complete. */
+function throttled(tell: Speaker['progress']): Speaker['progress'] {
+  let told = Number.NEGATIVE_INFINITY
+  return (done: number, total: number | null, unit: Unit) => {
+    const now = performance.now()
+    if (now - told < progressMs && done !== total) return
+    told = now
+    tell(done, total, unit)
+  }
+}

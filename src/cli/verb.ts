@@ -1,0 +1,68 @@
+// What all verbs share: configuration, declarations, a session, signals, and the way to the terminal.
+import { readConfig, type Config } from '../config.ts'
+import type { Declaration } from '../model/medium.ts'
+import type { Manner } from '../views/paint.ts'
+import { readDeclarations } from './look.ts'
+import type { Flags } from './main.ts'
+import type { Out } from './out.ts'
+import { openSession, type Session } from './session.ts'
+import { catchSignals, type Signals } from './signals.ts'
+
+export interface Verb extends AsyncDisposable {
+  readonly config: Config
+  readonly declarations: readonly Declaration[]
+  readonly session: Session
+  readonly signals: Signals
+  readonly manner: Manner
+  readonly write: (text: string) => void
+}
+
+/** The configuration that these flags ask for. `anywhere`: the folder itself is the project where no media.d is found. */
+export const configOf = ({ C: directory, json, plain, ...flags }: Flags, anywhere = false): Config =>
+  readConfig(
+    { ...flags, plain: plain === true || json === true, ...(directory === undefined ? {} : { directory }) },
+    undefined,
+    anywhere,
+  )
+
+/** How text is written to stdout. */
+export const mannerOf = ({ display }: Config): Manner => ({
+  color: display.color,
+  ascii: display.ascii,
+  width: display.plain ? Number.POSITIVE_INFINITY : (process.stdout.columns ?? 100),
+})
+
+export const outOf = (config: Config): Out => ({
+  manner: mannerOf(config),
+  write: (text) => void process.stdout.write(text),
+})
+
+export interface VerbOptions {
+  readonly writes: boolean
+  /** The folder itself is the project where no media.d is found. */
+  readonly anywhere?: boolean
+}
+
+export async function openVerb(flags: Flags, { writes, anywhere = false }: VerbOptions): Promise<Verb> {
+  const config = configOf(flags, anywhere)
+  const declarations = config.hasMedia ? await readDeclarations(config) : []
+  const signals = catchSignals()
+  try {
+    const session = await openSession({ config, declarations, writes, signal: signals.now })
+    return {
+      config,
+      declarations,
+      session,
+      signals,
+      manner: mannerOf(config),
+      write: (text) => process.stdout.write(text),
+      async [Symbol.asyncDispose]() {
+        await session[Symbol.asyncDispose]()
+        signals.release()
+      },
+    }
+  } catch (error) {
+    signals.release()
+    throw error
+  }
+}

@@ -1,0 +1,43 @@
+// ntt verify: prove again what is there; runs nothing.
+import { mostSerious, type ExitCode } from '../model/errors.ts'
+import type { Depth } from '../model/stage.ts'
+import { verify } from '../verify.ts'
+import { look, select } from './look.ts'
+import type { Flags } from './main.ts'
+import { startRun } from './run.ts'
+import { openTeller } from './teller.ts'
+import { openVerb } from './verb.ts'
+
+interface VerifyFlags extends Flags {
+  readonly only?: readonly string[]
+  readonly jobs?: string
+  readonly depth?: Depth
+}
+
+export async function verifyVerb(named: readonly string[], flags: VerifyFlags): Promise<ExitCode> {
+  await using verb = await openVerb(flags, { writes: true })
+  const { session, declarations, signals } = verb
+  const looked = await look(session, select(declarations, named, flags.only))
+  const teller = await openTeller(verb, flags)
+  const run = await startRun(session, {
+    verb: 'verify',
+    arguments: process.argv.slice(2),
+    reader: teller.read,
+    stopping: signals.stopping,
+    unpaused: teller.unpaused,
+    wait: false,
+  })
+  try {
+    run.emit({ type: 'plan.ready', lanes: looked.plan.lanes })
+    const codes = await verify(
+      [...looked.observed.values()],
+      run.hands,
+      flags.depth ?? 'counts',
+      session.config.jobs,
+    )
+    const good = codes.filter((code) => code === 0).length
+    return await run.finish(mostSerious(codes), { converged: good, failed: codes.length - good })
+  } finally {
+    await teller.close()
+  }
+}

@@ -1,0 +1,28 @@
+// What an audit finds: a closed list of kinds, and one thing that database, stores and claims say against each other.
+
+/** The closed list of findings, in the order in which they are told. */
+export const findingCodes = {
+  'false-claim': 'a claim says done, and it is not so',
+  'copied-in-part': 'files of the medium have no content in the store and no reason',
+  'never-loaded': 'met, imaged or enumerated, and nothing of it is in the database',
+  'archived-over-nothing': 'an archive exists, and what must be proven before it is not there',
+  'orphan-raw': 'an enumeration that no loaded medium belongs to',
+  'orphan-archive': 'an archive of a medium that the database does not know',
+  'orphan-partition': 'rows of a medium that the database does not know',
+  'missing-blob': 'the database knows a content that the store does not hold',
+  'wrong-size-blob': 'a content in the store has another size than the database says',
+  'orphan-blob': 'a content in the store that the database does not know',
+  unclaimed: 'complete, and only the timestamps are missing',
+} as const
+export type FindingCode = keyof typeof findingCodes
+
+export interface Finding {
+  readonly code: FindingCode
+  readonly medium: string | null
+  readonly hash: string | null
+  /** A sentence with its numbers. */
+  readonly text: string
+  /** How many things are affected; `examples` names the first of them, as latin1 bytes. */
+  readonly count: number
+  readonly examples: readonly string[]
+}

@@ -1,0 +1,6 @@
+// The pipeline: its order is the order of work.
+import type { Stage } from '../model/stage.ts'
+import { archive } from './archive/index.ts'
+import { enumerate } from './enumerate/index.ts'
+
+export const stages: readonly Stage[] = [enumerate, archive]

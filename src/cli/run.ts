@@ -100,7 +100,7 @@ function makeHands(
         medium: medium.name,
         hash: medium.hash,
         stage,
-        phase: 'run',
+
         done,
         total,
         unit,

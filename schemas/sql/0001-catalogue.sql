@@ -28,12 +28,12 @@ create table identity (
 );
 comment on table identity is 'source: where; looked: size, mtime and inode when it was hashed. Another look makes the row worthless.';
 
--- One row for each load: which enumeration the attached partitions hold.
+-- One row for each load: which enumeration the attached partitions hold. origin: `<records> <content> <volumes>` of the raw.
 create table generation (
   medium_id  int4 primary key,
   origin     text not null,
   loaded_at  timestamptz not null default now(),
-  run        text not null
+  run        text not null default current_setting('application_name')
 );
 
 create table filesystem (
@@ -52,22 +52,23 @@ create table filesystem (
   primary key (medium_id, fs)
 );
 
--- Fixed-width columns first: no padding. No foreign keys into or out of partitions, no default partition, no key over a path.
+-- Fixed-width columns first: no padding; rows of nearly all inodes are without nulls. No foreign keys into or out of partitions, no
+-- default partition, no key over a path. Loads build `<table>_<medium_id>_<first 8 of the hash>` beside and attach it.
 create table inode (
   ino       int8 not null,
   size      int8 not null,
   mtime_ns  int8,
   medium_id int4 not null,
   fs        int4 not null,
-  nlink     int4 not null,
-  mode      int4,
-  uid       int8,
-  gid       int8,
-  rdev      int8,
+  nlink     oid not null,
+  uid       oid,
+  gid       oid,
+  mode      int2,
   type      "char" not null,
-  target    bytea,
+  target    bytea not null,
   primary key (medium_id, fs, ino)
 ) partition by list (medium_id);
+comment on table inode is 'ino: 64 bits as the filesystem has them, so the upper half shows as negative. nlink, uid, gid: oid is PostgreSQL''s unsigned 32-bit type. target: of a link; of a device node major:minor; else empty.';
 
 create table directory (
   medium_id int4 not null,
@@ -87,6 +88,18 @@ create table entry (
 ) partition by list (medium_id);
 create index on entry (ino);
 comment on table entry is 'Every name: the last component, in directory dir. Paths are put together by the view path.';
+
+-- What an enumeration could not read (kind: an errno name or a word of the readers; detail: the message), and other records for an inode
+-- that has one name only (kind: repeated-inode; the first one is the inode, detail: the facts of the other).
+create table anomaly (
+  medium_id int4 not null,
+  fs        int4 not null,
+  kind      text not null,
+  ino       int8,
+  path      bytea not null,
+  detail    text not null
+);
+create index on anomaly (medium_id);
 
 -- Insert-only: what became of each file inode.
 create table outcome (
@@ -179,3 +192,10 @@ create view path as
          case when d.path = ''::bytea then e.name when e.name = ''::bytea then d.path else d.path || '/'::bytea || e.name end as path
     from entry e join directory d on d.medium_id = e.medium_id and d.dir = e.dir join medium m on m.medium_id = e.medium_id;
 comment on view path is 'Every path of every loaded medium, as bytes, relative to its filesystem. Ask with medium_id or medium_hash.';
+
+create view repeated_path as
+  select m.medium_hash, e.medium_id, e.fs, count(*) as times,
+         case when d.path = ''::bytea then e.name else d.path || '/'::bytea || e.name end as path
+    from entry e join directory d on d.medium_id = e.medium_id and d.dir = e.dir join medium m on m.medium_id = e.medium_id
+   group by m.medium_hash, e.medium_id, e.fs, d.path, e.name having count(*) > 1;
+comment on view repeated_path is 'Names that a damaged directory holds more than once; each entry keeps its own inode. Ask with medium_id.';

@@ -12,17 +12,18 @@ export class InodeSet {
   #words = 0
   size = 0
 
-  /** Adds; false if it was there already. */
-  add(ino: bigint): boolean {
-    const small = Number(ino)
-    if (small <= Number.MAX_SAFE_INTEGER) return this.#add(Math.floor(small / 2 ** 32), small >>> 0)
-    return this.#add(Number(BigInt.asUintN(32, ino >> 32n)), Number(BigInt.asUintN(32, ino)))
+  has(ino: bigint): boolean {
+    const { high, low } = split(ino)
+    const word = ((high << 27) | (low >>> 5)) >>> 0
+    return ((this.#bits[this.#slot(high >>> 5, word)] ?? 0) & (1 << (low & 31))) !== 0
   }
 
-  #add(numberHigh: number, numberLow: number): boolean {
-    const bit = 1 << (numberLow & 31)
-    const high = numberHigh >>> 5
-    const low = ((numberHigh << 27) | (numberLow >>> 5)) >>> 0
+  /** Adds; false if it was there already. */
+  add(ino: bigint): boolean {
+    const halves = split(ino)
+    const bit = 1 << (halves.low & 31)
+    const high = halves.high >>> 5
+    const low = ((halves.high << 27) | (halves.low >>> 5)) >>> 0
     let slot = this.#slot(high, low)
     const bits = this.#bits[slot] ?? 0
     if ((bits & bit) !== 0) return false
@@ -64,4 +65,11 @@ export class InodeSet {
       this.#bits[slot] = bits
     }
   }
+}
+
+/** The halves of an unsigned 64-bit number; most are small, and that is faster without big integers. */
+function split(ino: bigint): { readonly high: number; readonly low: number } {
+  const small = Number(ino)
+  if (small <= Number.MAX_SAFE_INTEGER) return { high: Math.floor(small / 2 ** 32), low: small >>> 0 }
+  return { high: Number(BigInt.asUintN(32, ino >> 32n)), low: Number(BigInt.asUintN(32, ino)) }
 }

@@ -19,7 +19,7 @@ export interface RawCounts {
   /** Devices, pipes, sockets and what could not be told. */
   readonly others: number
   readonly errors: number
-  /** Content of the files, each inode once. */
+  /** Content of the files, each inode once; no more than 2^53 - 1, whatever a damaged filesystem claims. */
   readonly bytes: number
   /** Distinct inode numbers. */
   readonly inodes: number
@@ -69,7 +69,7 @@ export class RawCounter {
     switch (type) {
       case 'f':
         count.files += 1
-        if (fresh) count.bytes += size
+        if (fresh) count.bytes = Math.min(count.bytes + size, Number.MAX_SAFE_INTEGER)
         return
       case 'd':
         count.directories += 1

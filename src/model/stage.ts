@@ -50,6 +50,8 @@ export interface Decision {
   readonly because: Reason
   /** The product is met by a copy elsewhere, and must be restored (`run`) before a later stage can work on it. */
   readonly elsewhere?: boolean
+  /** A refusal that a person may overrule by asking for this very stage to be made again: `run` is then told to replace. */
+  readonly mayRedo?: boolean
   /** What a run would move, where it is known. */
   readonly work?: Work
 }

@@ -1,0 +1,82 @@
+// The enumeration that rows are made from: a cheap look at it, all of its records, and the text by which rows remember it.
+import type { VolumeReport } from '../../model/entry.ts'
+import { fingerprint } from '../../model/canonical.ts'
+import { ObserveError } from '../../model/errors.ts'
+import { rawPlace } from '../../model/places.ts'
+import { readRange } from '../../model/range.ts'
+import { decodeRaw, readTail, type RawRecord, type RawTail } from '../../model/raw.ts'
+import type { Medium } from '../../model/medium.ts'
+import type { Reader } from '../../model/world.ts'
+
+export interface Origin {
+  /** Digest of the records, whatever their order: an enumeration made again, of the same, is the same. */
+  readonly content: string
+  /** Fingerprint of what became of the volumes. */
+  readonly volumes: string
+  /** Entries; null where the file does not tell without being read whole. */
+  readonly records: number | null
+}
+
+export function originOf(tail: RawTail): Origin {
+  return {
+    content: tail.complete ? tail.content : `rough-${tail.digest.slice(0, 32)}`,
+    volumes: fingerprint(tail.volumes.map(volumeFacts)).slice(0, 16),
+    records: tail.complete ? tail.counts.reduce((sum, { records }) => sum + records, 0) : null,
+  }
+}
+
+/** What is kept of a volume, and compared; the reader's version may change without anything else. */
+export const volumeFacts = (report: VolumeReport) => {
+  const { fs, scheme, partitionType, start, bytes, type, label, uuid, outcome, reason } = report
+  return {
+    fs,
+    scheme,
+    partitionType,
+    start,
+    bytes,
+    type,
+    label: label.toString('hex'),
+    uuid,
+    outcome,
+    reason,
+  }
+}
+
+export const originText = ({ content, volumes }: Origin, records: number): string =>
+  `${records} ${content} ${volumes}`
+
+/** null: nobody said what the rows were made from, or in no words of ours. */
+export function parseOrigin(text: string): (Origin & { readonly records: number }) | null {
+  const [, records, content, volumes] = /^([0-9]+) (\S+) ([0-9a-f]{16})$/.exec(text) ?? []
+  if (records === undefined || content === undefined || volumes === undefined) return null
+  return { content, volumes, records: Number(records) }
+}
+
+/** The enumeration that is there now, by its last bytes. null: none, or none that could be loaded. */
+export async function lookAtRaw(medium: Medium, world: Reader): Promise<Origin | null> {
+  const place = rawPlace(medium)
+  const stat = await world.stat(place)
+  if (stat === null) return null
+  const tail = await readTail((start, end) => readRange(world, place, { start, end }), stat.bytes)
+  if (tail === null || (tail.format === 'ntt-1' && !tail.complete)) return null
+  return originOf(tail)
+}
+
+/** Every record of the enumeration, read from its file and decoded to its end; then how it ended. Progress is told in records. */
+export async function readRaw(
+  medium: Medium,
+  world: Reader,
+  total: number | null,
+  each: (records: readonly RawRecord[]) => Promise<void> | void,
+): Promise<RawTail> {
+  const tails: RawTail[] = []
+  let done = 0
+  for await (const records of decodeRaw(world.read(rawPlace(medium)), (tail) => tails.push(tail))) {
+    await each(records)
+    done += records.length
+    world.progress(done, total, 'records')
+  }
+  const [tail] = tails
+  if (tail === undefined) throw new ObserveError('the enumeration has no end')
+  return tail
+}

@@ -1,0 +1,107 @@
+// load: every record of the enumeration as rows of the catalogue, made beside what is there and attached when they are whole.
+import { RefusedError } from '../../model/errors.ts'
+import type { RawTail } from '../../model/raw.ts'
+import type { Decision, Stage } from '../../model/stage.ts'
+import type { TableLook, Writer } from '../../model/world.ts'
+import type { Medium } from '../../model/medium.ts'
+import { checkBeside, Filling, refresh, swap, sweep, type Owner } from './generation.ts'
+import { lookAtRaw, parseOrigin, readRaw, type Origin } from './enumeration.ts'
+import { proveLoad } from './prove.ts'
+import { Rows } from './rows.ts'
+
+export interface Seen {
+  readonly rows: TableLook | null
+  /** The enumeration that is there now; null for none, and where the rows are of exactly it. */
+  readonly raw: Origin | null
+}
+
+/** The tables that a load attaches. */
+const partitions = 3
+
+export const load: Stage<Seen> = {
+  name: 'load',
+  after: ['enumerate'],
+  claim: 'enum_done',
+  depths: { run: 'hash', prove: 'hash' },
+
+  async observe(medium, world) {
+    const rows = (await world.catalogue(medium.hash))?.load ?? null
+    const raw = await lookAtRaw(medium, world)
+    const kept = parseOrigin(rows?.origin ?? '')
+    const same = raw !== null && kept?.content === raw.content && kept.volumes === raw.volumes
+    return { rows, raw: same ? null : raw }
+  },
+
+  plan(_medium, seen) {
+    return judge(seen)
+  },
+
+  async run(medium, seen, world, replace) {
+    const owner: Owner = { id: await world.enrol(), hash: medium.hash }
+    await sweep(owner, world)
+    const decision = judge(seen)
+    if (decision.because.code === 'changed' && !replace) {
+      await refresh(owner, await readRaw(medium, world, null, () => undefined), world)
+      return
+    }
+    if (decision.action !== 'run' && !replace)
+      throw new RefusedError(`nothing is replaced unasked: ${decision.because.text}`)
+    const rows = new Rows()
+    const tail = await fill(medium, owner, rows, world, seen.raw?.records ?? null)
+    await checkBeside(owner, rows, world, seen.rows !== null)
+    await swap(owner, rows, tail, world, replace)
+  },
+
+  verify: proveLoad,
+}
+
+function judge({ rows, raw }: Seen): Decision {
+  const work = raw?.records === undefined || raw.records === null ? {} : { work: { entries: raw.records } }
+  if (rows === null) return { action: 'run', because: { code: 'absent', text: 'no rows' }, ...work }
+  const kept = parseOrigin(rows.origin)
+  if (rows.tables.length < partitions) {
+    const text = `${rows.tables.length} of ${partitions} tables are there`
+    return { action: 'run', because: { code: 'incomplete', text }, ...work }
+  }
+  if (kept === null) {
+    const text = 'tables are attached, and nothing tells what they were made from'
+    return { action: 'refuse', because: { code: 'foreign', text }, mayRedo: true }
+  }
+  const loaded = `${grouped(kept.records)} records`
+  if (raw === null) return { action: 'keep', because: { code: 'present', text: loaded } }
+  if (raw.content === kept.content) {
+    const text = `${loaded}; what became of a volume has changed since`
+    return { action: 'run', because: { code: 'changed', text } }
+  }
+  const now = raw.records === null ? 'is another one' : `has ${grouped(raw.records)}`
+  return {
+    action: 'refuse',
+    because: { code: 'other-rows', text: `${loaded} are loaded, the enumeration that is there now ${now}` },
+    mayRedo: true,
+    ...work,
+  }
+}
+
+const grouped = (count: number): string => count.toLocaleString('en-US')
+
+/** One pass over the enumeration; its rows are on their way to the server while it is read. */
+async function fill(
+  medium: Medium,
+  owner: Owner,
+  rows: Rows,
+  world: Writer,
+  total: number | null,
+): Promise<RawTail> {
+  const filling = new Filling(owner, rows, world)
+  try {
+    const tail = await readRaw(medium, world, total, (records) => {
+      for (const record of records) rows.add(record)
+      return filling.pass()
+    })
+    await filling.end()
+    return tail
+  } catch (error) {
+    await filling.fail(error)
+    throw error
+  }
+}

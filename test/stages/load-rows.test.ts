@@ -1,0 +1,209 @@
+// The parts that make rows: directories get one number each, inodes are met once, and sums do not depend on order or chunks.
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { ObserveError } from '../../src/model/errors.ts'
+import { InodeSet } from '../../src/model/inodes.ts'
+import { Sum } from '../../src/model/sum.ts'
+import { Directories } from '../../src/stages/load/directories.ts'
+import { Pipe } from '../../src/stages/load/pipe.ts'
+import { sumTuples, Tuples } from '../../src/stages/load/tuples.ts'
+
+const path = fc
+  .array(fc.constantFrom('a', 'b', 'ab', 'c\xff', ''), { maxLength: 5 })
+  .map((parts) => parts.join('/'))
+const asked = fc.array(fc.tuple(fc.nat(2), path), { maxLength: 200 })
+
+describe('directories', () => {
+  test('have one number each, and no two have the same, while all are remembered', () => {
+    fc.assert(
+      fc.property(asked, (questions) => {
+        const directories = new Directories()
+        const known = new Map<string, number>()
+        for (const [fs, name] of questions) {
+          const bytes = Buffer.from(`${name}/entry`, 'latin1')
+          const { dir, fresh } = directories.number(fs, bytes, bytes.length - 6)
+          const key = `${fs} ${name}`
+          expect(fresh).toBe(!known.has(key))
+          expect(dir).toBe(known.get(key) ?? known.size + 1)
+          known.set(key, dir)
+        }
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('never share a number, however little is remembered', () => {
+    fc.assert(
+      fc.property(asked, fc.nat(4), (questions, limit) => {
+        const directories = new Directories(limit)
+        const named = new Map<number, string>()
+        for (const [fs, name] of questions) {
+          const bytes = Buffer.from(name, 'latin1')
+          const { dir, fresh } = directories.number(fs, bytes, bytes.length)
+          if (fresh) expect(named.has(dir)).toBe(false)
+          else expect(named.get(dir)).toBe(`${fs} ${name}`)
+          named.set(dir, `${fs} ${name}`)
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('are met once in the order of a walk, however little is remembered', () => {
+    const directories = new Directories(3)
+    const met: number[] = []
+    const walk = (name: string, depth: number): void => {
+      const bytes = Buffer.from(name)
+      // A file before and after each directory below: its own directory must still be known.
+      for (const child of ['', 'x', 'yy', 'z']) {
+        const { dir, fresh } = directories.number(0, bytes, bytes.length)
+        if (fresh) met.push(dir)
+        if (child !== '' && depth > 0) walk(name === '' ? child : `${name}/${child}`, depth - 1)
+      }
+    }
+    walk('', 5)
+    expect(met).toEqual(Array.from({ length: (3 ** 6 - 1) / 2 }, (_, at) => at + 1))
+  })
+})
+
+test('an inode is met for the first time once, whatever its number', () => {
+  const number = fc.oneof(
+    fc.bigInt(0n, 200n),
+    fc.bigInt(2n ** 32n - 50n, 2n ** 32n + 50n),
+    fc.bigInt(0n, 2n ** 64n - 1n),
+  )
+  fc.assert(
+    fc.property(fc.array(number, { maxLength: 3000, size: 'max' }), (numbers) => {
+      const [set, known] = [new InodeSet(), new Set<bigint>()]
+      for (const ino of numbers) {
+        expect(set.has(ino)).toBe(known.has(ino))
+        expect(set.add(ino)).toBe(!known.has(ino))
+        known.add(ino)
+      }
+      expect(set.size).toBe(known.size)
+    }),
+    { numRuns: 20 },
+  )
+})
+
+const member = fc.uint8Array({ maxLength: 20 })
+const sumOf = (members: readonly Uint8Array[]): string => {
+  const sum = new Sum()
+  for (const bytes of members) sum.take(new DataView(bytes.buffer, bytes.byteOffset), 0, bytes.length).close()
+  return sum.hex()
+}
+
+describe('a sum', () => {
+  test('does not depend on the order of its members', () => {
+    fc.assert(
+      fc.property(fc.array(member), fc.nat(), (members, turn) => {
+        const at = members.length === 0 ? 0 : turn % members.length
+        expect(sumOf([...members.slice(at), ...members.slice(0, at)])).toBe(sumOf(members))
+      }),
+    )
+  })
+
+  test('changes with any bit of a member, with one left out, and with one moved from row to row', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.uint8Array({ minLength: 1, maxLength: 20 }), { minLength: 2 }),
+        fc.nat(),
+        (members, turn) => {
+          const whole = sumOf(members)
+          const at = turn % members.length
+          expect(sumOf(members.toSpliced(at, 1))).not.toBe(whole)
+          const changed = Uint8Array.from(members[at] ?? [])
+          changed[turn % changed.length] = (changed[turn % changed.length] ?? 0) ^ (1 << (turn & 7))
+          expect(sumOf(members.with(at, changed))).not.toBe(whole)
+        },
+      ),
+      { numRuns: 500 },
+    )
+  })
+
+  test('of a million numbered members meets no other of a million that differ in one', () => {
+    const sums = new Set<string>()
+    const bytes = new DataView(new ArrayBuffer(12))
+    for (let at = 0; at < 1_000_000; at += 1) {
+      bytes.setUint32(4, at)
+      const sum = new Sum()
+      sum.take(bytes, 0, 12).close()
+      sums.add(sum.hex())
+    }
+    expect(sums.size).toBe(1_000_000)
+  })
+})
+
+describe('tuples', () => {
+  const rows = fc.array(
+    fc.tuple(
+      fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n),
+      fc.option(fc.uint8Array({ maxLength: 30 })),
+      fc.maxSafeNat(),
+    ),
+  )
+  test('have the same sum when they are made and when they are read, whatever the chunks', async () => {
+    await fc.assert(
+      fc.asyncProperty(rows, fc.integer({ min: 1, max: 64 }), async (given, size) => {
+        const tuples = new Tuples(3)
+        for (const [number, bytes, count] of given) {
+          const row = tuples.open(bytes?.length ?? 0).int8(number)
+          if (bytes === null) row.nothing()
+          else row.bytes(Buffer.from(bytes))
+          row.count(count).close()
+        }
+        const all = Buffer.concat([...tuples.end()])
+        const read = await sumTuples(
+          (async function* () {
+            for (let at = 0; at < all.length; at += size) yield all.subarray(at, at + size)
+          })(),
+        )
+        expect([read.members, read.hex()]).toEqual([given.length, tuples.sum.hex()])
+      }),
+    )
+  })
+
+  test.each([0, 5, 19, 20, 21, 30])('that end after %i bytes are not taken for all', async (length) => {
+    const tuples = new Tuples(1)
+    tuples.open(0).int4(7).close()
+    const all = Buffer.concat([...tuples.end()])
+    expect(all.length).toBe(31)
+    const cut = (async function* () {
+      yield all.subarray(0, length)
+    })()
+    await expect(sumTuples(cut)).rejects.toThrow(ObserveError)
+  })
+})
+
+describe('a pipe', () => {
+  test('hands over everything in order, and keeps few', async () => {
+    const pipe = new Pipe()
+    let put = 0
+    const putting = (async () => {
+      for (; put < 100; put += 1) await pipe.put([Buffer.from([put])])
+      pipe.end()
+    })()
+    const taken: number[] = []
+    for await (const [byte = -1] of pipe) {
+      taken.push(byte)
+      expect(put - taken.length).toBeLessThan(8)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await putting
+    expect(taken).toEqual(Array.from({ length: 100 }, (_, at) => at))
+  })
+
+  test('that fails reaches the side that waits, either way', async () => {
+    const [full, empty] = [new Pipe(), new Pipe()]
+    const blocks = Array.from({ length: 10 }, () => Buffer.alloc(1))
+    const putting = full.put(blocks)
+    const taking = (async () => {
+      for await (const block of empty) expect(block).toBeNull()
+    })()
+    full.fail(new Error('first'))
+    full.fail(new Error('second'))
+    empty.fail(new Error('first'))
+    await expect(putting).rejects.toThrow('first')
+    await expect(taking).rejects.toThrow('first')
+  })
+})

@@ -2,5 +2,6 @@
 import type { Stage } from '../model/stage.ts'
 import { archive } from './archive/index.ts'
 import { enumerate } from './enumerate/index.ts'
+import { load } from './load/index.ts'
 
-export const stages: readonly Stage[] = [enumerate, archive]
+export const stages: readonly Stage[] = [enumerate, load, archive]

@@ -56,8 +56,17 @@ const timer = setInterval(() => {
 for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ended(130))
 if (vice === 'crash') {
   setTimeout(() => {
-    // A plan that no code of ours would make: the component that draws it breaks.
-    read({ type: 'plan.ready', lanes: [null] as never, ts: '', run: '', host: '', pid: 1, seq: 0 })
+    // A reason that no code of ours would give: the component that draws it breaks.
+    const because = { code: 'damaged', text: 5 } as never
+    const held = {
+      type: 'step.held',
+      medium: 'ceh-001',
+      hash: null,
+      stage: 'image',
+      action: 'refuse',
+      because,
+    } as const
+    read({ ...held, ts: new Date(now()).toISOString(), run: '', host: '', pid: 1, seq: 0 })
   }, 800)
 }
 if (vice === 'throw') {

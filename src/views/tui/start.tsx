@@ -37,8 +37,16 @@ export function openScreen({ manner, commands, stdin, stdout, now }: ScreenOptio
     maxFps: 20,
     patchConsole: false,
   })
-  const timer = setInterval(() => store.tick(), tickMs)
-  const resized = (): void => store.resize(size())
+  /** The screen is only a reader: what breaks it must not break who speaks to it. */
+  const guarded = (work: () => void): void => {
+    try {
+      work()
+    } catch (error) {
+      app.unmount(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+  const timer = setInterval(() => guarded(() => store.tick()), tickMs)
+  const resized = (): void => guarded(() => store.resize(size()))
   stdout.on('resize', resized)
   const finished = app.waitUntilExit().then(
     () => undefined,
@@ -52,7 +60,7 @@ export function openScreen({ manner, commands, stdin, stdout, now }: ScreenOptio
   }
   const ended = finished.finally(stop)
   return {
-    read: (event) => store.read(event),
+    read: (event) => guarded(() => store.read(event)),
     async close() {
       stop()
       app.unmount()

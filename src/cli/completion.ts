@@ -1,13 +1,13 @@
 // ntt completion: scripts for bash, zsh and fish, made from the verbs and flags that there are; and the names that they ask for.
 import type { Config } from '../config.ts'
 import { mediumName, nameProblem } from '../desired.ts'
+import { UsageError } from '../model/errors.ts'
 import type { ExitCode } from '../model/errors.ts'
 import { stageNames } from '../model/medium.ts'
 import { readMediaFolder } from './folder.ts'
 import type { Out } from './out.ts'
 
-export const shells = ['bash', 'zsh', 'fish'] as const
-export type Shell = (typeof shells)[number]
+const shells = ['bash', 'zsh', 'fish'] as const
 
 /** What commander knows of a command; no more of it is needed here. */
 export interface Described {
@@ -47,7 +47,9 @@ interface Verb {
 }
 
 /** Writes the script of a shell; its first lines say where it goes. */
-export function completion(program: Described, shell: Shell, out: Out): ExitCode {
+export function completion(program: Described, wanted: string | undefined, out: Out): ExitCode {
+  const shell = shells.find((one) => one === wanted)
+  if (shell === undefined) throw new UsageError('for which shell?', { hint: `One of ${shells.join(', ')}.` })
   const verbs = program.commands.map(verbOf)
   const common = flagsOf(program)
   const write = { bash: bashScript, zsh: zshScript, fish: fishScript }[shell]

@@ -1,5 +1,5 @@
 // The door: verbs and flags, signals, and the only place that ends the process.
-import { Command, CommanderError, Option } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
 import { NttError, type ExitCode } from '../model/errors.ts'
 import { kindNames, targets } from '../model/medium.ts'
 
@@ -190,6 +190,27 @@ program
   .option('-f, --follow', 'go on as it happens, until ^C')
   .addHelpText('after', '\nExample:\n  ntt log ceh-report\n')
   .action(verb(async () => (await import('./log.ts')).logVerb))
+
+program
+  .command('completion')
+  .addArgument(new Argument('[shell]', 'which shell').choices(['bash', 'zsh', 'fish']))
+  .description('a script that lets a shell complete verbs, flags, stages and names of media')
+  .addOption(new Option('--names', 'the names of the declared media, for that script').hideHelp())
+  .addHelpText('after', '\nExample:\n  . <(ntt completion bash)\n')
+  .action(
+    verb(async () => {
+      const [{ completion, completionNames }, { configOf, outOf }] = await Promise.all([
+        import('./completion.ts'),
+        import('./verb.ts'),
+      ])
+      return async ([shell], flags) => {
+        const out = outOf(configOf(flags, true))
+        return flags['names'] === true
+          ? completionNames(configOf(flags), out)
+          : completion(program, shell, out)
+      }
+    }),
+  )
 
 /** Ends the process; nobody else does. */
 async function main(): Promise<void> {

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { completion, completionNames } from '../../src/cli/completion.ts'
-import type { Shell } from '../../src/cli/completion.ts'
+import { UsageError } from '../../src/model/errors.ts'
 import { openOut } from '../support/outs.ts'
 import { scratch } from '../support/project.ts'
 
@@ -13,7 +13,7 @@ const has = (program: string): boolean =>
   (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(join(folder, program)))
 
 /** A command with everything that completion has to tell apart. */
-function script(shell: Shell): string {
+function script(shell: string): string {
   const program = new Command('ntt')
     .option('-C <dir>', 'the project')
     .option('--no-color', "don't use [colours]: none")
@@ -32,7 +32,7 @@ function script(shell: Shell): string {
 }
 
 /** A folder with the script of a shell, some files, and an `ntt` that knows two media. */
-function place(shell: Shell): string {
+function place(shell: string): string {
   const folder = scratch()
   mkdirSync(join(folder, 'bin'))
   mkdirSync(join(folder, 'some folder'))
@@ -86,6 +86,10 @@ test.skipIf(!has('zsh'))('zsh reads the script, and its function stands', () => 
   execFileSync('zsh', ['-n', join(folder, 'ntt.zsh')])
   const ask = 'autoload -U compinit; compinit -u -D; sed "\\$d" ntt.zsh > f; source ./f; whence -w _ntt'
   expect(run(folder, 'zsh', ask)).toEqual(['_ntt: function'])
+})
+
+test('a shell that is none is a wrong use', () => {
+  expect(() => script('tcsh')).toThrow(UsageError)
 })
 
 test('names are offered only where no shell would read more into them', async () => {

@@ -1,4 +1,5 @@
 // Directory entries of FAT out of bytes: long and short names, times, sizes. Pure.
+import { utf8 } from './utf16.ts'
 
 export interface FatEntry {
   /** Long name in UTF-8, else the short name's own bytes. */
@@ -96,20 +97,6 @@ function checksum(entry: Buffer): number {
   let sum = 0
   for (const byte of entry.subarray(0, 11)) sum = (((sum & 1) << 7) + (sum >>> 1) + byte) & 0xff
   return sum
-}
-
-/** UTF-16 into UTF-8; half a pair keeps its number, as three bytes, so that no two names become one. */
-export function utf8(units: readonly number[]): Buffer {
-  const text = String.fromCharCode(...units)
-  if (text.isWellFormed()) return Buffer.from(text)
-  return Buffer.concat(
-    Array.from(text, (point) => {
-      const code = point.codePointAt(0) ?? 0
-      return code >= 0xd800 && code < 0xe000
-        ? Buffer.from([0xe0 | (code >>> 12), 0x80 | ((code >>> 6) & 0x3f), 0x80 | (code & 0x3f)])
-        : Buffer.from(point)
-    }),
-  )
 }
 
 /** The bytes as stored, in whatever code page; the two flags of Windows NT for lower case apply to ASCII. */

@@ -4,10 +4,11 @@ import { bsdtar } from './bsdtar.ts'
 import { directory } from './directory.ts'
 import { fat } from './fat.ts'
 import { fiwalk } from './fiwalk.ts'
+import { iso9660 } from './iso9660.ts'
 import type { FsReader } from './reader.ts'
 
 /** Where several read a type, the first is asked first. */
-const readers: readonly FsReader[] = [directory, bsdtar, fat, fiwalk]
+const readers: readonly FsReader[] = [directory, iso9660, bsdtar, fat, fiwalk]
 
 /** Who can read this volume, the preferred one first; empty where nobody can. */
 export const readersFor = (volume: Volume): readonly FsReader[] =>

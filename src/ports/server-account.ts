@@ -7,6 +7,8 @@ import { ObserveError } from '../model/errors.ts'
 export interface Account {
   readonly uid: number
   readonly gid: number
+  /** Whether what root makes here must be handed to it: a person's account, who may come without root the next time. */
+  readonly inherits: boolean
   /** argv before the program; empty when we already are that account. */
   readonly prefix: readonly string[]
 }
@@ -64,22 +66,24 @@ function passage(closed: string | undefined, name: string): readonly string[] {
 export function accountFor(directory: string, owner: number | null, needs: readonly string[]): Account {
   const [self, group] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0]
   if (self !== 0) {
-    if (owner === null || owner === self) return { uid: self, gid: group, prefix: [] }
+    if (owner === null || owner === self) return { uid: self, gid: group, inherits: false, prefix: [] }
     throw new ObserveError(`the database in ${directory} belongs to another user (uid ${owner})`, {
       hint: 'Run ntt as that user or as root.',
     })
   }
   const known = parsePasswd(readFileSync('/etc/passwd', 'latin1')).filter(({ uid }) => uid !== 0)
-  const owners = owner === null ? upward(directory).map((at) => statSync(at).uid) : [owner]
+  const people = upward(directory).map((at) => statSync(at).uid)
+  const first = <T>(keys: readonly T[], is: (key: T, entry: (typeof known)[number]) => boolean) =>
+    keys.map((key) => known.find((entry) => is(key, entry))).find((entry) => entry !== undefined)
   const account =
-    owners.map((uid) => known.find((entry) => entry.uid === uid)).find((entry) => entry !== undefined) ??
-    (owner === null || owner === 0
-      ? (known.find(({ name }) => name === 'postgres') ?? known.find(({ name }) => name === 'nobody'))
-      : { name: `uid ${owner}`, uid: owner, gid: owner })
+    owner === null
+      ? (first(people, (uid, entry) => entry.uid === uid) ??
+        first(['postgres', 'nobody'], (name, entry) => entry.name === name))
+      : (known.find(({ uid }) => uid === owner) ?? { name: `uid ${owner}`, uid: owner, gid: owner })
   if (!account)
     throw new ObserveError('PostgreSQL refuses to run as root, and there is no user postgres or nobody')
   const { uid, gid, name } = account
   const closed = needs.find((path) => !reaches(account, path))
   const become = ['setpriv', '--reuid', String(uid), '--regid', String(gid), '--clear-groups']
-  return { uid, gid, prefix: [...become, ...passage(closed, name), '--'] }
+  return { uid, gid, inherits: people.includes(uid), prefix: [...become, ...passage(closed, name), '--'] }
 }

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 say() { printf '%s\n' "$*" >&2; }
 
 # program:package pairs. The first list is what ntt itself runs; the second makes media for the tests.
-needed='ddrescue:gddrescue bsdtar:libarchive-tools 7zz:7zip fiwalk:sleuthkit zstd:zstd blkid:util-linux partx:util-linux setpriv:util-linux tar:tar'
+needed='ddrescue:gddrescue bsdtar:libarchive-tools 7zz:7zip fiwalk:sleuthkit icat:sleuthkit zstd:zstd blkid:util-linux partx:util-linux lsblk:util-linux setpriv:util-linux tar:tar'
 for_tests='xorriso:xorriso genisoimage:genisoimage mcopy:mtools mkfs.vfat:dosfstools mkfs.ext4:e2fsprogs debugfs:e2fsprogs sfdisk:fdisk nbdkit:nbdkit nbdfuse:libnbd-bin fusermount3:fuse3 ntfs-3g:ntfs-3g b3sum:b3sum'
 [ "${1-}" = --test ] && needed="$needed $for_tests"
 

@@ -33,6 +33,8 @@ export const tools: readonly Tool[] = [
   tool('bsdtar', 'libarchive-tools', 'reads ISO 9660 (CD, DVD)'),
   tool('7zz', '7zip', 'reads UDF, HFS+, APFS, squashfs, FAT', { args: [] }),
   tool('fiwalk', 'sleuthkit', 'reads FAT, exFAT, NTFS, ext with byte ranges', { args: ['-V'] }),
+  tool('icat', 'sleuthkit', 'hands out files that have no byte range of their own', { args: ['-V'] }),
+  tool('lsblk', 'util-linux', 'tells the model and serial number of a drive'),
   tool('tar', 'tar', 'unpacks archives without ntt'),
 ]
 

@@ -12,6 +12,8 @@ export interface Command {
   readonly idleMs?: number
   /** Exit codes that are an answer, beside 0. */
   readonly accept?: readonly number[]
+  /** It paints its stdout for people's eyes: what it writes there is dropped. */
+  readonly isPainter?: boolean
   /** The most that it may write to stdout before it is ended, in bytes. */
   readonly maxBytes?: number
 }

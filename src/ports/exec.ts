@@ -183,12 +183,13 @@ export async function runProgram(command: Command, options: ExecOptions): Promis
     if (stderr.length > 200) stderr.shift()
     options.line(text)
   }
-  const stream = streamProgram({ maxBytes: probeBytes, ...command }, { ...options, line })
+  const kept = command.isPainter === true ? {} : { maxBytes: probeBytes }
+  const stream = streamProgram({ ...kept, ...command }, { ...options, line })
   for (;;) {
     const next = await stream.next()
     if (next.done === true)
       return { status: next.value, stdout: Buffer.concat(chunks), stderr: stderr.join('\n') }
-    chunks.push(next.value)
+    if (command.isPainter !== true) chunks.push(next.value)
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Stage } from '../model/stage.ts'
 import { archive } from './archive/index.ts'
 import { enumerate } from './enumerate/index.ts'
+import { image } from './image/index.ts'
 import { load } from './load/index.ts'
 
-export const stages: readonly Stage[] = [enumerate, load, archive]
+export const stages: readonly Stage[] = [image, enumerate, load, archive]

@@ -1,0 +1,80 @@
+// npm run bench: makes its data, runs the real stages and their peers side by side, and prints what was measured.
+import { mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { sectionNames, type SectionName } from './bars.ts'
+import { describeMachine } from './machine.ts'
+import { repository } from './project.ts'
+import { text, type Findings, type Report } from './report.ts'
+import { archive } from './sections/archive.ts'
+import { copy } from './sections/copy.ts'
+import { enumerate } from './sections/enumerate.ts'
+import { load } from './sections/load.ts'
+import { media } from './sections/media.ts'
+import { plan } from './sections/plan.ts'
+import type { Bench, Section } from './sections/section.ts'
+import { openStore, type Store } from './store.ts'
+
+const usage = `npm run bench -- [SECTION…] [--quick] [--rounds N] [--json FILE] [--dir DIR]
+
+  SECTION     ${sectionNames.join(', ')}; all where none is named
+  --quick     small data and 3 rounds: under two minutes in all; its ratios are only hints
+  --rounds N  rounds of each comparison (5)
+  --json F    also write everything that was measured to a file
+  --dir DIR   where data and stores lie: a real disk, not tmpfs (.bench)
+`
+
+const sections: Readonly<Record<SectionName, Section>> = { load, copy, enumerate, archive, plan, media }
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      json: { type: 'string' },
+      dir: { type: 'string', default: join(repository, '.bench') },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  const wanted = sectionNames.filter((name) => positionals.length === 0 || positionals.includes(name))
+  const strangers = positionals.filter((name) => !sectionNames.some((known) => known === name))
+  const rounds = Number(values.rounds ?? (values.quick ? 3 : 5))
+  if (values.help || strangers.length > 0 || !(rounds >= 1)) {
+    process.stdout.write(usage)
+    process.exitCode = values.help ? 0 : 1
+    return
+  }
+  mkdirSync(join(values.dir, 'work'), { recursive: true })
+  mkdirSync(join(values.dir, 'data'), { recursive: true })
+  const folder = realpathSync(values.dir)
+  const work = join(folder, 'work')
+  const tell = (line: string): void => void process.stderr.write(`${line}\n`)
+  let store: Store | null = null
+  const bench: Bench = {
+    quick: values.quick,
+    rounds,
+    data: join(folder, 'data'),
+    work,
+    store: () => (store ??= openStore(work, values.quick ? 8 : 40)),
+    tell,
+  }
+  const machine = describeMachine({ data: bench.data, store: bench.store().fresh() }, repository)
+  bench.store().release()
+  const findings: Findings[] = []
+  const at = new Date().toISOString()
+  try {
+    for (const name of wanted) {
+      tell(`-- ${name}`)
+      findings.push(await sections[name](bench))
+      const report: Report = { at, quick: values.quick, rounds, machine, findings }
+      if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`)
+    }
+  } finally {
+    bench.store().release()
+    rmSync(work, { recursive: true, force: true })
+  }
+  process.stdout.write(text({ at, quick: values.quick, rounds, machine, findings }))
+}
+
+await main()

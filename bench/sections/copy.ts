@@ -1,0 +1,247 @@
+// copy: contents into the store, proven and committed, beside what people would pick instead.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Measurements } from '../bars.ts'
+import { pairedRatio, type Sample, type Series } from '../figures.ts'
+import { interleave, run, shell, type Contender } from '../measure.ts'
+import * as peers from '../peers/stores.ts'
+import { makeProject, stageTime, type Project } from '../project.ts'
+import type { Findings } from '../report.ts'
+import type { Store } from '../store.ts'
+import type { Bench, Section } from './section.ts'
+import * as sets from './sets.ts'
+
+/** What `ntt` needed: `seconds` is all of `ntt apply` up to copied, from the shell's start to its exit. */
+interface Copied extends Sample {
+  /** The copy stage with its witness, by the event log. */
+  readonly stage: number
+  readonly again: number
+  readonly againStage: number
+  /** The whole and the archive on top of it; NaN where none was made. */
+  readonly archived: number
+}
+
+interface Set {
+  readonly name: 'small' | 'big' | 'cd'
+  readonly title: string
+  readonly tree: string
+  /** Declarations of the medium and of another one with the same content, for a target. */
+  readonly first: (target: string) => string
+  readonly again: ((target: string) => string) | null
+  readonly archive: boolean
+  /** What is read by whomever. */
+  readonly reads: readonly string[]
+}
+
+export const copy: Section = async (bench) => {
+  const findings = []
+  const [small, big, disc] = [await sets.small(bench), await sets.big(bench), await sets.disc(bench)]
+  const bar: Measurements = {}
+  const plain = (tree: string) => (target: string) => sets.directoryYaml(tree, target)
+  for (const set of [
+    {
+      name: 'small',
+      title: 'many small files',
+      tree: small.tree,
+      first: plain(small.tree),
+      again: plain(small.again),
+      archive: false,
+      reads: [small.tree, small.again],
+    },
+    {
+      name: 'cd',
+      title: 'a CD image',
+      tree: disc.tree,
+      first: (target) => sets.imageYaml(disc.image, target),
+      again: (target) => sets.imageYaml(disc.again, target),
+      archive: true,
+      reads: [disc.tree, disc.image, disc.again],
+    },
+    {
+      name: 'big',
+      title: 'one big file',
+      tree: big,
+      first: plain(big),
+      again: null,
+      archive: false,
+      reads: [big],
+    },
+  ] satisfies readonly Set[])
+    findings.push(await copySet(bench, set, bar))
+  const peaks = findings.map(({ peak }) => peak)
+  return {
+    section: 'copy',
+    tables: findings.flatMap(({ tables }) => tables),
+    bars: { ...bar, 'copy/memory': Math.max(...peaks) / 2 ** 20 },
+    notes: [
+      `stores: ${bench.store().note}`,
+      'sources lie on the filesystem of the working folder and were read once before',
+      'the kernel here may have no isofs: peers take the tree that the CD image was made of, ntt reads the image itself',
+      'one fsync per file: measured on a tenth of the files, times ten',
+      'ntt, whole: everything that `ntt apply` does up to copied (identity, enumeration, load, copy, each with its proof)',
+    ],
+  } satisfies Findings
+}
+
+async function copySet(bench: Bench, set: Set, bar: Measurements) {
+  for (const path of set.reads) await sets.warm(path)
+  const store = bench.store()
+  const ours = nttContender(store, set)
+  const few = await sets.tenth(bench)
+  const competitors = [peers.cp, peers.resticOff, peers.resticDefault, peers.borgDefault]
+  const others = [...competitors, peers.rsync].map((peer) => peerContender(store, set.tree, peer))
+  const slow = set.name === 'small' ? [tenTimes(peerContender(store, few, peers.fsyncEach))] : []
+  const disc = set.archive ? [discByHand(store, set)] : []
+  const contenders: readonly Contender[] = [ours, ...others, ...slow, ...disc]
+  const series = await interleave(contenders, bench.rounds, (text) => bench.tell(`${set.name}  ${text}`))
+  const samples = ours.samples
+  const of = (name: string): readonly number[] =>
+    series.find((one) => one.name === name)?.samples.map(({ seconds }) => seconds) ?? []
+  const stage = samples.map((sample) => sample.stage)
+  const hold = (name: string, peer: peers.Peer): void => {
+    const key = `copy/${set.name}/${name}` as keyof Measurements
+    bar[key] = pairedRatio(stage, of(peer.name))
+  }
+  hold('cp', peers.cp)
+  hold('restic', peers.resticDefault)
+  hold('borg', peers.borgDefault)
+  if (set.name === 'small') {
+    hold('restic-off', peers.resticOff)
+    hold('fsync-each', peers.fsyncEach)
+    bar['copy/small/again'] = pairedRatio(
+      samples.map(({ againStage }) => againStage),
+      stage,
+    )
+  }
+  if (set.archive) {
+    bar['copy/cd/again'] = pairedRatio(
+      samples.map(({ againStage }) => againStage),
+      stage,
+    )
+    bar['copy/cd/archive'] = pairedRatio(
+      samples.map(({ archived }) => archived),
+      of(byHand),
+    )
+  }
+  const derived = (name: string, figure: 'stage' | 'again' | 'againStage' | 'archived'): Series => ({
+    name,
+    samples: samples.map((sample) => ({ ...sample, seconds: sample[figure] })),
+  })
+  const [whole, ...rest] = series
+  return {
+    peak: Math.max(...samples.map(({ peakBytes }) => peakBytes)),
+    tables: [
+      {
+        title: set.title,
+        series: [
+          derived('ntt, copy stage', 'stage'),
+          ...(whole === undefined ? [] : [{ ...whole, name: 'ntt, whole' }]),
+          ...(set.again === null
+            ? []
+            : [
+                derived('ntt, copy stage, content known', 'againStage'),
+                derived('ntt, whole, content known', 'again'),
+              ]),
+          ...(set.archive ? [derived('ntt, whole, and the archive', 'archived')] : []),
+          ...rest,
+        ],
+      },
+    ],
+  }
+}
+
+/** A project with its database, schema and the folders of its store; and the two media declared. */
+async function begin(folder: string, set: Set): Promise<Project> {
+  const project = await makeProject(join(folder, 'project'))
+  const one = join(folder, 'one-file')
+  mkdirSync(one)
+  writeFileSync(join(one, 'file'), 'one')
+  project.medium('begin', sets.directoryYaml(one, 'copied'))
+  await project.ntt(['apply', '--yes', 'begin'])
+  project.medium('first', set.first('copied'))
+  await run(shell('sync'))
+  return project
+}
+
+function nttContender(store: Store, set: Set): Contender & { readonly samples: Copied[] } {
+  let project: Project | null = null
+  const samples: Copied[] = []
+  return {
+    name: 'ntt',
+    samples,
+    async prepare() {
+      project = await begin(store.fresh(), set)
+    },
+    async run() {
+      if (project === null) throw new Error('not prepared')
+      const first = await project.ntt(['apply', '--yes', 'first'])
+      let archived = Number.NaN
+      if (set.archive) {
+        project.medium('first', set.first('archived'))
+        archived = first.seconds + (await project.ntt(['apply', '--yes', 'first'])).seconds
+      }
+      let again = null
+      if (set.again !== null) {
+        project.medium('again', set.again('copied'))
+        again = await project.ntt(['apply', '--yes', 'again'])
+      }
+      const sample = {
+        ...first,
+        stage: stageTime(first.events, 'copy', 'first').all,
+        again: again?.seconds ?? Number.NaN,
+        againStage: again === null ? Number.NaN : stageTime(again.events, 'copy', 'again').all,
+        archived,
+      }
+      samples.push(sample)
+      return sample
+    },
+    async clear() {
+      await project?.close()
+      project = null
+      store.release()
+    },
+  }
+}
+
+const peerContender = (store: Store, tree: string, peer: peers.Peer): Contender => ({
+  name: peer.name,
+  async prepare() {
+    const folder = store.fresh()
+    await peer.begin?.(folder)
+    await run(shell('sync'))
+  },
+  run: () => run(peer.keep(tree, store.folder)),
+  async clear() {
+    store.release()
+  },
+})
+
+/** One that was given a tenth of the files. */
+const tenTimes = (contender: Contender): Contender => ({
+  ...contender,
+  async run(round) {
+    const sample = await contender.run(round)
+    return { ...sample, seconds: sample.seconds * 10, cpuSeconds: sample.cpuSeconds * 10 }
+  },
+})
+
+const byHand = 'cp + sync, b3sum, zstd -3 -T0'
+
+const discByHand = (store: Store, set: Set): Contender => ({
+  name: byHand,
+  async prepare() {
+    store.fresh()
+  },
+  run: () =>
+    run(
+      shell(
+        'cp -a "$1" "$3/copy"; sync -f "$3"; b3sum "$2" >"$3/sum"; zstd -q -3 -T0 "$2" -o "$3/disc.zst"; sync -f "$3"',
+        set.tree,
+        join(set.tree, '../disc.iso'),
+        store.folder,
+      ),
+    ),
+  async clear() {
+    store.release()
+  },
+})

@@ -1,7 +1,7 @@
 // Before all tests: what they run is built and present; after them, their database server is gone.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { shareServer } from './postgres.ts'
+import { shareServer } from './shared-server.ts'
 
 export default function setup(): () => Promise<void> {
   const bundle = join(import.meta.dirname, '../../dist/cli.mjs')

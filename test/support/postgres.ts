@@ -1,40 +1,21 @@
 // One embedded server for all tests of a run, and a new database for whoever asks.
 import { randomBytes } from 'node:crypto'
-import { chmodSync, closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { flock } from '../../src/ports/flock.ts'
+import { afterAll } from 'vitest'
 import { migrate, readMigrations } from '../../src/ports/migrate.ts'
 import { openDatabase } from '../../src/ports/postgres.ts'
 import { type Server, openServer } from '../../src/ports/server.ts'
+import { sharedFolder } from './shared-server.ts'
 
 export const packageRoot = join(import.meta.dirname, '../..')
-
-/** Where the run's server lives: chosen by the global set-up, inherited by every worker. */
-const place = 'NTT_TEST_POSTGRES'
-
-/** For the global set-up: chooses the server's folder. Nothing is started before a test asks. Returns the tear-down. */
-export function shareServer(): () => Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'ntt-test-'))
-  chmodSync(folder, 0o755)
-  process.env[place] = folder
-  return async () => {
-    const lock = join(folder, 'postgres', 'server.lock')
-    if (existsSync(lock)) {
-      // The workers have ended, so the server is stopping by itself; its lock comes free when it has.
-      const fd = openSync(lock, 'a')
-      await flock(fd, 'exclusive', 30)
-      closeSync(fd)
-    }
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
 
 /** The server, joined once by each worker; the kernel takes the worker's share back when it ends. */
 let joined: Promise<Server> | null = null
 const server = (): Promise<Server> =>
   (joined ??= openServer({
-    directory: join(process.env[place] ?? mkdtempSync(join(tmpdir(), 'ntt-test-')), 'postgres'),
+    directory: join(sharedFolder() ?? mkdtempSync(join(tmpdir(), 'ntt-test-')), 'postgres'),
     packageRoot,
     signal: new AbortController().signal,
   }))
@@ -54,11 +35,11 @@ async function prepareTemplate(at: Server): Promise<void> {
     if (there.length > 0) return
     await lock.query(`drop database if exists ${template}_part`)
     await lock.query(`create database ${template}_part`)
-    const made = await openDatabase({ where: urlOf(at, `${template}_part`), run: 'test' })
+    const fresh = await openDatabase({ where: urlOf(at, `${template}_part`), run: 'test' })
     try {
-      await migrate(made, await readMigrations(join(packageRoot, 'schemas/sql')))
+      await migrate(fresh, await readMigrations(join(packageRoot, 'schemas/sql')))
     } finally {
-      await made.close()
+      await fresh.close()
     }
     await lock.query(`alter database ${template}_part rename to ${template}`)
   } finally {
@@ -67,11 +48,20 @@ async function prepareTemplate(at: Server): Promise<void> {
   }
 }
 
-/** URL of a new database; `empty`: without ntt's schema. It goes with the server at the end of the run. */
+const made: string[] = []
+afterAll(async () => {
+  if (made.length === 0) return
+  const at = await server()
+  for (const name of made.splice(0))
+    await ask(urlOf(at, at.database), `drop database if exists ${name} with (force)`)
+})
+
+/** URL of a new database; `empty`: without ntt's schema. It goes when the file's tests have ended. */
 export async function freshDatabase(kind: 'schema' | 'empty' = 'schema'): Promise<string> {
   const at = await server()
   if (kind === 'schema') await prepareTemplate(at)
   const name = `t_${randomBytes(6).toString('hex')}`
+  made.push(name)
   await ask(
     urlOf(at, at.database),
     `create database ${name} template ${kind === 'schema' ? template : 'template0'}`,

@@ -127,7 +127,7 @@ const latest = `
     )}) next
   )
   select p.medium_hash as medium, p.stage, p.of, p.depth, p.ok, p.checks, p.figures, p.facts, p.content, p.run, p.host, p.at
-    from hop join proof p using (proof_id) order by proof_id`
+    from hop h, lateral (select * from proof where proof_id = h.proof_id limit 1) p order by p.proof_id`
 
 /** A place where the chain does not hold. `proof: null`: at its end. */
 export interface BrokenLink {

@@ -154,32 +154,27 @@ test('the chain shows a row that was forged with a hash of its own', async () =>
   ])
 })
 
-test(
-  'the proofs of 1,000 media that were proven 20 times are read within half a second',
-  { retry: 4 },
-  async () => {
-    await ask(
-      url,
-      `insert into proof select row_number() over (order by round, m), md5(m::text), s, 'f' || round % 2, 'counts', true,
+test('the proofs of 1,000 media that were proven 20 times are found along the index', async () => {
+  await ask(
+    url,
+    `insert into proof select row_number() over (order by round, m), md5(m::text), s, 'f' || round % 2, 'counts', true,
             '[{"name":"rows","ok":true,"expected":"1","actual":"1"}]', '{"rows":1}', '{}', null, 'r' || round, 'h', now(), '', ''
        from generate_series(1, 20) round, generate_series(1, 1000) m, unnest($1::text[]) s`,
-      [stageNames],
-    )
-    await ask(url, 'analyze proof')
-    const hashes = (
-      await ask<{ h: string }>(url, 'select md5(m::text) as h from generate_series(1, 1000) m')
-    ).map(({ h }) => h)
-    await readProofs(query, hashes.slice(0, 1))
-    const began = performance.now()
-    const found = await readProofs(query, hashes)
-    const took = performance.now() - began
-    expect(
-      [...found.values()]
-        .flat()
-        .map(({ run }) => run)
-        .filter((run) => run !== 'r19' && run !== 'r20'),
-    ).toEqual([])
-    expect([...found.values()].flat()).toHaveLength(10_000)
-    expect(took).toBeLessThan(500)
-  },
-)
+    [stageNames],
+  )
+  await ask(url, 'analyze proof')
+  const media = await ask<{ h: string }>(url, 'select md5(m::text) as h from generate_series(1, 1000) m')
+  let asked = ''
+  const found = await readProofs(
+    (sql, params) => {
+      asked = sql
+      return database.query(sql, params)
+    },
+    media.map(({ h }) => h),
+  )
+  const runs = new Set([...found.values()].flat().map(({ run }) => run))
+  expect([...found.values()].flat()).toHaveLength(10_000)
+  expect(runs).toEqual(new Set(['r19', 'r20']))
+  const plan = await ask(url, `explain ${asked}`, [media.map(({ h }) => h)])
+  expect(JSON.stringify(plan)).not.toContain('Seq Scan on proof')
+})

@@ -49,6 +49,8 @@ async function tellOnScreen({ config, manner, write, signals }: Verb): Promise<T
     stdout: process.stdout,
     now: Date.now,
   })
+  // A stop must not wait for a pause to end.
+  signals.onStop(() => gate.set(false))
   let broken: unknown
   // Nobody sees the run any more: what runs is ended well, and the person is told why.
   const watched = screen.finished.catch((error: unknown) => {

@@ -15,7 +15,6 @@ import {
 import { createHash } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { onTestFinished } from 'vitest'
 
 export const repository = realpathSync(join(import.meta.dirname, '../..'))
 export const sampleImages = join(repository, 'test/images')
@@ -50,11 +49,16 @@ export interface Project {
   events(): readonly Record<string, unknown>[]
 }
 
-/** A fresh folder that anybody may enter, removed when the test ends. */
+const folders: string[] = []
+const sweep = (): void => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+}
+
+/** A fresh folder that anybody may enter; removed when the tests of this file have ended. */
 export function scratch(prefix = 'ntt-test-'): string {
   const folder = mkdtempSync(join(tmpdir(), prefix))
   chmodSync(folder, 0o755)
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
+  if (folders.push(folder) === 1) process.once('exit', sweep)
   return folder
 }
 

@@ -31,6 +31,7 @@ export const reasonCodes = {
   damaged: 'part of the medium could not be read',
   'below-policy': 'less of the medium was read than its policy asks for',
   unread: 'a partition has no outcome',
+  'older-format': 'made by the older pipeline; read again in ours and compared',
   exclusions: 'the exclusions have changed since',
   unaccounted: 'files without an outcome',
   failed: 'files that could not be read are not accepted by policy',

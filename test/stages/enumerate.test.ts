@@ -8,6 +8,7 @@ import {
   openSync,
   readFileSync,
   readdirSync,
+  rmSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -293,7 +294,7 @@ describe('what is at the place already', () => {
     expect(failed((await verify(of)).checks)).toEqual([expect.stringMatching(/^image: /)])
   })
 
-  test('of the older pipeline is adopted when the image, walked again, agrees, and not otherwise', async () => {
+  test('of the older pipeline is read again in ours, compared, and kept beside it', async () => {
     mkdirSync(join(folder, 'tree'))
     mkdirSync(join(folder, 'tree/sub'))
     writeFileSync(join(folder, 'tree/sub/left-\\right\n'), 'abc')
@@ -310,16 +311,25 @@ describe('what is at the place already', () => {
       line('d', 13, 1024, '/sub'),
       line('f', 14, 3, '/sub/left-\\right\n'),
     ]
-    writeFileSync(rawFile(), good.join(''))
-    expect(await plan(of)).toMatch(/^keep present: .* in the format of the older pipeline \(legacy-v1\)$/)
-    expect(failed((await verify(of)).checks)).toEqual([])
-    writeFileSync(rawFile(), good.slice(0, -1).join(''))
-    expect(failed((await verify(of)).checks)).toEqual([expect.stringMatching(/^walk: 4 entries/)])
-    writeFileSync(rawFile(), good.join('').replace('\x1c3\x1c', '\x1c4\x1c'))
-    expect(failed((await verify(of)).checks)).toEqual([expect.stringMatching(/^walk: 5 entries/)])
-    await run(of, true)
-    expect(failed((await verify(of, 'hash')).checks)).toEqual([])
-    expect(readdirSync(join(folder, 'raw'))).toHaveLength(2)
+    for (const [older, told] of [
+      [good.join(''), /agrees: 5 entries there, 5 here/],
+      [good.slice(0, -1).join(''), /does not agree \(4 entries there, 5 here\)/],
+      [good.join('').replace('\x1c3\x1c', '\x1c4\x1c'), /does not agree \(5 entries there, 5 here\)/],
+    ] as const) {
+      rmSync(join(folder, 'raw'), { recursive: true })
+      mkdirSync(join(folder, 'raw'))
+      writeFileSync(rawFile(), older)
+      expect(await plan(of)).toMatch(
+        /^run older-format: .* in the format of the older pipeline \(legacy-v1\)/,
+      )
+      await run(of)
+      expect(world.lines.join('\n')).toMatch(told)
+      world.lines.length = 0
+      expect(failed((await verify(of, 'hash')).checks)).toEqual([])
+      // Ours has the name, the older one is kept beside it.
+      const [kept] = readdirSync(join(folder, 'raw')).filter((name) => name !== `${testHash}.raw`)
+      expect(readFileSync(join(folder, 'raw', String(kept))).toString('latin1')).toBe(older)
+    }
   })
 })
 

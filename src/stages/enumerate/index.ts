@@ -6,8 +6,9 @@ import { readRange } from '../../model/range.ts'
 import { decodeRaw, encodeRaw, readTail, type RawTail } from '../../model/raw.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
 import { tasksFor } from './gather.ts'
+import { compareLegacy } from './legacy.ts'
 import { isSettled, outcomeText } from './outcome.ts'
-import { needSource, walkSource } from './source.ts'
+import { hasSource, needSource, walkSource } from './source.ts'
 import { verifyRaw } from './verify.ts'
 
 /** The raw file, as its stat and its last bytes tell; null: not there. */
@@ -23,6 +24,8 @@ export interface Seen {
     readonly records: number
     readonly files: number
     readonly volumes: readonly Pick<VolumeReport, 'fs' | 'type' | 'outcome' | 'reason' | 'reader'>[]
+    /** An enumeration of the older pipeline, and the source is there to be read again. */
+    readonly renewable: boolean
   } | null
 }
 
@@ -54,6 +57,7 @@ export const enumerate: Stage<Seen> = {
           reason,
           reader,
         })),
+        renewable: tail !== null && tail.format !== 'ntt-1' && (await hasSource(medium, world)),
       },
     }
   },
@@ -69,7 +73,8 @@ export const enumerate: Stage<Seen> = {
     }
     if (raw.format !== 'ntt-1') {
       const text = `${size} in the format of the older pipeline (${raw.format})`
-      return { action: 'keep', because: { code: 'present', text } }
+      if (!raw.renewable) return { action: 'keep', because: { code: 'present', text } }
+      return { action: 'run', because: { code: 'older-format', text: `${text}: read again and compared` } }
     }
     if (!raw.complete) {
       return { action: 'run', because: { code: 'incomplete', text: `${size} without an end` } }
@@ -99,7 +104,9 @@ export const enumerate: Stage<Seen> = {
     if (raw !== null) {
       // The old one gives way only now that the new one reads back whole.
       for await (const batch of decodeRaw(world.read(part))) batch satisfies readonly unknown[]
-      await world.setAside(place, replace ? 'failed-proof' : 'incomplete')
+      const isOlder = raw.format !== null && raw.format !== 'ntt-1'
+      if (isOlder) world.line(await compareLegacy(place, part, raw.format === 'legacy-v1', world))
+      await world.setAside(place, isOlder ? 'older-format' : replace ? 'failed-proof' : 'incomplete')
     }
     await world.publish(part, place)
   },

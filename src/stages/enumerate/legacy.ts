@@ -1,45 +1,25 @@
-// An enumeration of the older pipeline is adopted where the source, walked again, holds the same entries.
-import { ObserveError } from '../../model/errors.ts'
-import type { Medium } from '../../model/medium.ts'
-import { rawPlace } from '../../model/places.ts'
-import { decodeRaw, type RawRecord, type RawTail } from '../../model/raw.ts'
-import type { Verification } from '../../model/stage.ts'
+// An enumeration of the older pipeline against ours: the same entries, or how they differ.
+import { decodeRaw, type RawRecord } from '../../model/raw.ts'
 import { Sum } from '../../model/sum.ts'
-import type { Reader } from '../../model/world.ts'
-import { tasksFor } from './gather.ts'
-import { outcomes } from './outcome.ts'
-import { walkSource, type Source } from './source.ts'
+import type { Place, Reader } from '../../model/world.ts'
 
 /**
- * Compares type, size and path as a multiset; the oldest format has no types, so there it is the path alone. Sizes are
- * those of files and links only: what a directory's size means differs with every driver.
+ * Compares type, size and path as multisets and says in a sentence what came of it; the oldest format has no types, so
+ * there it is the path alone. Sizes are those of files and links only: what a directory's size means differs with every
+ * driver. The older one is a claim: ours counts, whatever comes of it.
  */
 export async function compareLegacy(
-  medium: Medium,
-  { format, content }: RawTail,
-  source: Source | null,
+  older: Place,
+  ours: Place,
+  typed: boolean,
   world: Reader,
-): Promise<Verification> {
-  if (source === null)
-    throw new ObserveError('an enumeration of the older pipeline is proven by its source, which is not there')
-  const typed = format === 'legacy-v1'
-  const recorded = await gist(decodeRaw(world.read(rawPlace(medium))), typed)
-  const tasks = await tasksFor(source.volumes, source.bytes, medium.policy, world)
-  const [found, reports] = await walkSource(
-    source,
-    tasks,
-    world,
-    async (records, ended) => [await gist(records, typed), ended] as const,
-  )
-  const text = ({ members, hex }: { members: number; hex: string }): string => `${members} entries, ${hex}`
-  return {
-    checks: [
-      { name: 'walk', ok: text(found) === text(recorded), expected: text(found), actual: text(recorded) },
-      outcomes(reports, medium.policy),
-    ],
-    figures: { records: recorded.members },
-    content,
-  }
+): Promise<string> {
+  const recorded = await gist(decodeRaw(world.read(older)), typed)
+  const found = await gist(decodeRaw(world.read(ours)), typed)
+  const counts = `${recorded.members} entries there, ${found.members} here`
+  return recorded.hex === found.hex
+    ? `the enumeration of the older pipeline agrees: ${counts}`
+    : `the enumeration of the older pipeline does not agree (${counts}); it is kept aside`
 }
 
 async function gist(

@@ -42,6 +42,12 @@ const tree: FoundVolume = {
   verdict: null,
 }
 
+/** Whether there is something to read entries from; a cheap look. */
+export async function hasSource(medium: Medium, world: Reader): Promise<boolean> {
+  if (medium.source.type === 'directory') return (await world.stat(medium.source.path)) !== null
+  return (await findImage(medium, world)) !== null
+}
+
 /** As findSource, but it must be there. */
 export async function needSource(medium: Medium, world: Reader): Promise<Source> {
   const source = await findSource(medium, world)

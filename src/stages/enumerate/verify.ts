@@ -8,7 +8,6 @@ import type { Check, Depth, Verification } from '../../model/stage.ts'
 import type { Reader } from '../../model/world.ts'
 import { readerNamed } from '../../readers/index.ts'
 import type { Task } from './gather.ts'
-import { compareLegacy } from './legacy.ts'
 import { outcomes } from './outcome.ts'
 import { findSource, walkSource, type Source } from './source.ts'
 
@@ -17,7 +16,8 @@ export async function verifyRaw(medium: Medium, world: Reader, depth: Depth): Pr
   if ('fault' in read) return { checks: [read.fault], figures: {} }
   const { tail, seen } = read
   const source = await findSource(medium, world)
-  if (tail.format !== 'ntt-1') return compareLegacy(medium, tail, source, world)
+  if (tail.format !== 'ntt-1')
+    throw new ObserveError('an enumeration of the older pipeline is proven by its source, which is not there')
   const checks = [
     { name: 'trailer', ok: true, expected: agree, actual: agree },
     ...volumeChecks(tail, medium, seen),

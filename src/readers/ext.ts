@@ -1,139 +1,196 @@
-// Inodes of ext2, ext3 and ext4 read from the image itself: what sleuthkit leaves out (nanoseconds, link targets, devices).
-// Layout: Linux Documentation/filesystems/ext4, superblock at byte 1024, little-endian.
-import { RunError } from '../model/errors.ts'
-import type { Volume } from '../model/entry.ts'
-import type { Place, Reader } from '../model/world.ts'
+// ext2, ext3 and ext4 read from the image itself: names, nanoseconds, owners, links, and where each file lies.
+//
+// The journal is never replayed (it would write): what is read is the volume as it stands, like the kernel's `noload`.
+import type { Entry, EntryError, EntryType, Volume } from '../model/entry.ts'
+import { RunError, messageOf } from '../model/errors.ts'
+import { InodeSet } from '../model/inodes.ts'
+import type { Place, Range, Reader } from '../model/world.ts'
+import { extentTree, inlineContent, parseNames, type ExtInode, type ExtName } from './ext-layout.ts'
+import { ExtVolume } from './ext-volume.ts'
 import { Pages } from './pages.ts'
+import { byRanges, inBatches, joinPath, type FsReader } from './reader.ts'
 
-export interface ExtInode {
-  readonly mode: number
-  readonly uid: number
-  readonly gid: number
-  readonly nlink: number
-  readonly mtimeNs: bigint
-  /** As Entry.rdev; 0 for what is no device. */
-  readonly rdev: bigint
-  /** The 60 bytes in which a short link keeps its target. */
-  readonly block: Buffer
+const rootInode = 2
+const mostDirectoryBytes = 2 ** 31
+
+export const ext: FsReader = {
+  name: 'ext',
+  reads: ({ type }) => type === 'ext2' || type === 'ext3' || type === 'ext4',
+  version: () => Promise.resolve('1'),
+  list: (image, volume, world) => inBatches(list(image, volume, world)),
+  contents: byRanges,
 }
 
-const metaBlockGroups = 0x10
-const wide = 0x80
-const inlineData = 0x8000
+async function* list(image: Place, { start }: Volume, world: Reader): AsyncGenerator<Entry | EntryError> {
+  const pages = new Pages(image, start, world)
+  const volume = await ExtVolume.open(start, pages)
+  const { usedInodes, needsRecovery } = volume.head
+  if (needsRecovery) world.line('its journal was not replayed: it is read as it stands')
+  const walk = new Walk(volume, pages)
+  yield* walk.all()
+  const lost = usedInodes - walk.inodes
+  if (lost > 0 && !needsRecovery) world.line(`${lost} of ${usedInodes} inodes in use have no name`)
+  if (lost > usedInodes / 2 && !walk.isBroken) {
+    const message = `${lost} of ${usedInodes} inodes in use have no name: names are missing`
+    yield { error: 'unreadable-directory', path: Buffer.alloc(0), message }
+  }
+}
 
-/** The inode table of one volume. */
-export class ExtInodes {
+const types: Readonly<Record<number, EntryType>> = {
+  0o10: 'f',
+  0o04: 'd',
+  0o12: 'l',
+  0o06: 'b',
+  0o02: 'c',
+  0o01: 'p',
+  0o14: 's',
+}
+
+class Walk {
+  /** A directory could not be read, and was told. */
+  isBroken = false
+  readonly #volume: ExtVolume
   readonly #pages: Pages
-  readonly #inodeBytes: number
-  readonly #perGroup: number
-  readonly #blockBytes: number
-  /** First block of each group's inode table. */
-  readonly #tables: readonly number[]
-  /** Blocks in use, in bytes, and inodes in use, as the superblock counts them. */
-  readonly usedBytes: number
-  readonly usedInodes: number
+  readonly #entered = new InodeSet()
+  readonly #linked = new InodeSet()
+  #single = 0
 
-  private constructor(pages: Pages, head: Superblock, tables: readonly number[]) {
+  constructor(volume: ExtVolume, pages: Pages) {
+    this.#volume = volume
     this.#pages = pages
-    this.#inodeBytes = head.inodeBytes
-    this.#perGroup = head.perGroup
-    this.#blockBytes = head.blockBytes
-    this.#tables = tables
-    this.usedBytes = head.usedBytes
-    this.usedInodes = head.usedInodes
   }
 
-  /** Throws RunError for a layout that is not understood. */
-  static async open(
-    image: Place,
-    { start }: Pick<Volume, 'start'>,
-    world: Pick<Reader, 'read'>,
-  ): Promise<ExtInodes> {
-    const pages = new Pages(image, start, world)
-    const head = parseSuperblock(await pages.bytes(1024, 1024))
-    const bytes = head.groups * head.descriptorBytes
-    const table = await pages.bytes((head.firstBlock + 1) * head.blockBytes, bytes)
-    const tables = Array.from({ length: head.groups }, (_none, group) => {
-      const at = group * head.descriptorBytes
-      const high = head.descriptorBytes >= 64 ? table.readUInt32LE(at + 0x28) : 0
-      return high * 2 ** 32 + table.readUInt32LE(at + 8)
-    })
-    return new ExtInodes(pages, head, tables)
+  /** Distinct inodes that were met, but those that the filesystem keeps for itself. */
+  get inodes(): number {
+    return this.#single + this.#linked.size
   }
 
-  async inode(ino: bigint): Promise<ExtInode> {
-    const index = Number(ino) - 1
-    const table = this.#tables[Math.floor(index / this.#perGroup)]
-    if (table === undefined) throw new RunError(`inode ${ino} is not in the inode table`)
-    const at = table * this.#blockBytes + (index % this.#perGroup) * this.#inodeBytes
-    return parseInode(await this.#pages.bytes(at, this.#inodeBytes))
+  async *all(): AsyncGenerator<Entry | EntryError> {
+    const inode = await this.#volume.inode(rootInode)
+    if (types[inode.kind] !== 'd') throw new RunError('the root directory cannot be read')
+    const extents = await this.#volume.extents(rootInode, inode)
+    yield entryOf(rootInode, inode, Buffer.alloc(0), extents, null)
+    const before = this.isBroken
+    yield* this.#below(Buffer.alloc(0), rootInode, inode, extents)
+    if (this.isBroken && !before && this.inodes === 0) throw new RunError('the root directory cannot be read')
+  }
+
+  async *#below(
+    path: Buffer,
+    ino: number,
+    inode: ExtInode,
+    extents: readonly Range[],
+  ): AsyncGenerator<Entry | EntryError> {
+    if (!this.#entered.add(BigInt(ino))) {
+      yield this.#unreadable(path, 'it was met before: directories run in a circle')
+      return
+    }
+    const { names, fault } = await this.#names(ino, inode, extents)
+    if (fault !== null) yield this.#unreadable(path, `${fault}: names below it are missing`)
+    for (const one of names) yield* this.#entry(joinPath(path, one.name), one.ino)
+  }
+
+  async *#entry(path: Buffer, ino: number): AsyncGenerator<Entry | EntryError> {
+    let inode: ExtInode
+    let extents: readonly Range[]
+    try {
+      inode = await this.#volume.inode(ino)
+      extents = isShortLink(inode) ? [] : await this.#volume.extents(ino, inode)
+    } catch (error) {
+      if (!(error instanceof RunError)) throw error
+      yield this.#unreadable(path, `inode ${ino}: ${error.message}`)
+      return
+    }
+    if (types[inode.kind] === undefined || inode.nlink === 0) {
+      yield this.#unreadable(path, `inode ${ino} is not in use`)
+      return
+    }
+    if (types[inode.kind] === 'd' || inode.nlink === 1) {
+      if (ino >= this.#volume.head.firstInode) this.#single += 1
+    } else this.#linked.add(BigInt(ino))
+    const target = types[inode.kind] === 'l' ? await this.#target(inode, extents) : null
+    const entry = entryOf(ino, inode, path, extents, target)
+    yield entry
+    if (entry.type === 'd') yield* this.#below(path, ino, inode, extents)
+  }
+
+  /** What can be read of a directory, and what is wrong with the rest. */
+  async #names(
+    ino: number,
+    { size, flags }: ExtInode,
+    extents: readonly Range[],
+  ): Promise<{ readonly names: readonly ExtName[]; readonly fault: string | null }> {
+    const names: ExtName[] = []
+    let fault: string | null = null
+    try {
+      if (size > mostDirectoryBytes || extents.some(({ start }) => start === -1))
+        throw new RunError('a part of it is not there')
+      const bytes = Buffer.from(await this.#pages.all(extents))
+      // Inline, the parent's number comes first, and the rest is one chain of records in each piece.
+      const pieces =
+        (flags & inlineContent) === 0 ? blocksOf(bytes, this.#volume.head.blockBytes) : inlineOf(bytes)
+      for (const piece of pieces) {
+        try {
+          names.push(...parseNames(piece))
+        } catch (error) {
+          fault ??= messageOf(error)
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof RunError)) throw error
+      fault = error.message
+    }
+    const self = names.find(({ name }) => name.length === 1 && name[0] === 0x2e)
+    if ((flags & inlineContent) === 0 && self?.ino !== ino) fault ??= 'it does not begin with itself'
+    return { names: names.filter(({ name }) => !isDot(name)), fault }
+  }
+
+  async #target(inode: ExtInode, extents: readonly Range[]): Promise<Buffer | null> {
+    if (isShortLink(inode)) return Buffer.from(inode.block.subarray(0, inode.size))
+    return extents.some(({ start }) => start === -1) ? null : Buffer.from(await this.#pages.all(extents))
+  }
+
+  #unreadable(path: Buffer, message: string): EntryError {
+    this.isBroken = true
+    return { error: 'unreadable-directory', path, message }
   }
 }
 
-interface Superblock {
-  readonly blockBytes: number
-  readonly inodeBytes: number
-  readonly perGroup: number
-  readonly firstBlock: number
-  readonly groups: number
-  readonly descriptorBytes: number
-  readonly usedBytes: number
-  readonly usedInodes: number
+/** A target of less than 60 bytes stands where the map would be. */
+const isShortLink = ({ kind, size, flags }: ExtInode): boolean =>
+  kind === 0o12 && size < 60 && (flags & extentTree) === 0
+
+const isDot = (name: Buffer): boolean =>
+  name[0] === 0x2e && (name.length === 1 || (name.length === 2 && name[1] === 0x2e))
+
+function* blocksOf(bytes: Buffer, blockBytes: number): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += blockBytes) yield bytes.subarray(at, at + blockBytes)
 }
 
-export function parseSuperblock(block: Buffer): Superblock {
-  if (block.readUInt16LE(0x38) !== 0xef53) throw new RunError('there is no ext superblock')
-  const incompatible = block.readUInt32LE(0x60)
-  if ((incompatible & (metaBlockGroups | inlineData)) !== 0)
-    throw new RunError('an ext layout that is not read here (meta_bg or inline_data)')
-  const is64 = (incompatible & wide) !== 0
-  const blockBytes = 1024 << block.readUInt32LE(0x18)
-  const high = (at: number): number => (is64 ? block.readUInt32LE(at) * 2 ** 32 : 0)
-  const blocks = block.readUInt32LE(0x04) + high(0x150)
-  const free = block.readUInt32LE(0x0c) + high(0x158)
-  const firstBlock = block.readUInt32LE(0x14)
-  const blocksPerGroup = block.readUInt32LE(0x20)
-  const perGroup = block.readUInt32LE(0x28)
-  if (blockBytes > 65_536 || blocksPerGroup === 0 || perGroup === 0)
-    throw new RunError('the ext superblock makes no sense')
-  const groups = Math.ceil((blocks - firstBlock) / blocksPerGroup)
-  if (groups > 1 << 24) throw new RunError('the ext superblock makes no sense')
+const inlineOf = (bytes: Buffer): readonly Buffer[] =>
+  [bytes.subarray(4, 60), bytes.subarray(60)].filter(({ length }) => length > 0)
+
+function entryOf(
+  ino: number,
+  inode: ExtInode,
+  path: Buffer,
+  extents: readonly Range[],
+  target: Buffer | null,
+): Entry {
+  const type = types[inode.kind] ?? '?'
+  const { nlink, mtimeNs, mode, uid, gid, rdev } = inode
   return {
-    blockBytes,
-    inodeBytes: block.readUInt32LE(0x4c) === 0 ? 128 : block.readUInt16LE(0x58),
-    perGroup,
-    firstBlock,
-    groups,
-    descriptorBytes: is64 ? block.readUInt16LE(0xfe) : 32,
-    usedBytes: (blocks - free) * blockBytes,
-    usedInodes: block.readUInt32LE(0x00) - block.readUInt32LE(0x10),
+    type,
+    path,
+    ino: BigInt(ino),
+    nlink,
+    size: type === 'f' ? inode.size : (target?.length ?? 0),
+    mtimeNs,
+    mode,
+    uid,
+    gid,
+    rdev,
+    target,
+    extents: type === 'f' || type === 'd' ? extents : null,
   }
-}
-
-export function parseInode(inode: Buffer): ExtInode {
-  const word = inode.readUInt16LE(0)
-  const extra = inode.length > 128 ? inode.readUInt16LE(0x80) : 0
-  const fine = extra >= 12 ? inode.readUInt32LE(0x88) : 0
-  // The two low bits of the extra word carry the seconds past 2038.
-  const seconds = BigInt(inode.readInt32LE(0x10)) + (BigInt(fine & 3) << 32n)
-  const kind = word & 0o170000
-  const block = Buffer.from(inode.subarray(0x28, 0x28 + 60))
-  return {
-    mode: word & 0o7777,
-    uid: inode.readUInt16LE(0x02) + inode.readUInt16LE(0x78) * 65_536,
-    gid: inode.readUInt16LE(0x18) + inode.readUInt16LE(0x7a) * 65_536,
-    nlink: inode.readUInt16LE(0x1a),
-    mtimeNs: seconds * 1_000_000_000n + BigInt(fine >>> 2),
-    rdev: kind === 0o020000 || kind === 0o060000 ? deviceOf(block) : 0n,
-    block,
-  }
-}
-
-/** Linux keeps a device in the old form (8 + 8 bits) if it fits, else in the new one (12 + 20). */
-function deviceOf(block: Buffer): bigint {
-  const old = block.readUInt32LE(0)
-  const wideForm = block.readUInt32LE(4)
-  const major = old === 0 ? (wideForm >>> 8) & 0xfff : (old >>> 8) & 0xff
-  const minor = old === 0 ? (wideForm & 0xff) | ((wideForm >>> 12) & 0xfff00) : old & 0xff
-  return (BigInt(major) << 32n) + BigInt(minor)
 }

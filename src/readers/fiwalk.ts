@@ -3,17 +3,12 @@ import type { Entry, EntryError, EntryType, Volume } from '../model/entry.ts'
 import { RunError } from '../model/errors.ts'
 import type { Piece, Place, Range, Reader } from '../model/world.ts'
 import { parseDfxml, type DfxmlFile, type DfxmlRun } from './dfxml.ts'
-import { readRange } from '../model/range.ts'
-import { ExtInodes } from './ext.ts'
 import { listing, versionOf, type FsReader } from './reader.ts'
 
 /** Type as blkid tells it to what fiwalk calls it. */
 const families: Readonly<Record<string, RegExp>> = {
   vfat: /^fat(12|16|32)$/,
   exfat: /^exfat$/,
-  ext2: /^ext[234]$/,
-  ext3: /^ext[234]$/,
-  ext4: /^ext[234]$/,
 }
 
 const letters: Readonly<Record<string, EntryType>> = {
@@ -46,11 +41,9 @@ async function* list(
   world: Reader,
 ): AsyncGenerator<readonly (Entry | EntryError)[]> {
   const family = families[volume.type ?? '']
-  const isExt = volume.type?.startsWith('ext') === true && volume.type !== 'exfat'
-  const inodes = isExt ? await ExtInodes.open(image, volume, world) : null
-  const dots = volume.type === 'exfat' ? null : new Dots()
+  const dots = volume.type === 'vfat' ? new Dots() : null
   let seen = false
-  if (inodes === null) yield [rootOf(2n)]
+  yield [rootOf(2n)]
   for await (const batch of parseDfxml(world.stream(walk(world.path(image))))) {
     const out: (Entry | EntryError)[] = []
     for (const { volume: start, type, file } of batch) {
@@ -61,14 +54,13 @@ async function* list(
       const lost = dots?.missingBefore(file) ?? null
       if (lost !== null) out.push(lost)
       const entry = entryOf(file, volume)
-      if (entry !== null) out.push(inodes === null ? entry : await withInode(entry, inodes, image, world))
+      if (entry !== null) out.push(entry)
     }
     if (out.length > 0) yield out
   }
   if (!seen) throw new RunError(`fiwalk sees no filesystem at byte ${volume.start}`)
   const last = dots?.missingAtEnd() ?? null
   if (last !== null) yield [last]
-  if (inodes !== null && dots?.root === false) throw new RunError('fiwalk could not read the root directory')
 }
 
 const rootOf = (ino: bigint): Entry => ({
@@ -87,17 +79,14 @@ const rootOf = (ino: bigint): Entry => ({
 })
 
 /**
- * fiwalk ends with 0 after directories that it could not read. On ext and FAT each directory begins with its own `.`,
+ * fiwalk ends with 0 after directories that it could not read. On FAT each directory but the root begins with its own `.`,
  * so one whose `.` does not follow was not read.
  */
 class Dots {
-  /** Whether the root's own `.` was seen; FAT has none. */
-  root = false
   #waiting: Buffer | null = null
 
   missingBefore({ name, nameType }: DfxmlFile): EntryError | null {
     if (isSpecial(nameType)) return null
-    if (name.equals(dot)) this.root = true
     const lost = this.#waiting
     this.#waiting = null
     const own = lost !== null && name.equals(Buffer.concat([lost, slashDot]))
@@ -138,8 +127,7 @@ const isTable = ({ name, mode, size }: DfxmlFile): boolean =>
 /** A file object as an entry; null for what is no entry of the volume. Holes are known only where the format has them. */
 export function entryOf(file: DfxmlFile, { type }: Pick<Volume, 'type'>): Entry | null {
   const { name, nameType, ino } = file
-  const isRoot = name.equals(dot)
-  if (isSpecial(nameType) || (isDot(name) && !isRoot)) return null
+  if (isSpecial(nameType) || isDot(name)) return null
   // Below this name are deleted files that sleuthkit found without a directory; no real name of the root hides it.
   if (name.subarray(0, orphans.length).equals(orphans)) return null
   const isFat = type === 'vfat' || type === 'exfat'
@@ -149,7 +137,7 @@ export function entryOf(file: DfxmlFile, { type }: Pick<Volume, 'type'>): Entry 
   const kind = letters[nameType] ?? '?'
   return {
     type: kind,
-    path: isRoot ? Buffer.alloc(0) : name,
+    path: name,
     ino,
     nlink: file.nlink,
     size: kind === 'f' || kind === 'l' ? file.size : 0,
@@ -196,25 +184,6 @@ export function extentsOf(runs: readonly DfxmlRun[], size: number, sparse: boole
   }
   if (sparse) add(-1, size - at)
   return ranges
-}
-
-/** What sleuthkit leaves out of an ext inode. */
-async function withInode(entry: Entry, inodes: ExtInodes, image: Place, world: Reader): Promise<Entry> {
-  const { block, ...known } = await inodes.inode(entry.ino)
-  const whole = { ...entry, ...known }
-  if (entry.type !== 'l') return whole
-  return {
-    ...whole,
-    extents: null,
-    target: entry.size < 60 ? block.subarray(0, entry.size) : await longTarget(),
-  }
-
-  async function longTarget(): Promise<Buffer | null> {
-    // A target of 60 bytes and more lies in a block of its own.
-    const [only, ...more] = entry.extents ?? []
-    if (only === undefined || more.length > 0 || only.start === -1) return null
-    return readRange(world, image, { start: only.start, end: only.start + entry.size })
-  }
 }
 
 async function* contents(

@@ -2,13 +2,14 @@
 import type { Volume } from '../model/entry.ts'
 import { bsdtar } from './bsdtar.ts'
 import { directory } from './directory.ts'
+import { ext } from './ext.ts'
 import { fat } from './fat.ts'
 import { fiwalk } from './fiwalk.ts'
 import { iso9660 } from './iso9660.ts'
 import type { FsReader } from './reader.ts'
 
 /** Where several read a type, the first is asked first. */
-const readers: readonly FsReader[] = [directory, iso9660, bsdtar, fat, fiwalk]
+const readers: readonly FsReader[] = [directory, iso9660, bsdtar, fat, ext, fiwalk]
 
 /** Who can read this volume, the preferred one first; empty where nobody can. */
 export const readersFor = (volume: Volume): readonly FsReader[] =>

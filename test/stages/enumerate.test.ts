@@ -225,22 +225,20 @@ describe('a reader that fails', () => {
     ['fails', 'exit 3'],
   ])('fiwalk %s: the volume is unreadable, and says so', async (_what, script) => {
     const real = execFileSync('which', ['fiwalk'], { encoding: 'utf8' }).trim()
-    mkdirSync(join(folder, 'tree'))
-    writeFileSync(join(folder, 'tree/a'), 'a')
-    ext('a.img', join(folder, 'tree'))
+    make('mkfs.exfat', sized('a.img', 8 << 20))
     program('fiwalk', `[ "$1" = -V ] && exec ${real} -V\n${script.replace('fiwalk-real', real)}`)
     const of = disc('a.img')
     await run(of)
     const [volume] = (await seen(of)).raw?.volumes ?? []
     expect(volume).toMatchObject({ outcome: 'unreadable', reader: '' })
     expect(volume?.reason).toMatch(/fiwalk/)
-    expect(failed((await verify(of)).checks)[0]).toMatch(/^volumes: the medium \(ext2\) unreadable/)
+    expect(failed((await verify(of)).checks)[0]).toMatch(/^volumes: the medium \(exfat\) unreadable/)
     expect(await records()).toEqual([])
     expect(world.lines.join('\n')).toContain('fiwalk')
   })
 
   test('a tool that is not installed is no empty volume', async () => {
-    ext('a.img', plainTree(join(folder, 'tree')))
+    make('mkfs.exfat', sized('a.img', 8 << 20))
     const only = ['blkid', 'partx', 'setpriv'].map((name) =>
       execFileSync('which', [name], { encoding: 'utf8' }).trim(),
     )

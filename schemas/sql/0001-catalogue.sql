@@ -112,15 +112,17 @@ create table outcome (
   primary key (medium_id, fs, ino),
   check ((state = 'b') = (blob_id is not null) or state = 'd')
 ) partition by list (medium_id);
-comment on table outcome is 'b: blob. x: excluded (detail: the pattern). d: damaged, unread bytes (detail: which; blob_id: what was readable). e: failed (detail: class and message).';
+comment on table outcome is 'b: blob. x: excluded (detail: the pattern). d: damaged, unread bytes (detail: which; blob_id: what was readable). e: failed (detail: class, number of attempts, message).';
 
 create table blob (
   blob_id   bytea primary key check (octet_length(blob_id) = 32),
   size      int8 not null check (size >= 0),
   stored_at timestamptz not null default now()
 );
+-- A large content of a size that no other has need not be read before it is written.
+create index on blob (size) where size > 1048576;
 
--- Exclusions that the outcomes of a medium were decided by.
+-- By what the outcomes of a medium were decided, and how many ended how; without a tally they have not come to their end.
 create table copying (
   medium_id int4 primary key,
   origin    text not null,

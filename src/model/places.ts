@@ -11,6 +11,10 @@ export const unfinishedPlace = ({ hash }: Named): Place => `image:${hash}.unfini
 export const rawPlace = ({ hash }: Named): Place => `raw:${hash}.raw`
 export const archivePlace = ({ hash }: Named): Place => `archive:${hash}.tar.zst`
 
+export const blobPlace = (id: string): Place => `by-hash:${id.slice(0, 2)}/${id.slice(2, 4)}/${id}`
+/** Says which store `by-hash:` is, wherever it is mounted. */
+export const storeMarker: Place = 'by-hash:.ntt-store'
+
 /** The ddrescue map that belongs to an image: the same name, ending in `.map`. */
 export const mapBeside = (image: Place): Place => `${image.replace(/\.[^./:]*$/, '')}.map`
 

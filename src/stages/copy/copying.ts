@@ -1,0 +1,279 @@
+// The copying: files in the order of the enumeration into the store, outcomes into the database batch by batch.
+import type { Entry } from '../../model/entry.ts'
+import { ObserveError, RunError } from '../../model/errors.ts'
+import type { Medium } from '../../model/medium.ts'
+import { rawPlace } from '../../model/places.ts'
+import { readRange } from '../../model/range.ts'
+import { decodeRaw, readTail, type RawTail } from '../../model/raw.ts'
+import type { Piece, Reader, Stored, Writer } from '../../model/world.ts'
+import { exclusionsPrint } from './exclusions.ts'
+import type { Origin } from './origin.ts'
+import {
+  keyText,
+  knownSizes,
+  readOutcomes,
+  readTally,
+  signed,
+  startAnew,
+  writeOrigin,
+  writeOutcomes,
+  type Before,
+  type Outcome,
+} from './outcomes.ts'
+import { repair } from './repair.ts'
+import { damageOf, damagePrint, needSource, volumeReader, type Source } from './source.ts'
+import { Worklist, byVolume, type Named } from './worklist.ts'
+
+export interface HowToCopy {
+  /** Digest of the enumeration that the rows are made from. */
+  readonly rows: string
+  /** What the outcomes that are there were decided by; null: none are there that could stay. */
+  readonly before: Origin | null
+  /** What is there failed its proof, or a person asked for it anew. */
+  readonly replace: boolean
+}
+
+/** What is known of a file before it is read. */
+interface Hint {
+  readonly known: boolean
+  readonly attempts: number
+}
+
+const askedAtOnce = 1000
+const writtenAtOnce = 4000
+/** From this size on it is worth asking whether a content of this size is known. */
+const large = 1024 * 1024
+
+export async function copyFiles(
+  medium: Medium,
+  { rows, before, replace }: HowToCopy,
+  world: Writer,
+): Promise<void> {
+  const tail = await needTail(medium, world)
+  const source = await needSource(medium, world)
+  const id = await world.enrol()
+  const origin: Origin = {
+    rows,
+    exclude: exclusionsPrint(medium.exclude),
+    damage: damagePrint(source.unread),
+    tally: null,
+  }
+  if (before === null) await startAnew(medium, id, origin, world)
+  else {
+    await world.transaction((tx) => writeOrigin(id, origin, tx))
+    if (replace) await repair(id, world)
+  }
+  const copying = new Copying(medium, id, tail, source, world)
+  const wanted = before === null ? () => true : wantedAgain(before, origin, source, replace)
+  await copying.copy(wanted, before === null)
+  await copying.leaveOut(before)
+  await copying.end(origin)
+}
+
+async function needTail(medium: Medium, world: Reader): Promise<RawTail> {
+  const place = rawPlace(medium)
+  const stat = await world.stat(place)
+  if (stat === null) throw new RunError('there is no enumeration to copy by')
+  const tail = await readTail((start, end) => readRange(world, place, { start, end }), stat.bytes)
+  if (tail === null) throw new RunError(`${world.path(place)} is no enumeration`)
+  return tail
+}
+
+type Wanted = (outcome: Before, entry: Entry) => boolean
+
+/** Whether a file that has an outcome is due again. */
+function wantedAgain(before: Origin, now: Origin, source: Source, replace: boolean): Wanted {
+  const otherDamage = before.damage !== now.damage
+  return ({ state, again }, entry) => {
+    switch (state) {
+      case 'b':
+        return otherDamage && damageOf(entry, source.unread) !== null
+      // It would not be on the list if it were still left out.
+      case 'x':
+        return true
+      case 'd':
+        return replace || otherDamage
+      case 'e':
+        return replace || otherDamage || again
+      default:
+        return state satisfies never
+    }
+  }
+}
+
+class Copying {
+  readonly #medium: Medium
+  readonly #id: number
+  readonly #tail: RawTail
+  readonly #source: Source
+  readonly #world: Writer
+  readonly #list: Worklist
+  readonly #hints = new WeakMap<Entry, Hint>()
+  #files = 0
+  #bytes = 0
+  constructor(medium: Medium, id: number, tail: RawTail, source: Source, world: Writer) {
+    this.#medium = medium
+    this.#id = id
+    this.#tail = tail
+    this.#source = source
+    this.#world = world
+    this.#list = new Worklist(medium.exclude)
+  }
+
+  async copy(wanted: Wanted, fresh: boolean): Promise<void> {
+    for await (const batch of this.#world.ingest(this.#pieces(this.#names(wanted, fresh)))) {
+      await this.#guard(batch)
+      const outcomes = batch.map((stored) => this.#outcomeOf(stored))
+      await this.#world.transaction((tx) => writeOutcomes(this.#id, outcomes, tx))
+      this.#tell(batch.map(({ key }) => key.entry))
+    }
+  }
+
+  /** Files whose names are all excluded: only now is it known that none of them has another name. */
+  async leaveOut(before: Origin | null): Promise<void> {
+    if (this.#list.excluded === 0) return
+    let left: Outcome[] = []
+    const write = async (): Promise<void> => {
+      const there =
+        before === null ? new Map<string, Before>() : await readOutcomes(this.#id, left, this.#world)
+      const same = before?.exclude === exclusionsPrint(this.#medium.exclude)
+      const due = left.filter((one) => !same || there.get(keyText(one))?.state !== 'x')
+      left = []
+      if (due.length > 0) await this.#world.transaction((tx) => writeOutcomes(this.#id, due, tx))
+    }
+    for await (const records of decodeRaw(this.#world.read(rawPlace(this.#medium)))) {
+      const found = this.#list.leftOut(records)
+      left.push(
+        ...found.map(
+          ({ fs, entry, pattern }) => ({ fs, ino: signed(entry.ino), state: 'x', detail: pattern }) as const,
+        ),
+      )
+      this.#tell(found.map(({ entry }) => entry))
+      if (left.length >= writtenAtOnce) await write()
+    }
+    await write()
+  }
+
+  /** Says that it is done, if every file has its outcome. */
+  async end(origin: Origin): Promise<void> {
+    const { files } = this.#list
+    await this.#world.transaction(async (tx) => {
+      const tally = await readTally(this.#id, (sql, params) => tx.query(sql, params))
+      if (tally.files !== files)
+        throw new RunError(
+          `${tally.files} of ${files} files have an outcome: the readers did not give all of them`,
+        )
+      await writeOrigin(this.#id, { ...origin, tally }, tx)
+    })
+  }
+
+  /** The files that are due, in the order of the enumeration. */
+  async *#names(wanted: Wanted, fresh: boolean): AsyncGenerator<Named> {
+    let waiting: Named[] = []
+    for await (const records of decodeRaw(this.#world.read(rawPlace(this.#medium)))) {
+      waiting.push(...this.#list.due(records))
+      if (waiting.length < askedAtOnce) continue
+      yield* await this.#ask(waiting, wanted, fresh)
+      waiting = []
+    }
+    yield* await this.#ask(waiting, wanted, fresh)
+  }
+
+  /** Leaves those out that are done, and notes what is known of the others. */
+  async #ask(names: readonly Named[], wanted: Wanted, fresh: boolean): Promise<readonly Named[]> {
+    const keys = names.map(({ fs, entry }) => ({ fs, ino: signed(entry.ino) }))
+    const there = fresh ? new Map<string, Before>() : await readOutcomes(this.#id, keys, this.#world)
+    const sizes = await knownSizes(
+      names.map(({ entry }) => entry.size).filter((size) => size > large),
+      this.#world,
+    )
+    const due: Named[] = []
+    const done: Entry[] = []
+    for (const [at, name] of names.entries()) {
+      const key = keys[at]
+      const outcome = key === undefined ? undefined : there.get(keyText(key))
+      if (outcome !== undefined && !wanted(outcome, name.entry)) {
+        done.push(name.entry)
+        continue
+      }
+      this.#hints.set(name.entry, { known: sizes.has(name.entry.size), attempts: outcome?.attempts ?? 0 })
+      due.push(name)
+    }
+    this.#tell(done)
+    return due
+  }
+
+  /** Their contents, as the reader of each volume gives them. */
+  async *#pieces(names: AsyncIterable<Named>): AsyncGenerator<Piece<Named>> {
+    for await (const { fs, entries } of byVolume(names)) {
+      const { volume, reader } = volumeReader(fs, this.#tail.volumes)
+      const pieces = reader.contents(this.#source.place, volume, entries, this.#world)
+      for await (const piece of inMediumOrder(pieces)) {
+        const known = this.#hints.get(piece.key)?.known ?? false
+        yield { ...piece, key: { fs, entry: piece.key }, known }
+      }
+    }
+  }
+
+  #outcomeOf(stored: Stored<Named>): Outcome {
+    const { fs, entry } = stored.key
+    const key = { fs, ino: signed(entry.ino) }
+    if ('failure' in stored) {
+      const attempts = (this.#hints.get(entry)?.attempts ?? 0) + 1
+      const { class: kind, message } = stored.failure
+      this.#world.line(`${JSON.stringify(entry.path.toString('latin1'))}: ${kind}: ${message}`)
+      return { ...key, state: 'e', class: kind, attempts, message }
+    }
+    const { blob, bytes } = stored
+    const damage = damageOf(entry, this.#source.unread)
+    return damage === null
+      ? { ...key, state: 'b', blob, bytes }
+      : { ...key, state: 'd', blob, bytes, detail: damage }
+  }
+
+  /** Files that are not there may mean that their directory is not there. */
+  async #guard(batch: readonly Stored<Named>[]): Promise<void> {
+    if (this.#medium.source.type !== 'directory') return
+    const isMissing = (one: Stored<Named>): boolean => 'failure' in one && one.failure.class === 'missing'
+    if (!batch.some(isMissing)) return
+    await needSource(this.#medium, this.#world)
+    if (batch.length > 1 && batch.every(isMissing))
+      throw new ObserveError(`none of ${batch.length} files is where it was enumerated`, {
+        hint: `Is what was enumerated still at ${this.#source.place}? Nothing was recorded of them.`,
+      })
+  }
+
+  #tell(done: readonly Entry[]): void {
+    this.#files += done.length
+    for (const { size } of done) this.#bytes += size
+    const { counts } = this.#tail
+    const total = (name: 'files' | 'bytes'): number | null =>
+      counts.length === 0 ? null : counts.reduce((sum, count) => sum + count[name], 0)
+    this.#world.progress(this.#files, total('files'), 'files')
+    this.#world.progress(this.#bytes, total('bytes'), 'bytes')
+  }
+}
+
+const window = 2000
+
+/** Contents that are read from an image, in the order in which they lie there, as far as a window reaches. */
+async function* inMediumOrder(pieces: AsyncIterable<Piece<Entry>>): AsyncGenerator<Piece<Entry>> {
+  let held: { readonly start: number; readonly piece: Piece<Entry> }[] = []
+  const ordered = (): readonly Piece<Entry>[] => {
+    const sorted = held.toSorted((one, other) => one.start - other.start).map(({ piece }) => piece)
+    held = []
+    return sorted
+  }
+  for await (const piece of pieces) {
+    const { origin } = piece
+    // A stream must be used before the next one is asked for, and live files have no known place.
+    if (origin.type !== 'ranges') {
+      yield* ordered()
+      yield piece
+      continue
+    }
+    held.push({ start: origin.ranges.find(({ start }) => start >= 0)?.start ?? 0, piece })
+    if (held.length >= window) yield* ordered()
+  }
+  yield* ordered()
+}

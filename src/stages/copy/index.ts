@@ -1,0 +1,131 @@
+// copy: every distinct content of the medium once, under its hash; an outcome for every file.
+import { RunError, StoreError } from '../../model/errors.ts'
+import type { Medium } from '../../model/medium.ts'
+import { storeMarker } from '../../model/places.ts'
+import type { Decision, Stage } from '../../model/stage.ts'
+import type { Reader, TableLook, Writer } from '../../model/world.ts'
+import { copyFiles } from './copying.ts'
+import { exclusionsPrint } from './exclusions.ts'
+import { parseOrigin, type Tally } from './origin.ts'
+import { damagePrint, lookAtDamage } from './source.ts'
+import { verifyCopy } from './verify.ts'
+
+export interface Seen {
+  readonly outcomes: TableLook | null
+  /** Digest of the enumeration that the loaded rows are made from; null: no rows. */
+  readonly rows: string | null
+  /** More or less of the image is read now than when it was copied. */
+  readonly otherDamage: boolean
+  readonly store: Store
+}
+
+/** Ids of the store: as the database knows it, and as the marker file says. */
+interface Store {
+  readonly known: string | null
+  readonly found: string | null
+}
+
+export const copy: Stage<Seen> = {
+  name: 'copy',
+  after: ['load'],
+  claim: 'copy_done',
+  depths: { run: 'counts', prove: 'hash' },
+
+  async observe(medium, world) {
+    const catalogue = await world.catalogue(medium.hash)
+    const outcomes = catalogue?.outcome ?? null
+    const store = catalogue === null ? { known: null, found: null } : await lookAtStore(world)
+    const made = parseOrigin(outcomes?.origin ?? '')
+    const damage = made === null ? null : await lookAtDamage(medium, world)
+    return {
+      outcomes,
+      rows: contentOf(catalogue?.load ?? null),
+      otherDamage: made !== null && damage !== null && damagePrint(damage) !== made.damage,
+      store,
+    }
+  },
+
+  plan: judge,
+
+  async run(medium, seen, world, replace) {
+    await needStore(world)
+    const rows = contentOf((await world.catalogue(medium.hash))?.load ?? null)
+    if (rows === null) throw new RunError('no rows are loaded')
+    const made = parseOrigin(seen.outcomes?.origin ?? '')
+    const again = made !== null && made.rows === rows && (seen.outcomes?.tables.length ?? 0) > 0
+    await copyFiles(medium, { rows, before: again ? made : null, replace }, world)
+  },
+
+  verify: verifyCopy,
+}
+
+function judge(medium: Medium, { outcomes, rows, otherDamage, store }: Seen): Decision {
+  if (store.known !== null && store.found !== store.known) {
+    const found = store.found === null ? 'has no marker' : `is the store ${store.found}`
+    const text = `by-hash: ${found}, the database knows the store ${store.known}`
+    return { action: 'refuse', because: { code: 'store-moved', text } }
+  }
+  if (outcomes === null) return { action: 'run', because: { code: 'absent', text: 'nothing is copied' } }
+  const made = parseOrigin(outcomes.origin)
+  if (made === null) {
+    const text = 'outcomes are there, and nothing tells what they were decided by'
+    return { action: 'refuse', because: { code: 'foreign', text }, mayRedo: true }
+  }
+  if (rows !== null && made.rows !== rows)
+    return { action: 'run', because: { code: 'other-rows', text: 'the outcomes are of another enumeration' } }
+  if (made.tally === null || outcomes.tables.length === 0)
+    return { action: 'run', because: { code: 'incomplete', text: 'copied in part' } }
+  if (made.exclude !== exclusionsPrint(medium.exclude))
+    return { action: 'run', because: { code: 'exclusions', text: 'the exclusions have changed since' } }
+  if (otherDamage)
+    return { action: 'run', because: { code: 'damaged', text: 'the image has been read further since' } }
+  const { failed, damaged, again } = made.tally
+  const text = tallyText(made.tally)
+  if (failed + damaged === 0 || medium.policy.unreadableFiles === 'accept')
+    return { action: 'keep', because: { code: 'present', text } }
+  if (again > 0)
+    return { action: 'run', because: { code: 'failed', text: `${text}; ${again} are tried again` } }
+  return { action: 'refuse', because: { code: 'failed', text }, mayRedo: true }
+}
+
+/** `1,056 files: 1,050 copied, 4 excluded, 2 unreadable`. */
+export function tallyText({ files, blobs, excluded, damaged, failed }: Tally): string {
+  const parts = [
+    `${grouped(blobs)} copied`,
+    ...(excluded > 0 ? [`${grouped(excluded)} excluded`] : []),
+    ...(damaged > 0 ? [`${grouped(damaged)} damaged`] : []),
+    ...(failed > 0 ? [`${grouped(failed)} unreadable`] : []),
+  ]
+  return `${grouped(files)} files: ${parts.join(', ')}`
+}
+
+const grouped = (count: number): string => count.toLocaleString('en-US')
+
+/** A load says what it was made from as `<records> <digest of the entries> <fingerprint of the volumes>`. */
+const contentOf = (load: TableLook | null): string | null => load?.origin.split(' ')[1] ?? null
+
+async function lookAtStore(world: Reader): Promise<Store> {
+  const [row] = await world.query<{ store_id: string }>('select store_id from store where root = $1', [
+    'by-hash',
+  ])
+  return { known: row?.store_id ?? null, found: (await world.text(storeMarker))?.trim() ?? null }
+}
+
+/** A root that is suddenly another filesystem, or empty, must not be taken for the store. */
+async function needStore(world: Writer): Promise<void> {
+  const { known, found } = await lookAtStore(world)
+  if (known === null || known === found) {
+    const id = await world.storeId()
+    await world.transaction((tx) =>
+      tx.execute('insert into store (root, store_id) values ($1, $2) on conflict do nothing', [
+        'by-hash',
+        id,
+      ]),
+    )
+    const now = await lookAtStore(world)
+    if (now.known === now.found) return
+  }
+  throw new StoreError(`by-hash: (${world.path('by-hash:')}) is not the store that the database knows`, {
+    hint: 'Mount the right filesystem there, or set the root to where the store lies now.',
+  })
+}

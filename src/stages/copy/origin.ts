@@ -1,0 +1,50 @@
+// What the outcomes of a medium were decided by, as `copying.origin` keeps it.
+import { canonicalJson } from '../../model/canonical.ts'
+
+/** How many file inodes ended how. */
+export interface Tally {
+  readonly files: number
+  readonly blobs: number
+  readonly excluded: number
+  readonly damaged: number
+  readonly failed: number
+  /** Of the failed: those that are worth another attempt. */
+  readonly again: number
+}
+
+export interface Origin {
+  /** What the rows were loaded from: `generation.origin`. */
+  readonly rows: string
+  /** Fingerprint of the exclusions. */
+  readonly exclude: string
+  /** Fingerprint of the ranges of the image that were not read. */
+  readonly damage: string
+  /** null: not come to its end. */
+  readonly tally: Tally | null
+}
+
+export const originText = (origin: Origin): string => canonicalJson(origin)
+
+/** null: nobody said, or in no words of ours. */
+export function parseOrigin(text: string): Origin | null {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return null
+  }
+  if (!isRecord(value)) return null
+  const { rows, exclude, damage, tally } = value
+  if (typeof rows !== 'string' || typeof exclude !== 'string' || typeof damage !== 'string') return null
+  if (tally === null) return { rows, exclude, damage, tally }
+  if (!isRecord(tally)) return null
+  const { files, blobs, excluded, damaged, failed, again } = tally
+  const counts = { files, blobs, excluded, damaged, failed, again }
+  return isCounts(counts) ? { rows, exclude, damage, tally: counts } : null
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const isCounts = (value: { readonly [Key in keyof Tally]: unknown }): value is Tally =>
+  Object.values(value).every((count) => Number.isSafeInteger(count))

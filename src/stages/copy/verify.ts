@@ -1,0 +1,149 @@
+// The witness of a copy: every file of the enumeration has one outcome, and every blob that is named is in the store.
+import { ObserveError } from '../../model/errors.ts'
+import type { Medium } from '../../model/medium.ts'
+import { rawPlace } from '../../model/places.ts'
+import { decodeRaw } from '../../model/raw.ts'
+import type { Check, Depth, Verification } from '../../model/stage.ts'
+import type { Reader } from '../../model/world.ts'
+import { blobsOf } from './blobs.ts'
+import { exclusionsPrint } from './exclusions.ts'
+import { parseOrigin } from './origin.ts'
+import { readTally } from './outcomes.ts'
+import { Worklist } from './worklist.ts'
+
+const examplesKept = 20
+
+export async function verifyCopy(medium: Medium, world: Reader, depth: Depth): Promise<Verification> {
+  const catalogue = await world.catalogue(medium.hash)
+  if (catalogue === null) throw new ObserveError('the database does not know this medium')
+  const id = catalogue.mediumId
+  const made = parseOrigin(catalogue.outcome?.origin ?? '')
+  const tally = await readTally(id, (sql, params) => world.query(sql, params))
+  const rows = await compareRows(id, world)
+  const list = await readList(medium, world)
+  const store = await lookAtBlobs(id, world, depth)
+  const left = await leftOut(id, world)
+  const accepts = medium.policy.unreadableFiles === 'accept'
+  const lost = tally.failed + tally.damaged
+  const checks: Check[] = [
+    check('files', list.files, Number(rows.files)),
+    check('files without an outcome', 0, Number(rows.open)),
+    check('outcomes without a file', 0, Number(rows.strays)),
+    check('outcomes', list.files, tally.blobs + tally.excluded + tally.damaged + tally.failed),
+    check('excluded', `${list.excluded} (${list.excludedSum})`, `${left.count} (${left.sum})`),
+    check('contents of another size', 0, Number(rows.sizes)),
+    check('contents not in the table of blobs', 0, store.unlisted.count),
+    check('contents not in the store', 0, store.missing.count),
+    check('contents of another size in the store', 0, store.wrong.count),
+    ...(depth === 'hash' ? [check('contents not what their name says', 0, store.altered.count)] : []),
+    check('exclusions', exclusionsPrint(medium.exclude), made?.exclude ?? 'not known'),
+    ...(accepts ? [] : [check('unreadable files', 0, lost)]),
+  ]
+  const { count: blobs, bytes } = store
+  const examples = Object.entries(store).flatMap(([name, found]) =>
+    found instanceof Examples && found.count > 0 ? [[name, found.kept] as const] : [],
+  )
+  return {
+    checks,
+    figures: { ...tally, contents: blobs, bytes },
+    facts: { ...Object.fromEntries(examples), ...(lost > 0 ? { lost: await lostFiles(id, world) } : {}) },
+    content: rows.content,
+  }
+}
+
+const check = (name: string, expected: number | string, actual: number | string): Check => ({
+  name,
+  ok: expected === actual,
+  expected: String(expected),
+  actual: String(actual),
+})
+
+interface Compared {
+  readonly files: string
+  readonly open: string
+  readonly strays: string
+  readonly sizes: string
+  readonly content: string
+}
+
+/** The outcomes against the rows of the enumeration, both ways; and a digest of them that does not depend on their order. */
+async function compareRows(id: number, world: Reader): Promise<Compared> {
+  const [row] = await world.query<Compared>(
+    `select (count(*) filter (where i.ino is not null))::text as files,
+            (count(*) filter (where o.ino is null))::text as open,
+            (count(*) filter (where i.ino is null))::text as strays,
+            (count(*) filter (where o.state in ('b', 'd') and b.size is distinct from i.size))::text as sizes,
+            coalesce(sum(hashtextextended(concat_ws(' ', o.fs, o.ino, o.state, encode(o.blob_id, 'hex')), 0)), 0)::text as content
+       from (select fs, ino, size from inode where medium_id = $1 and type = 'f') i
+       full join (select fs, ino, state, blob_id from outcome where medium_id = $1) o on o.fs = i.fs and o.ino = i.ino
+       left join blob b on b.blob_id = o.blob_id`,
+    [id],
+  )
+  if (row === undefined) throw new ObserveError('the database gave no answer')
+  return row
+}
+
+/** What should be there, counted in the enumeration itself. */
+async function readList(medium: Medium, world: Reader): Promise<Worklist> {
+  const list = new Worklist(medium.exclude)
+  for await (const records of decodeRaw(world.read(rawPlace(medium)))) list.due(records)
+  return list
+}
+
+async function leftOut(id: number, world: Reader): Promise<{ readonly count: number; readonly sum: string }> {
+  const [row] = await world.query<{ count: string; sum: string }>(
+    `select count(*)::text as count, coalesce(sum(ino::numeric + fs), 0)::text as sum from outcome where medium_id = $1 and state = 'x'`,
+    [id],
+  )
+  return { count: Number(row?.count), sum: BigInt.asUintN(64, BigInt(row?.sum ?? 0)).toString() }
+}
+
+/** Counts all, keeps the first few. */
+class Examples {
+  count = 0
+  readonly kept: string[] = []
+  add(example: string): void {
+    this.count += 1
+    if (this.kept.length < examplesKept) this.kept.push(example)
+  }
+}
+
+/** Every blob that is named is looked at where it lies; at depth hash it is read. */
+async function lookAtBlobs(id: number, world: Reader, depth: Depth) {
+  const [unlisted, missing, wrong, altered] = [new Examples(), new Examples(), new Examples(), new Examples()]
+  let [count, bytes] = [0, 0]
+  async function* present(): AsyncGenerator<readonly string[]> {
+    for await (const batch of blobsOf(id, world)) {
+      const held = await world.blobs(batch.map(({ blob }) => blob))
+      const whole: string[] = []
+      for (const { blob, bytes: stated } of batch) {
+        const found = held.get(blob)
+        count += 1
+        bytes += found ?? 0
+        if (stated === null) unlisted.add(blob)
+        if (found === undefined) missing.add(blob)
+        else if (stated !== null && found !== stated)
+          wrong.add(`${blob}: ${stated} bytes expected, ${found} found`)
+        else whole.push(blob)
+      }
+      world.progress(count, null, 'files')
+      yield whole
+    }
+  }
+  if (depth === 'hash') {
+    for await (const batch of world.rehash(present())) {
+      for (const { id: blob, blake3 } of batch) if (blake3 !== blob) altered.add(blob)
+    }
+  } else for await (const batch of present()) batch satisfies readonly string[]
+  return { count, bytes, unlisted, missing, wrong, altered }
+}
+
+/** The first of the files whose content is lost, in whole or in part, with the reason. */
+async function lostFiles(id: number, world: Reader): Promise<readonly string[]> {
+  const rows = await world.query<{ path: Buffer; detail: string }>(
+    `select p.path, o.detail from outcome o join path p on p.medium_id = $1 and p.fs = o.fs and p.ino = o.ino
+      where o.medium_id = $1 and o.state in ('d', 'e') order by p.fs, p.path limit ${examplesKept}`,
+    [id],
+  )
+  return rows.map(({ path, detail }) => `${path.toString('latin1')}: ${detail}`)
+}

@@ -10,10 +10,12 @@ import {
   mostSerious,
   type ExitCode,
 } from '../model/errors.ts'
+import { estimate } from '../model/estimate.ts'
 import { stageNames, type StageName } from '../model/medium.ts'
 import type { Plan } from '../model/stage.ts'
 import { moved, planExit, todo } from '../plan.ts'
 import { planText } from '../views/plan.ts'
+import { readHistory } from './history.ts'
 import { openTeller } from './teller.ts'
 import { look, parseRedo, select, stageOfTarget } from './look.ts'
 import type { Flags } from './main.ts'
@@ -51,7 +53,14 @@ export async function applyVerb(named: readonly string[], flags: ApplyFlags): Pr
   }
   const steps = looked.plan.lanes.reduce((sum, lane) => sum + todo(lane).length, 0)
   if (flags.json !== true && flags.quiet !== true)
-    write(planText(looked.plan, { manner, tookSec: looked.tookSec, verbose: flags.verbose === true }))
+    write(
+      planText(looked.plan, {
+        manner,
+        tookSec: looked.tookSec,
+        estimate: estimate(looked.plan, await readHistory(session.config.log), session.config.jobs),
+        verbose: flags.verbose === true,
+      }),
+    )
   if (steps === 0) return planExit(looked.plan)
   if (flags.yes !== true && saved === null) await confirm(write)
 

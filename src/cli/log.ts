@@ -1,42 +1,60 @@
-// ntt log: what happened, from the event log; as lines, as JSON, or as it happens.
-import { createReadStream } from 'node:fs'
-import { open, stat } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
+// ntt log: what happened, from the event log; as lines, as JSON, as it happens, or as the screen showed it.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { UsageError, errnoOf, type ExitCode } from '../model/errors.ts'
+import { UsageError, type ExitCode } from '../model/errors.ts'
 import type { Event } from '../model/event.ts'
+import { counted } from '../views/format.ts'
 import { openPlain } from '../views/plain.ts'
-import { parseLine } from '../views/replay.ts'
 import type { Flags } from './main.ts'
+import { readLog } from './log-file.ts'
 import { catchSignals } from './signals.ts'
 import { configOf, mannerOf } from './verb.ts'
 
 interface LogFlags extends Flags {
   readonly follow?: boolean
   readonly run?: string
+  readonly replay?: string
+  readonly speed?: string
 }
 
 export async function logVerb([medium]: readonly string[], flags: LogFlags): Promise<ExitCode> {
   const config = configOf(flags)
+  if (flags.replay !== undefined && !config.display.plain) {
+    const { replay } = await import('./replay.ts')
+    return replay(config, flags.replay, speedOf(flags.speed))
+  }
+  const run = flags.run ?? flags.replay
   const about = (event: Event): boolean =>
     (medium === undefined || ('medium' in event && event.medium === medium)) &&
-    (flags.run === undefined || event.run === flags.run)
+    (run === undefined || event.run === run)
   const write = (text: string): void => {
     process.stdout.write(text)
   }
-  const plain = openPlain({ manner: mannerOf(config), write, verbose: true })
-  const tell = (line: string): void => {
-    const event = parseLine(line)
-    if (!about(event)) return
-    if (flags.json === true) write(`${line}\n`)
-    else plain.read(event)
+  const plain = openPlain({ manner: mannerOf(config), write, verbose: true, dated: true })
+  let damaged = 0
+  const reader = {
+    event(event: Event, line: string): void {
+      if (!about(event)) return
+      if (flags.json === true) write(`${line}\n`)
+      else plain.read(event)
+    },
+    damaged(): void {
+      damaged += 1
+    },
   }
   const signals = catchSignals()
   try {
-    let from = await told(config.log, 0, tell, flags.follow === true)
+    let from = await readLog(config.log, 0, reader)
+    if (from === null && flags.follow !== true) {
+      throw new UsageError(`there is no event log at ${config.log}`, { hint: 'ntt apply writes it.' })
+    }
     while (flags.follow === true && !signals.stopping.aborted) {
       await sleep(500)
-      from = await told(config.log, from, tell, true)
+      from = await readLog(config.log, from ?? 0, reader)
+    }
+    if (damaged > 0) {
+      process.stderr.write(
+        `${counted(damaged, 'line')} of the log could not be read (broken off, or not of ntt)\n`,
+      )
     }
     return 0
   } finally {
@@ -44,40 +62,8 @@ export async function logVerb([medium]: readonly string[], flags: LogFlags): Pro
   }
 }
 
-/** Tells every whole line from this offset on, and returns where the next one begins. */
-async function told(
-  path: string,
-  from: number,
-  tell: (line: string) => void,
-  mayBeAbsent: boolean,
-): Promise<number> {
-  const there = await stat(path).catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT') return null
-    throw error
-  })
-  if (there === null) {
-    if (mayBeAbsent) return 0
-    throw new UsageError(`there is no event log at ${path}`, { hint: 'ntt apply writes it' })
-  }
-  const end = await lastNewline(path, there.size)
-  if (end <= from) return from
-  const lines = createInterface({
-    input: createReadStream(path, { start: from, end: end - 1 }),
-    crlfDelay: Number.POSITIVE_INFINITY,
-  })
-  for await (const line of lines) if (line !== '') tell(line)
-  return end
-}
-
-/** The offset behind the last newline: what follows it is still being written. */
-async function lastNewline(path: string, size: number): Promise<number> {
-  const file = await open(path)
-  try {
-    const window = Buffer.alloc(Math.min(size, 1 << 20))
-    await file.read(window, 0, window.length, size - window.length)
-    const at = window.lastIndexOf(0x0a)
-    return at === -1 ? 0 : size - window.length + at + 1
-  } finally {
-    await file.close()
-  }
+function speedOf(text: string | undefined): number {
+  const speed = Number(text ?? '1')
+  if (Number.isFinite(speed) && speed > 0) return speed
+  throw new UsageError(`--speed takes a number above 0, not ${JSON.stringify(text)}`)
 }

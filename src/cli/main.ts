@@ -187,8 +187,10 @@ program
   .argument('[medium]')
   .description('what happened, from the event log')
   .option('--run <run>', 'this run alone')
+  .option('--replay <run>', 'that run once more, on the screen that showed it')
+  .option('--speed <times>', 'how much faster than it was', '1')
   .option('-f, --follow', 'go on as it happens, until ^C')
-  .addHelpText('after', '\nExample:\n  ntt log ceh-report\n')
+  .addHelpText('after', '\nExamples:\n  ntt log ceh-report\n  ntt log --follow\n')
   .action(verb(async () => (await import('./log.ts')).logVerb))
 
 program

@@ -1,8 +1,10 @@
 // ntt plan: look, compare, show; writes nothing but the file that --out names.
 import { writeFile } from 'node:fs/promises'
+import { estimate } from '../model/estimate.ts'
 import { UsageError, errnoOf, type ExitCode } from '../model/errors.ts'
 import { planExit } from '../plan.ts'
 import { planText } from '../views/plan.ts'
+import { readHistory } from './history.ts'
 import { look, parseRedo, select, stageOfTarget } from './look.ts'
 import type { Flags } from './main.ts'
 import { openVerb } from './verb.ts'
@@ -16,14 +18,18 @@ interface PlanFlags extends Flags {
 
 export async function planVerb(named: readonly string[], flags: PlanFlags): Promise<ExitCode> {
   await using verb = await openVerb(flags, { writes: false })
-  const { session, declarations, manner, write } = verb
+  const { config, session, declarations, manner, write } = verb
   const redo = parseRedo(flags.redo ?? [], declarations)
   const { plan, tookSec } = await look(session, select(declarations, named, flags.only), {
     only: stageOfTarget(flags.target),
     redo,
   })
   if (flags.json === true) write(`${JSON.stringify(plan)}\n`)
-  else write(planText(plan, { manner, tookSec, verbose: flags.verbose === true }))
+  else {
+    const past = await readHistory(config.log)
+    const expected = estimate(plan, past, config.jobs)
+    write(planText(plan, { manner, tookSec, estimate: expected, verbose: flags.verbose === true }))
+  }
   if (flags.out !== undefined) {
     await writeFile(flags.out, `${JSON.stringify(plan, null, 2)}\n`, { flag: 'wx' }).catch(
       (error: unknown) => {

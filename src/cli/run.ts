@@ -35,8 +35,8 @@ export interface Run {
   finish(exit: ExitCode, ends: { readonly converged: number; readonly failed: number }): Promise<ExitCode>
 }
 
-/** Progress is told this often at most, for each step. */
-const progressMs = 200
+/** Progress is told at most this often; the longer a step takes, the less often, so that a log of days stays small. */
+const [leastMs, mostMs] = [200, 10_000]
 
 export async function startRun(session: Session, options: RunOptions): Promise<Run> {
   const { database, host, run, config } = session
@@ -100,7 +100,6 @@ function makeHands(
         medium: medium.name,
         hash: medium.hash,
         stage,
-
         done,
         total,
         unit,
@@ -178,13 +177,15 @@ async function enrol(database: Database, medium: Medium): Promise<number> {
   })
 }
 
-/** At most one report in a while, and always the last one of a count that is complete. */
+/** At most one report in a while for each unit, and always the last one of a count that is complete. */
 function throttled(tell: Speaker['progress']): Speaker['progress'] {
-  let told = Number.NEGATIVE_INFINITY
+  const began = performance.now()
+  const told = new Map<Unit, number>()
   return (done: number, total: number | null, unit: Unit) => {
     const now = performance.now()
-    if (now - told < progressMs && done !== total) return
-    told = now
+    const everyMs = Math.min(mostMs, Math.max(leastMs, (now - began) / 100))
+    if (now - (told.get(unit) ?? Number.NEGATIVE_INFINITY) < everyMs && done !== total) return
+    told.set(unit, now)
     tell(done, total, unit)
   }
 }

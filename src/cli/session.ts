@@ -34,7 +34,10 @@ export interface Session extends AsyncDisposable {
   /** Identities that were worked out in this look; a run keeps them. */
   readonly learned: readonly CachedIdentity[]
   readonly ports: Ports
+  /** One look remembers what it has asked of the catalogue. */
   readonly eyes: Eyes
+  /** For another look, at another time. */
+  freshEyes(): Eyes
 }
 
 export interface SessionOptions {
@@ -74,7 +77,17 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const learned: CachedIdentity[] = []
   const known = onceKnown(database, options.declarations, learned)
   const quiet: Speaker = { signal, progress: () => {}, line: () => {} }
-  const reader = makeReader({ ...ports, catalogue: atOnce(database) }, quiet)
+  const freshEyes = (): Eyes => {
+    const reader = makeReader({ ...ports, catalogue: atOnce(database) }, quiet)
+    return {
+      stages,
+      reader: () => reader,
+      identify: async (declaration, world) => identify(declaration, world, await known()),
+      proofs: async (hashes) =>
+        database === null ? new Map() : readProofs((sql, params) => database.query(sql, params), hashes),
+      stagesOf: (kind) => kinds[kind].stages,
+    }
+  }
   return {
     config,
     run,
@@ -83,14 +96,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     database,
     learned,
     ports,
-    eyes: {
-      stages,
-      reader: () => reader,
-      identify: async (declaration, world) => identify(declaration, world, await known()),
-      proofs: async (hashes) =>
-        database === null ? new Map() : readProofs((sql, params) => database.query(sql, params), hashes),
-      stagesOf: (kind) => kinds[kind].stages,
-    },
+    eyes: freshEyes(),
+    freshEyes,
     async [Symbol.asyncDispose]() {
       await store.close()
       await entered.leave()

@@ -8,12 +8,18 @@ import type { Flags } from './main.ts'
 import { openVerb } from './verb.ts'
 
 interface StatusFlags extends Flags {
+  readonly watch?: boolean
   readonly only?: readonly string[]
 }
 
 export async function statusVerb(named: readonly string[], flags: StatusFlags): Promise<ExitCode> {
   await using verb = await openVerb(flags, { writes: false })
-  const { plan, observed } = await look(verb.session, select(verb.declarations, named, flags.only))
+  const chosen = select(verb.declarations, named, flags.only)
+  if (flags.watch === true && !verb.config.display.plain) {
+    const { watch } = await import('./watch.ts')
+    return watch(verb, chosen)
+  }
+  const { plan, observed } = await look(verb.session, chosen)
   const standings = plan.lanes.map((lane) => standing(lane, observed.get(lane.medium)))
   if (flags.json === true) {
     const document = standings.map(({ lane, health, proven }) => ({

@@ -1,6 +1,5 @@
 // Who tells a run: events as JSON lines, plain lines, or the screen.
 import type { Event } from '../model/event.ts'
-import { emptyRun, fold } from '../model/progress.ts'
 import { lineText } from '../views/jsonl.ts'
 import { openPlain } from '../views/plain.ts'
 import { summaryText } from '../views/summary.ts'
@@ -37,11 +36,8 @@ function tellPlainly({ manner, write }: Verb, { verbose = false, quiet = false }
 }
 
 async function tellOnScreen({ config, manner, write, signals }: Verb): Promise<Teller> {
-  // Ink takes its colours from this variable alone.
-  if (!config.display.color) process.env['FORCE_COLOR'] = '0'
   const { openScreen } = await import('../views/tui/start.tsx')
   const gate = new Gate()
-  let view = emptyRun
   const screen = openScreen({
     manner: config.display,
     commands: { pause: (paused) => gate.set(paused), stop: () => signals.stop() },
@@ -58,10 +54,7 @@ async function tellOnScreen({ config, manner, write, signals }: Verb): Promise<T
     signals.stop()
   })
   return {
-    read(event) {
-      view = fold(view, event)
-      screen.read(event)
-    },
+    read: (event) => screen.read(event),
     unpaused: () => gate.passed(),
     async close() {
       await screen.close().catch((error: unknown) => {
@@ -69,7 +62,7 @@ async function tellOnScreen({ config, manner, write, signals }: Verb): Promise<T
       })
       await watched
       if (broken !== undefined) throw broken
-      write(summaryText(view, manner))
+      write(summaryText(screen.view(), manner))
     },
   }
 }

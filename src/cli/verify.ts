@@ -1,6 +1,6 @@
 // ntt verify: prove again what is there; runs nothing.
 import { mostSerious, type ExitCode } from '../model/errors.ts'
-import type { Depth } from '../model/stage.ts'
+import type { Depth, Lane } from '../model/stage.ts'
 import { verify } from '../verify.ts'
 import { look, select } from './look.ts'
 import type { Flags } from './main.ts'
@@ -17,6 +17,7 @@ interface VerifyFlags extends Flags {
 export async function verifyVerb(named: readonly string[], flags: VerifyFlags): Promise<ExitCode> {
   await using verb = await openVerb(flags, { writes: true })
   const { session, declarations, signals } = verb
+  const depth = flags.depth ?? 'counts'
   const looked = await look(session, select(declarations, named, flags.only))
   const teller = await openTeller(verb, flags)
   const run = await startRun(session, {
@@ -28,16 +29,21 @@ export async function verifyVerb(named: readonly string[], flags: VerifyFlags): 
     wait: false,
   })
   try {
-    run.emit({ type: 'plan.ready', lanes: looked.plan.lanes })
-    const codes = await verify(
-      [...looked.observed.values()],
-      run.hands,
-      flags.depth ?? 'counts',
-      session.config.jobs,
-    )
+    run.emit({ type: 'plan.ready', lanes: looked.plan.lanes.map((lane) => toProve(lane, depth)) })
+    const codes = await verify([...looked.observed.values()], run.hands, depth, session.config.jobs)
     const good = codes.filter((code) => code === 0).length
     return await run.finish(mostSerious(codes), { converged: good, failed: codes.length - good })
   } finally {
     await teller.close()
   }
 }
+
+/** What is there is proven again; the rest is not this verb's. */
+const toProve = (lane: Lane, depth: Depth): Lane => ({
+  ...lane,
+  steps: lane.steps.flatMap((step) =>
+    step.action === 'keep' || step.action === 'prove'
+      ? [{ ...step, action: 'prove', because: { code: 'asked', text: `verify at depth ${depth}` } }]
+      : [],
+  ),
+})

@@ -28,18 +28,18 @@ export function outlook(view: RunView, nowMs: number): Outlook {
     0,
   )
   const doneBytes = jobs.reduce((sum, { bytes, done }) => sum + (bytes ?? 0) * done, 0)
-  const whole = jobs.every(({ done }) => done === 1)
+  const whole = jobs.length > 0 && jobs.every(({ done }) => done === 1)
+  const known = totalBytes === null || totalBytes === 0 ? null : Math.min(0.999, doneBytes / totalBytes)
   return {
     totalBytes,
     doneBytes,
-    share:
-      totalBytes === null || totalBytes === 0 ? null : whole ? 1 : Math.min(0.999, doneBytes / totalBytes),
+    share: whole ? 1 : known,
     remaining: view.finished === null ? left(lanes, view, nowMs) : null,
   }
 }
 
 /** Where a lane has broken off, its later steps will not come in this run. */
-function jobsOf({ stages }: MediumView): readonly Job[] {
+function jobsOf({ bytes, stages }: MediumView): readonly Job[] {
   const jobs: Job[] = []
   for (const stage of stages) {
     if (stage.cell === 'refused' || stage.cell === 'unknown' || stage.cell === 'failed') break
@@ -47,10 +47,16 @@ function jobsOf({ stages }: MediumView): readonly Job[] {
     const due = stage.action === 'run' || stage.action === 'prove'
     if (!due) continue
     const done = stage.cell === 'proven' ? 1 : isAtWork(stage) ? progressOf(stage) : 0
-    jobs.push({ stage, bytes: stage.expected, done })
+    jobs.push({ stage, bytes: stage.expected ?? bytes ?? learned(stage, stages), done })
   }
   return jobs
 }
+
+/** A directory has no size before it was enumerated; to enumerate and to load it moves none of its content. */
+const learned = ({ stage }: StageView, stages: readonly StageView[]): number | null =>
+  stage === 'enumerate' || stage === 'load'
+    ? 0
+    : (stages.find((one) => one.stage === 'enumerate')?.figures['bytes'] ?? null)
 
 /** The witness's part counts as the last tenth, so that verifying is not told as done. */
 function progressOf({ pace, cell, action }: StageView): number {

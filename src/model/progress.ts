@@ -66,6 +66,8 @@ export interface MediumView {
   readonly stages: readonly StageView[]
   /** What a person must do. */
   readonly waitsFor: string | null
+  /** Another run that has it, of which no more is known here. */
+  readonly heldBy: string | null
 }
 
 export interface Told {
@@ -135,10 +137,8 @@ export function fold(view: RunView, event: Event): RunView {
   switch (event.type) {
     case 'run.started':
       return { ...next, verb: event.verb, version: event.version }
-    case 'plan.ready': {
-      const media = event.lanes.map(mediumOf)
-      return { ...next, media, places: new Map(media.map(({ medium }, place) => [medium, place])) }
-    }
+    case 'plan.ready':
+      return planned(next, event.lanes)
     case 'step.started': {
       const run = changed(next, event, (stage) => ({
         ...fresh(stage),
@@ -245,6 +245,12 @@ export function fold(view: RunView, event: Event): RunView {
   }
 }
 
+/** The view with a row for each lane, as planned. */
+export function planned(view: RunView, lanes: readonly Lane[]): RunView {
+  const media = lanes.map(mediumOf)
+  return { ...view, media, places: new Map(media.map(({ medium }, place) => [medium, place])) }
+}
+
 function changedMedium(view: RunView, name: string, change: (medium: MediumView) => MediumView): RunView {
   const place = view.places.get(name)
   // An event of a medium that no plan announced (verify, or the tail of a log) makes its own row.
@@ -309,6 +315,7 @@ const unplanned = (medium: string): MediumView => ({
   claims: [],
   stages: stageNames.map(noStage),
   waitsFor: null,
+  heldBy: null,
 })
 
 const mediumOf = (lane: Lane): MediumView => {
@@ -340,6 +347,7 @@ const mediumOf = (lane: Lane): MediumView => {
     claims,
     stages,
     waitsFor: null,
+    heldBy: null,
   }
 }
 
@@ -386,8 +394,11 @@ export const current = ({ stages }: MediumView): StageView | null =>
   stages.find(({ cell }) => cell !== 'absent' && cell !== 'proven' && cell !== 'waiting') ??
   null
 
-export const isConverged = ({ stages }: MediumView): boolean =>
-  stages.every(({ cell }) => cell === 'proven' || cell === 'absent')
+/** Nothing is wanted of it in this run. */
+export const isIdle = ({ stages }: MediumView): boolean => stages.every(({ cell }) => cell === 'absent')
+
+export const isConverged = (medium: MediumView): boolean =>
+  !isIdle(medium) && medium.stages.every(({ cell }) => cell === 'proven' || cell === 'absent')
 
 /** Something was carried out in this run. */
 export const hasWorked = ({ stages }: MediumView): boolean =>

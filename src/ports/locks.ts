@@ -1,5 +1,6 @@
 // One exclusive hold of each medium: a lock that the server frees when its holder dies, and a row that says whose it is.
 import { LockedError, RunError } from '../model/errors.ts'
+import type { Holder } from '../model/watch.ts'
 import type { Transaction } from '../model/world.ts'
 import type { Database, Session } from './postgres.ts'
 
@@ -59,6 +60,18 @@ export async function holdMedium(database: Database, options: HoldOptions): Prom
     throw error
   }
 }
+
+/** Who holds which medium now: the leases whose lock the server still grants. */
+export const heldMedia = (
+  query: <Row>(sql: string, params?: readonly unknown[]) => Promise<readonly Row[]>,
+): Promise<readonly Holder[]> =>
+  query<Holder>(
+    `select l.medium_hash as hash, l.run, l.host, l.pid
+       from lease l
+       join pg_locks k on k.locktype = 'advisory' and k.granted and k.objsubid = 1
+        and k.database = (select oid from pg_database where datname = current_database())
+        and (k.classid::bigint << 32 | k.objid::bigint) = hashtextextended(l.medium_hash, 0)`,
+  )
 
 async function take(session: Session, { hash, name, signal, wait }: HoldOptions): Promise<void> {
   const [tried] = await session.query<{ taken: boolean }>(

@@ -2,7 +2,19 @@
 import type { Event } from '../model/event.ts'
 import { emptyRun, fold, stalledFor, type RunView, type StageView } from '../model/progress.ts'
 import { mainAmount, rate, remaining, type Remaining } from '../model/pace.ts'
-import { clock, columns, count, counted, duration, pad, percent, readable, roughly, size } from './format.ts'
+import {
+  clock,
+  columns,
+  count,
+  counted,
+  duration,
+  instant,
+  pad,
+  percent,
+  readable,
+  roughly,
+  size,
+} from './format.ts'
 import { renderLine, span, type Line, type Manner, type Span } from './paint.ts'
 import { summaryText } from './summary.ts'
 
@@ -13,6 +25,8 @@ export interface PlainOptions {
   readonly verbose?: boolean
   /** Nothing but failures and the summary. */
   readonly quiet?: boolean
+  /** The date and time of each line, and where each run begins, for a log of many runs. */
+  readonly dated?: boolean
 }
 
 const everyMs = 10_000
@@ -25,45 +39,74 @@ export interface PlainReader {
   tick(nowMs: number): void
 }
 
+/** One run as it has been told so far; a log may hold several, also interleaved. */
+interface Telling {
+  view: RunView
+  /** Width of the longest name. */
+  name: number
+  /** When progress, and when a stall, of a medium's stage was last told. */
+  readonly progressMs: Map<string, number>
+  readonly stalledMs: Map<string, number>
+}
+
 /** A reader of the stream that writes lines as things happen. */
-export function openPlain({ manner, write, verbose = false, quiet = false }: PlainOptions): PlainReader {
-  let view: RunView = emptyRun
-  let name = 0
-  const toldMs = new Map<string, number>()
-  const stalledMs = new Map<string, number>()
-  const say = (nowMs: number, at: Place, line: Line | null): void => {
-    if (line === null) return
-    const since = clock((nowMs - (view.startedMs ?? nowMs)) / 1000)
-    write(`${renderLine([span('dim', `[${since}] `), ...placeOf(at, name), ...line], manner)}\n`)
+export function openPlain({
+  manner,
+  write,
+  verbose = false,
+  quiet = false,
+  dated = false,
+}: PlainOptions): PlainReader {
+  const runs = new Map<string, Telling>()
+  const tellingOf = (run: string): Telling => {
+    const known = runs.get(run)
+    if (known !== undefined) return known
+    const fresh: Telling = { view: emptyRun, name: 0, progressMs: new Map(), stalledMs: new Map() }
+    runs.set(run, fresh)
+    return fresh
   }
-  const progress = (at: Place): void => {
+  const say = ({ view, name }: Telling, nowMs: number, at: Place, line: Line | null): void => {
+    if (line === null) return
+    const when = dated
+      ? instant(new Date(nowMs).toISOString())
+      : `[${clock((nowMs - (view.startedMs ?? nowMs)) / 1000)}]`
+    write(`${renderLine([span('dim', `${when} `), ...placeOf(at, name), ...line], manner)}\n`)
+  }
+  const progress = (telling: Telling, at: Place): void => {
+    const { view, progressMs } = telling
     const key = `${at.medium ?? ''}/${at.stage ?? ''}`
     const stage = stageOf(view, at)
     if (stage === null || quiet) return
     // The first report counts from the step's start, so that short steps stay silent.
-    if (view.latestMs - (toldMs.get(key) ?? stage.startedMs ?? view.latestMs) < everyMs) return
-    toldMs.set(key, view.latestMs)
-    say(view.latestMs, at, [progressText(stage, view.latestMs)])
+    if (view.latestMs - (progressMs.get(key) ?? stage.startedMs ?? view.latestMs) < everyMs) return
+    progressMs.set(key, view.latestMs)
+    say(telling, view.latestMs, at, [progressText(stage, view.latestMs)])
   }
   return {
     read(event) {
-      view = fold(view, event)
+      const telling = tellingOf(event.run)
+      telling.view = fold(telling.view, event)
+      const { view } = telling
       if (event.type === 'plan.ready') {
-        name = Math.min(32, Math.max(0, ...view.media.map(({ medium }) => columns(readable(medium)))))
+        telling.name = Math.min(32, Math.max(0, ...view.media.map(({ medium }) => columns(readable(medium)))))
       }
       if (event.type === 'run.finished') {
+        runs.delete(event.run)
         if (view.media.length > 0) write(summaryText(view, manner))
-      } else if (event.type === 'step.progress') progress(placed(event))
-      else if (!quiet || isLoud(event)) say(view.latestMs, placed(event), lineOf(event, verbose))
+      } else if (event.type === 'step.progress') progress(telling, placed(event))
+      else if (!quiet || isLoud(event))
+        say(telling, view.latestMs, placed(event), lineOf(event, verbose, dated))
     },
     tick(nowMs) {
-      for (const { medium, stages } of view.media) {
-        for (const stage of stages) {
-          if (stalledFor(stage, nowMs) === null) continue
-          const key = `${medium}/${stage.stage}`
-          if (nowMs - (stalledMs.get(key) ?? 0) < stalledEveryMs) continue
-          stalledMs.set(key, nowMs)
-          say(nowMs, { medium, stage: stage.stage }, [span('doubt', progressText(stage, nowMs))])
+      for (const telling of runs.values()) {
+        for (const { medium, stages } of telling.view.media) {
+          for (const stage of stages) {
+            if (stalledFor(stage, nowMs) === null) continue
+            const key = `${medium}/${stage.stage}`
+            if (nowMs - (telling.stalledMs.get(key) ?? 0) < stalledEveryMs) continue
+            telling.stalledMs.set(key, nowMs)
+            say(telling, nowMs, { medium, stage: stage.stage }, [span('doubt', progressText(stage, nowMs))])
+          }
         }
       }
     },
@@ -92,9 +135,15 @@ const placeOf = ({ medium, stage }: Place, name: number): readonly Span[] =>
   medium === null ? [] : [span('bold', pad(readable(medium), name)), `  ${pad(stage ?? '', 9)}  `]
 
 /** What one event says; null for those that say nothing in this form. */
-function lineOf(event: Event, verbose: boolean): Line | null {
+function lineOf(event: Event, verbose: boolean, dated: boolean): Line | null {
   switch (event.type) {
     case 'run.started':
+      return dated
+        ? [
+            span('bold', `run ${readable(event.run)}`),
+            readable(` on ${event.host}: ntt ${event.arguments.join(' ')}`),
+          ]
+        : null
     case 'plan.ready':
     case 'step.progress':
     case 'run.finished':
@@ -146,6 +195,8 @@ function lineOf(event: Event, verbose: boolean): Line | null {
 /** `records 1,161, bytes 1.4 MB`, in the order in which the stage gave them. */
 const figuresText = (figures: Readonly<Record<string, number>>): string =>
   Object.entries(figures)
+    // What there is none of is not worth its words on a line.
+    .filter(([, value]) => value !== 0)
     .map(([name, value]) =>
       name.endsWith('bytes') ? `${readable(name)} ${size(value)}` : `${readable(name)} ${count(value)}`,
     )

@@ -1,6 +1,13 @@
 // The end of a run: what converged, what did not and what to do about it, what was lost, and one line over all.
 import { targets, type StageName } from '../model/medium.ts'
-import { hasWorked, isConverged, type MediumView, type RunView, type StageView } from '../model/progress.ts'
+import {
+  hasWorked,
+  isConverged,
+  isIdle,
+  type MediumView,
+  type RunView,
+  type StageView,
+} from '../model/progress.ts'
 import { columns, count, counted, duration, pad, pathName, readable, size, wrap } from './format.ts'
 import { render, span, type Line, type Manner, type Span } from './paint.ts'
 
@@ -13,7 +20,7 @@ const namedLosses = 10
 
 export function summaryLines(view: RunView, manner: Manner): readonly Line[] {
   const converged = view.media.filter((medium) => isConverged(medium) && hasWorked(medium))
-  const open = view.media.filter((medium) => !isConverged(medium))
+  const open = view.media.filter((medium) => !isConverged(medium) && !isIdle(medium))
   const lost = view.media.filter((medium) => medium.stages.some((stage) => stage.lost !== null))
   const name = Math.min(
     40,
@@ -36,7 +43,8 @@ const rungOf = (stage: StageName): string =>
 /** From where to where, as rungs: `new -> archived`. */
 function way({ held, stages }: MediumView): string {
   const top = stages.findLast(({ cell }) => cell === 'proven')
-  return `${held === null ? 'new' : rungOf(held)} -> ${top === undefined ? 'new' : rungOf(top.stage)}`
+  const [from, to] = [held === null ? 'new' : rungOf(held), top === undefined ? 'new' : rungOf(top.stage)]
+  return from === to ? to : `${from} -> ${to}`
 }
 
 const took = ({ stages }: MediumView): number =>
@@ -178,10 +186,12 @@ function lastLine(
   const failed = stuck.filter((stage) => stage?.cell === 'failed' || stage?.cell === 'contradicted').length
   const persons = stuck.filter((stage) => stage?.cell === 'refused' || stage?.cell === 'unknown').length
   const left = open.length - failed - persons
-  const before = view.media.length - converged.length - open.length
+  const empty = view.media.filter(isIdle).length
+  const before = view.media.length - converged.length - open.length - empty
   const parts = [
-    `${count(converged.length)} converged`,
+    `${count(converged.length)} ${view.verb === 'verify' ? 'verified' : 'converged'}`,
     ...(before === 0 ? [] : [`${count(before)} met before`]),
+    ...(empty === 0 ? [] : [`${count(empty)} with nothing there yet`]),
     ...(failed === 0 ? [] : [`${count(failed)} failed`]),
     ...(persons === 0 ? [] : [`${count(persons)} ${persons === 1 ? 'needs' : 'need'} you`]),
     ...(left === 0 ? [] : [`${count(left)} not finished`]),

@@ -24,6 +24,7 @@ export function detailLines(
     [span('bold', ` ${readable(medium.medium)}`), readable(label)],
     [span('dim', ` ${readable(about.join('   '))}`)],
     ...(medium.waitsFor === null ? [] : [[span('doubt', ` ${readable(medium.waitsFor)}`)] satisfies Line]),
+    ...(medium.heldBy === null ? [] : [[span('busy', ` held by ${readable(medium.heldBy)}`)] satisfies Line]),
     ...medium.claims.map(({ text }): Line => [
       span('dim', ` ${readable(text)} (claims are shown, never used)`),
     ]),

@@ -1,5 +1,12 @@
 // What the person at the keyboard is looking at, and how each key changes that. Pure: several keys may come before a frame.
-import { current, isAtWork, isConverged, type MediumView, type RunView } from '../../model/progress.ts'
+import {
+  current,
+  isAtWork,
+  isConverged,
+  isIdle,
+  type MediumView,
+  type RunView,
+} from '../../model/progress.ts'
 
 export const filters = ['all', 'running', 'waiting', 'failed'] as const
 export type Filter = (typeof filters)[number]
@@ -54,7 +61,7 @@ const passes = (medium: MediumView, filter: Filter): boolean => {
     case 'running':
       return medium.stages.some(isAtWork)
     case 'waiting':
-      return medium.waitsFor !== null || (!isConverged(medium) && at === null)
+      return medium.waitsFor !== null || (!isConverged(medium) && !isIdle(medium) && at === null)
     case 'failed':
       return medium.stages.some(({ cell }) => troubled.has(cell))
     default:
@@ -82,7 +89,8 @@ export function topOf(look: Look, rows: readonly MediumView[], height: number): 
   const last = Math.max(0, rows.length - height)
   if (look.selected === null) {
     const working = rows.findIndex(({ stages }) => stages.some(isAtWork))
-    const open = working === -1 ? rows.findIndex((medium) => !isConverged(medium)) : working
+    const open =
+      working === -1 ? rows.findIndex((medium) => !isConverged(medium) && !isIdle(medium)) : working
     // Where all of it fits, or the work is in sight already, nothing moves.
     if (open === -1 || (open >= look.top && open < look.top + height - 1)) return Math.min(look.top, last)
     return Math.max(0, Math.min(last, open - 2))

@@ -8,6 +8,7 @@ import {
   hasWorked,
   isAtWork,
   isConverged,
+  isIdle,
   stalledFor,
   type Cell,
   type MediumView,
@@ -74,30 +75,36 @@ export function bar(part: number, width: number, ascii: boolean, style: Style): 
 }
 
 /** What run this is, how the media stand, and what the person has asked for. */
-export function topLine({ view, look, nowMs, layout }: Picture): Line {
+export function topLine({ view, look, nowMs, layout, purpose }: Picture): Line {
   const at = (test: (medium: MediumView) => boolean): number => view.media.filter(test).length
   const done = at(isConverged)
   const running = at(({ stages }) => stages.some(isAtWork))
-  const troubled = at((medium) => !isConverged(medium) && isStuck(medium))
+  const troubled = at(isStuck)
   const left: Span[] = [
     span('bold', `ntt ${view.verb === '' ? 'run' : view.verb}`),
-    `  ${count(done)} of ${count(view.media.length)} done`,
+    `  ${count(done)} of ${count(at((medium) => !isIdle(medium)))} done`,
     ...(running === 0 ? [] : [span('busy', `  ${count(running)} running`)]),
     ...(troubled === 0 ? [] : [span('bad', `  ${count(troubled)} stuck`)]),
-    ...(view.finished === null && (view.stopping !== null || look.stops > 0)
-      ? [
-          span(
-            'doubt',
-            look.stops > 1 ? '  stopping now' : '  stopping after the running steps; ^C again stops now',
-          ),
-        ]
-      : look.paused
-        ? [span('doubt', '  paused after the running steps')]
-        : []),
+    ...(purpose === 'watch'
+      ? []
+      : view.finished === null && (view.stopping !== null || look.stops > 0)
+        ? [
+            span(
+              'doubt',
+              look.stops > 1 ? '  stopping now' : '  stopping after the running steps; ^C again stops now',
+            ),
+          ]
+        : look.paused
+          ? [span('doubt', '  paused after the running steps')]
+          : []),
   ]
-  const elapsed = clock((nowMs - (view.startedMs ?? nowMs)) / 1000)
-  const [full, brief] = [[span('dim', `run ${view.run}   `), elapsed], [elapsed]]
-  return spread(left, wide(left) + wide(full) + 2 <= layout.columns ? full : brief, layout.columns)
+  const elapsed = view.startedMs === null ? '' : clock((nowMs - view.startedMs) / 1000)
+  const full = view.run === '' ? elapsed : `run ${view.run}   ${elapsed}`
+  return spread(
+    left,
+    [span('dim', wide(left) + columns(full) + 2 <= layout.columns ? full : elapsed)],
+    layout.columns,
+  )
 }
 
 const isStuck = ({ stages }: MediumView): boolean =>
@@ -180,6 +187,7 @@ function tail(medium: MediumView, width: number, nowMs: number, ascii: boolean):
   const stage = current(medium)
   if (stage !== null && isAtWork(stage)) return workSpans(stage, width, nowMs, ascii)
   if (medium.waitsFor !== null) return [span('doubt', clip(readable(medium.waitsFor), width))]
+  if (medium.heldBy !== null) return [span('busy', clip(`held by ${readable(medium.heldBy)}`, width))]
   if (isConverged(medium)) {
     const took = medium.stages.reduce((sum, { durationSec }) => sum + (durationSec ?? 0), 0)
     const lost = medium.stages.reduce((sum, one) => sum + (one.lost?.files ?? 0), 0)
@@ -188,6 +196,7 @@ function tail(medium: MediumView, width: number, nowMs: number, ascii: boolean):
       lost === 0 ? [] : [span('doubt', clip(`, ${count(lost)} files lost`, width - columns(words)))]
     return [span('dim', clip(words, width)), ...losses]
   }
+  if (isIdle(medium)) return [span('dim', 'nothing there yet')]
   const stuck = stage === null ? undefined : stuckAt(medium)
   if (stuck === undefined) return []
   const [check] = stuck.failedChecks
@@ -279,15 +288,15 @@ export function logLines({ view, layout }: Picture, ascii: boolean): readonly Li
   ]
 }
 
-export function keysLine({ look, layout }: Picture): Line {
-  const pause = look.paused ? 'p go on' : 'p pause'
+export function keysLine({ look, layout, purpose }: Picture): Line {
+  const steer = purpose === 'watch' ? 'q close' : `${look.paused ? 'p go on' : 'p pause'}   q stop`
   const keys = look.searching
     ? 'type to search   enter keep   esc clear'
     : look.pane === 'detail'
-      ? `arrows scroll   esc back   ${pause}   q stop   ? help`
+      ? `arrows scroll   esc back   ${steer}   ? help`
       : look.pane === 'help'
         ? 'esc back'
-        : `arrows move   enter detail   f filter   / search   ${pause}   q stop   ? help`
+        : `arrows move   enter detail   f filter   / search   ${steer}   ? help`
   return [span('dim', clip(` ${keys}`, layout.columns))]
 }
 

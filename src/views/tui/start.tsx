@@ -1,10 +1,12 @@
 // Opens the screen on the alternate buffer, feeds it, and gives the terminal back in every way of ending.
 import { render } from 'ink'
 import type { Event } from '../../model/event.ts'
+import type { RunView } from '../../model/progress.ts'
 import { Screen, type ScreenManner } from './Screen.tsx'
-import { ScreenStore, type Commands } from './store.ts'
+import { ScreenStore, type Commands, type Purpose } from './store.ts'
 
 export interface ScreenOptions {
+  readonly purpose?: Purpose
   readonly manner: ScreenManner
   readonly commands: Commands
   readonly stdin: NodeJS.ReadStream
@@ -15,6 +17,10 @@ export interface ScreenOptions {
 
 export interface OpenScreen {
   read(event: Event): void
+  /** Another view altogether, for who does not follow events. */
+  show(view: RunView): void
+  /** The folded view of all that was read. */
+  view(): RunView
   /** Gives the terminal back; resolves when it is as it was. */
   close(): Promise<void>
   /** Resolves when the screen is closed; rejects when it broke, with the terminal given back already. */
@@ -25,9 +31,16 @@ export interface OpenScreen {
 const tickMs = 100
 
 /** stdin and stdout must be terminals. */
-export function openScreen({ manner, commands, stdin, stdout, now }: ScreenOptions): OpenScreen {
+export function openScreen({
+  purpose = 'run',
+  manner,
+  commands,
+  stdin,
+  stdout,
+  now,
+}: ScreenOptions): OpenScreen {
   const size = () => ({ columns: stdout.columns, rows: stdout.rows })
-  const store = new ScreenStore({ commands, size: size(), now })
+  const store = new ScreenStore({ purpose, commands, size: size(), now })
   const app = render(<Screen store={store} manner={manner} />, {
     stdin,
     stdout,
@@ -61,6 +74,8 @@ export function openScreen({ manner, commands, stdin, stdout, now }: ScreenOptio
   const ended = finished.finally(stop)
   return {
     read: (event) => guarded(() => store.read(event)),
+    show: (view) => guarded(() => store.show(view)),
+    view: store.view,
     async close() {
       stop()
       app.unmount()

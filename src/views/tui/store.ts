@@ -11,6 +11,7 @@ export interface Picture {
   readonly look: Look
   readonly layout: Layout
   readonly nowMs: number
+  readonly purpose: Purpose
 }
 
 /** What the keys ask of the run. */
@@ -25,7 +26,11 @@ export interface Size {
   readonly rows: number
 }
 
+/** `run`: keys steer the run. `watch`: somebody else's run, or one that is over; keys only look. */
+export type Purpose = 'run' | 'watch'
+
 export interface StoreOptions {
+  readonly purpose?: Purpose
   readonly commands: Commands
   readonly size: Size
   readonly now: () => number
@@ -39,7 +44,7 @@ export class ScreenStore {
   readonly #now: () => number
   readonly #listeners = new Set<() => void>()
 
-  constructor({ commands, size, now }: StoreOptions) {
+  constructor({ purpose = 'run', commands, size, now }: StoreOptions) {
     this.#commands = commands
     this.#now = now
     this.#picture = {
@@ -47,6 +52,7 @@ export class ScreenStore {
       look: firstLook,
       layout: layoutOf(emptyRun, firstLook, size),
       nowMs: now(),
+      purpose,
     }
   }
 
@@ -55,6 +61,15 @@ export class ScreenStore {
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** The folded view of all that was read. */
+  readonly view = (): RunView => this.#view
+
+  /** Another view altogether, for who does not follow events. */
+  show(view: RunView): void {
+    this.#view = view
+    this.#stale = true
   }
 
   read(event: Event): void {
@@ -66,15 +81,15 @@ export class ScreenStore {
   tick(): void {
     const nowMs = this.#now()
     const anotherSecond = Math.floor(nowMs / 1000) !== Math.floor(this.#picture.nowMs / 1000)
-    if (this.#stale || (anotherSecond && this.#view.finished === null)) this.#show({ nowMs })
+    if (this.#stale || (anotherSecond && this.#view.finished === null)) this.#draw({ nowMs })
   }
 
   press(key: Key): void {
     const before = this.#picture.look
     const look = pressed(before, key, this.#view, this.#extent())
-    if (look.paused !== before.paused) this.#commands.pause(look.paused)
+    if (this.#picture.purpose === 'run' && look.paused !== before.paused) this.#commands.pause(look.paused)
     if (look.stops !== before.stops) this.#commands.stop(look.stops > 1)
-    this.#show({ look })
+    this.#draw({ look })
   }
 
   #extent(): Extent {
@@ -86,16 +101,22 @@ export class ScreenStore {
   }
 
   resize(size: Size): void {
-    this.#show({ size })
+    this.#draw({ size })
   }
 
-  #show({
+  #draw({
     look = this.#picture.look,
     size = this.#picture.layout,
     nowMs = this.#now(),
   }: Partial<Shown>): void {
     this.#stale = false
-    this.#picture = { view: this.#view, look, layout: layoutOf(this.#view, look, size), nowMs }
+    this.#picture = {
+      ...this.#picture,
+      view: this.#view,
+      look,
+      layout: layoutOf(this.#view, look, size),
+      nowMs,
+    }
     for (const listener of this.#listeners) listener()
   }
 }

@@ -77,4 +77,6 @@ async function main(): Promise<void> {
   process.stdout.write(text({ at, quick: values.quick, rounds, machine, findings }))
 }
 
+// Leaving by `exit` takes the mount away.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 await main()

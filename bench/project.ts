@@ -1,5 +1,14 @@
 // A throw-away project and the real `ntt` over it; what it did is read from its own event log.
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { openServer, type Server } from '../src/ports/server.ts'
 import { run, type Ran } from './measure.ts'
@@ -76,6 +85,20 @@ function linesFrom(log: string, start: number): readonly LogLine[] {
   } finally {
     closeSync(file)
   }
+}
+
+/** Processor time of the database server so far: of its processes, and of those that have ended. `folder`: the project's. */
+export function serverSeconds(folder: string): number {
+  const [pid = ''] = readFileSync(join(folder, '.ntt/postgres/data/postmaster.pid'), 'latin1').split('\n')
+  let ticks = 0
+  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    if (!existsSync(`/proc/${name}/stat`)) continue
+    const text = readFileSync(`/proc/${name}/stat`, 'latin1')
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    if (name === pid) ticks += Number(fields[13]) + Number(fields[14])
+    if (name === pid || fields[1] === pid) ticks += Number(fields[11]) + Number(fields[12])
+  }
+  return ticks / 100
 }
 
 /** How long a stage took by the log, in seconds: all of it, its work, and the witness that looked afterwards. */

@@ -1,6 +1,15 @@
 // Where the contenders write: a fresh journaled filesystem of its own for each of them, where we may make one.
 import { execFileSync } from 'node:child_process'
-import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+} from 'node:fs'
 import { join } from 'node:path'
 
 export interface Store {
@@ -21,6 +30,7 @@ export function openStore(work: string, gigabytes: number): Store {
   mkdirSync(folder, { recursive: true })
   if (process.getuid?.() !== 0 || !existsSync('/dev/loop-control')) return plainFolder(folder)
   const image = join(work, 'store.ext4')
+  recover(folder, image)
   const file = openSync(image, 'a')
   ftruncateSync(file, gigabytes * 2 ** 30)
   closeSync(file)
@@ -54,6 +64,14 @@ export function openStore(work: string, gigabytes: number): Store {
     },
     release,
   }
+}
+
+/** A run that was killed leaves its mount behind, and the next one takes it away. */
+function recover(folder: string, image: string): void {
+  if (readFileSync('/proc/self/mounts', 'utf8').includes(` ${folder} `)) unmount(folder)
+  const left = execFileSync('losetup', ['--associated', image, '--noheadings', '--output', 'NAME'])
+  for (const device of left.toString().split('\n').filter(Boolean))
+    execFileSync('losetup', ['--detach', device.trim()])
 }
 
 /** A database server that is just ending keeps the folder busy for a moment longer. */

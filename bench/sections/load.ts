@@ -6,7 +6,7 @@ import type { Measurements } from '../bars.ts'
 import { median, pairedRatio, type Sample, type Series } from '../figures.ts'
 import { run, shell } from '../measure.ts'
 import { loadOlder, prepareOlder } from '../peers/older-load.ts'
-import { makeProject, startServer, stageTime, type Project } from '../project.ts'
+import { makeProject, serverSeconds, startServer, stageTime, type Project } from '../project.ts'
 import type { Findings } from '../report.ts'
 import type { Server } from '../../src/ports/server.ts'
 import type { Bench, Section } from './section.ts'
@@ -74,7 +74,7 @@ export const load: Section = async (bench) => {
     notes: [
       `databases: ${bench.store().note}; each contender has a new one with the settings of the embedded server`,
       'ntt, load stage: rows, keys, attach, and the counts and digest read back from the rows',
-      'CPU and memory of the older algorithm and of the bare COPY are those of this process or of none: the work is the server’s',
+      'CPU here includes the database server’s',
       ...beside.notes,
     ],
   }
@@ -99,13 +99,15 @@ async function loadOurs(bench: Bench, { folder: raws, hash, paths }: Enumeration
   const project = await begin(folder, raws)
   try {
     project.medium('raw', recordsYaml(join(folder, 'trees'), hash))
+    const server = serverSeconds(project.folder)
     const told = await project.ntt(['apply', '--yes', 'raw'])
+    const cpuSeconds = told.cpuSeconds + serverSeconds(project.folder) - server
     const stage = stageTime(told.events, 'load', 'raw')
     const client = await connect(project.server)
     try {
       const bytesAPath = (await sizeOf(client, hash)) / paths
-      const ours: Loaded = { ...told, seconds: stage.all, whole: told.seconds, bytesAPath }
-      return { ours, bare: await bareCopy(client, folder, hash) }
+      const ours: Loaded = { ...told, cpuSeconds, seconds: stage.all, whole: told.seconds, bytesAPath }
+      return { ours, bare: await bareCopy(client, project.folder, hash) }
     } finally {
       await client.end()
     }
@@ -144,7 +146,7 @@ async function sizeOf(client: pg.Client, hash: string): Promise<number> {
 
 /** The limit: the server reads the very same rows from binary files into tables without a key, WAL skipped, one commit. */
 async function bareCopy(client: pg.Client, folder: string, hash: string): Promise<Sample> {
-  const files = join(folder, 'bare')
+  const files = join(folder, '../bare')
   mkdirSync(files)
   chmodSync(files, 0o777)
   const { rows } = await client.query<Partition>(partitions, [hash])
@@ -152,6 +154,7 @@ async function bareCopy(client: pg.Client, folder: string, hash: string): Promis
     await client.query(`copy ${name} to '${files}/${parent}' (format binary)`)
   await client.query('checkpoint')
   await run(shell('sync'))
+  const server = serverSeconds(folder)
   const began = performance.now()
   await client.query('begin')
   for (const { name, parent } of rows) {
@@ -159,7 +162,8 @@ async function bareCopy(client: pg.Client, folder: string, hash: string): Promis
     await client.query(`copy bare_${parent} from '${files}/${parent}' (format binary)`)
   }
   await client.query('commit')
-  return { seconds: (performance.now() - began) / 1000, cpuSeconds: Number.NaN, peakBytes: 0, treeBytes: 0 }
+  const seconds = (performance.now() - began) / 1000
+  return { seconds, cpuSeconds: serverSeconds(folder) - server, peakBytes: 0, treeBytes: 0 }
 }
 
 async function loadTheirs(bench: Bench, { older, hash, paths }: Enumeration): Promise<Sample> {
@@ -173,11 +177,14 @@ async function loadTheirs(bench: Bench, { older, hash, paths }: Enumeration): Pr
       await prepareOlder(client)
       await client.query('checkpoint')
       await run(shell('sync'))
+      const [serverBefore, ownBefore] = [serverSeconds(folder), process.cpuUsage()]
       const began = performance.now()
       const loaded = await loadOlder(client, older, hash)
       const seconds = (performance.now() - began) / 1000
+      const own = process.cpuUsage(ownBefore)
+      const cpuSeconds = (own.user + own.system) / 1e6 + serverSeconds(folder) - serverBefore
       if (loaded !== paths) throw new Error(`the older algorithm loaded ${loaded} of ${paths} paths`)
-      return { seconds, cpuSeconds: Number.NaN, peakBytes: 0, treeBytes: 0 }
+      return { seconds, cpuSeconds, peakBytes: 0, treeBytes: 0 }
     } finally {
       await client.end()
     }

@@ -1,13 +1,13 @@
 // media: eight at once on the cores that there are, and seven beside one whose drive is slow.
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Measurements } from '../bars.ts'
 import { median, pairedRatio, type Sample } from '../figures.ts'
 import { run, shell } from '../measure.ts'
-import { makeProject, type LogLine, type Project } from '../project.ts'
+import { makeProject, serverSeconds, type LogLine } from '../project.ts'
 import type { Bench, Section } from './section.ts'
 import * as sets from './sets.ts'
 
@@ -80,28 +80,14 @@ async function converge(bench: Bench, images: readonly string[]) {
     for (const [at, name] of names.entries())
       project.medium(name, sets.imageYaml(images[at] ?? '', 'archived'))
     await run(shell('sync'))
-    const before = serverSeconds(project)
+    const before = serverSeconds(project.folder)
     const told = await project.ntt(['apply', '--yes', '--jobs', String(count), ...names])
-    const server = serverSeconds(project) - before
+    const server = serverSeconds(project.folder) - before
     return { told, cores: (told.cpuSeconds + server) / told.seconds }
   } finally {
     await project.close()
     store.release()
   }
-}
-
-/** Processor time of the database server so far: of its processes, and of those that have ended. */
-function serverSeconds({ folder }: Project): number {
-  const [pid = ''] = readFileSync(join(folder, '.ntt/postgres/data/postmaster.pid'), 'latin1').split('\n')
-  let ticks = 0
-  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
-    if (!existsSync(`/proc/${name}/stat`)) continue
-    const text = readFileSync(`/proc/${name}/stat`, 'latin1')
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    if (name === pid) ticks += Number(fields[13]) + Number(fields[14])
-    if (name === pid || fields[1] === pid) ticks += Number(fields[11]) + Number(fields[12])
-  }
-  return ticks / 100
 }
 
 /** Seconds from the beginning of a run until the last medium but one was archived. */

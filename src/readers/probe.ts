@@ -76,10 +76,10 @@ export interface Partition {
 
 const sector = 512
 
-/** Asks for the partition table; ends with 1 where there is none. */
-export const partx = (image: string): Command => ({
+/** Asks for the partition table; ends with 1 where there is none. A disk with large sectors keeps it elsewhere. */
+export const partx = (image: string, sectorBytes = sector): Command => ({
   file: 'partx',
-  args: ['-P', '-o', 'NR,START,SECTORS,TYPE,SCHEME', '--', image],
+  args: ['-P', '-S', String(sectorBytes), '-o', 'NR,START,SECTORS,TYPE,SCHEME', '--', image],
   accept: [1],
   timeoutMs: probeMs,
 })

@@ -2,6 +2,8 @@
 import type { Volume, VolumeOutcome } from '../model/entry.ts'
 import { ObserveError, RunError } from '../model/errors.ts'
 import type { Place, Range, Reader } from '../model/world.ts'
+import { Pages } from './pages.ts'
+import { secondReading } from './partition-table.ts'
 import { blkid, parseBlkid, parsePartx, partx, type Partition, type Probe } from './probe.ts'
 
 export interface FoundVolume extends Volume {
@@ -15,6 +17,9 @@ export interface Verdict {
   readonly outcome: VolumeOutcome
   readonly reason: string
 }
+
+/** Number of the Macintosh side of a disc that has no partition of its own; no partition has it. */
+const macSide = 1000
 
 /** Where a filesystem may begin though no table says so: an Iomega Zip disk whose table is gone. */
 const oddOffsets: readonly number[] = [16_384]
@@ -39,9 +44,18 @@ export async function findVolumes(
 
   const disk = await decided(await look(null), (type) => look(null, type))
   const whole = volume(0, 'whole', '', { start: 0, end: bytes }, disk)
-  const table = parsePartx((await world.probe(partx(world.path(image)))).stdout)
+  // Of a disk with sectors of 4096 bytes only the protective table is found where it is looked for first.
+  const sectorBytes = disk.table === 'PMBR' ? 4096 : undefined
+  const told = parsePartx((await world.probe(partx(world.path(image), sectorBytes))).stdout)
+  const table = await secondReading(told, new Pages(image, 0, world))
   const found: FoundVolume[] = []
   if (disk.type !== null) found.push({ ...whole, verdict: judgeType(whole) })
+  if (disk.type === 'iso9660' || disk.type === 'udf') {
+    // A disc for Macintosh as well: the other side may name files that this one does not.
+    const mac = await look(null, 'hfs,hfsplus')
+    const side = volume(macSide, 'hybrid', '', { start: 0, end: bytes }, mac)
+    if (mac.usage === 'filesystem') found.push({ ...side, verdict: null })
+  }
   for (const partition of table) {
     const range = { start: partition.start, end: Math.min(partition.start + partition.bytes, bytes) }
     const probe =

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { closeSync, openSync, readFileSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { parseBlkid, parsePartx, unescapeHex } from '../../src/readers/probe.ts'
 import { findVolumes, fillOf } from '../../src/readers/volumes.ts'
@@ -114,6 +115,83 @@ describe('a medium made with standard tools', () => {
     writeFileSync(fat, Buffer.alloc(512))
     put(image, fat, 512)
     expect(await found(image)).toEqual(['1 gpt vfat: to be read'])
+  })
+
+  test('a GPT of a disk with sectors of 4096 bytes is found', async () => {
+    const image = sized(join(scratch(), 'disk.img'), 32 << 20)
+    // The same table as in sectors of 512, every number of it in larger units.
+    const head = Buffer.alloc(92)
+    head.write('EFI PART', 0, 'latin1')
+    head.writeUInt32LE(0x10000, 8)
+    head.writeUInt32LE(92, 12)
+    for (const [at, value] of [
+      [24, 1],
+      [32, 8191],
+      [40, 6],
+      [48, 8185],
+      [72, 2],
+    ] as const)
+      head.writeBigUInt64LE(BigInt(value), at)
+    head.writeUInt32LE(128, 80)
+    head.writeUInt32LE(128, 84)
+    const entries = Buffer.alloc(16_384)
+    Buffer.from('af3dc60f838472478e793d69d8477de4', 'hex').copy(entries, 0)
+    entries.write('unique', 16)
+    entries.writeBigUInt64LE(256n, 32)
+    entries.writeBigUInt64LE(2303n, 40)
+    head.writeUInt32LE(crc32(entries), 88)
+    head.writeUInt32LE(crc32(head), 16)
+    const protective = Buffer.alloc(512)
+    protective.set([0, 0, 2, 0, 0xee, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0xff, 0x1f, 0, 0], 446)
+    protective.writeUInt16LE(0xaa55, 510)
+    const file = openSync(image, 'r+')
+    writeSync(file, protective, 0, 512, 0)
+    writeSync(file, head, 0, 92, 4096)
+    writeSync(file, entries, 0, entries.length, 8192)
+    closeSync(file)
+    expect(await found(image)).toEqual(['1 gpt -: empty, blank: each of its 8388608 bytes is 0x00'])
+  })
+
+  test('a partx that tells of half the table is not believed', async () => {
+    const folder = scratch()
+    for (const [label, image] of [
+      ['dos', sized(join(folder, 'dos.img'), 64 << 20)],
+      ['gpt', sized(join(folder, 'gpt.img'), 64 << 20)],
+    ] as const) {
+      const parts = ['start=2048,size=16384', 'start=18432,size=16384']
+      table(
+        image,
+        [
+          `label: ${label}`,
+          ...parts,
+          ...(label === 'dos' ? ['start=36864,size=65536,type=5', 'start=38912,size=2048'] : []),
+        ].join('\n'),
+      )
+      const real = execFileSync('which', ['partx'], { encoding: 'utf8' }).trim()
+      expect(await found(image)).toHaveLength(label === 'dos' ? 4 : 2)
+      for (const lie of ['head -n 1', "sed '$d'"]) {
+        writeFileSync(join(folder, 'partx'), `#!/bin/sh\n${real} "$@" | ${lie}\n`, { mode: 0o755 })
+        const world = looking(`${folder}:${process.env['PATH'] ?? ''}`)
+        await expect(findVolumes(image, 64 << 20, world)).rejects.toThrow(
+          'partx does not tell of the partition',
+        )
+      }
+    }
+  })
+
+  test('a disc for Macintosh as well has two sides', async () => {
+    const folder = scratch()
+    writeFileSync(join(folder, 'a.txt'), 'hello')
+    const image = join(folder, 'a.iso')
+    make('genisoimage', '-quiet', '-hfs', '-R', '-o', image, join(folder, 'a.txt'))
+    expect(await found(image)).toEqual(['0 whole iso9660: to be read', '1000 hybrid hfs: to be read'])
+    // The same with a map of its own, which partx does not see beside an empty table of DOS.
+    make('genisoimage', '-quiet', '-hfs', '-part', '-R', '-o', image, join(folder, 'a.txt'))
+    expect(await found(image)).toEqual([
+      '0 whole iso9660: to be read',
+      '1 mac -: waived, the partition map itself',
+      '2 mac hfs: to be read',
+    ])
   })
 
   test('a partition that begins past the end of the image is told by geometry, one that ends there is still read', async () => {

@@ -35,9 +35,10 @@ if [ -n "${packages% }" ]; then
       $as env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages >&2; }
 fi
 
+# A node_modules that is a link belongs to another clone, and is left as it is.
 lock=$(sha256sum package-lock.json | cut -c1-64)
-if [ "$(cat node_modules/.ntt-lock 2>/dev/null)" != "$lock" ]; then
-  say "installing the locked dependencies"
+if [ ! -L node_modules ] && [ "$(cat node_modules/.ntt-lock 2>/dev/null)" != "$lock" ]; then
+  say "installing the locked dependencies (456 MB, some minutes)"
   npm ci --no-audit --no-fund --loglevel=error >&2
   printf '%s' "$lock" > node_modules/.ntt-lock
 fi

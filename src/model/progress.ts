@@ -178,7 +178,7 @@ export function fold(view: RunView, event: Event): RunView {
       return changed(next, event, (stage) => ({ ...stage, aliveMs: nowMs }))
     case 'step.lost': {
       const run = changed(next, event, (stage) => ({ ...stage, aliveMs: nowMs, lost: event.lost }))
-      return tell(run, 'doubt', `${event.lost.files} files could not be read and are accepted as lost`)
+      return tell(run, 'doubt', `${event.lost.files} files could not be read whole`)
     }
     case 'step.done': {
       const run = changed(next, event, (stage) => ({

@@ -78,7 +78,7 @@ export interface Check {
   readonly actual: string
 }
 
-/** Content of a medium that could not be saved and was accepted as lost by its policy. */
+/** Content of a medium that could not be saved, in whole or in part. */
 export interface Losses {
   readonly files: number
   readonly bytes: number

@@ -162,7 +162,7 @@ function lineOf(event: Event, verbose: boolean, dated: boolean): Line | null {
       return [
         span(
           'doubt',
-          `${counted(event.lost.files, 'file')} lost, ${size(event.lost.bytes)}, accepted by policy`,
+          `${counted(event.lost.files, 'file')} lost in whole or in part, ${size(event.lost.bytes)}`,
         ),
       ]
     case 'step.done': {

@@ -166,7 +166,7 @@ function lostLines({ medium, stages }: MediumView): readonly Line[] {
       [
         '  ',
         span('doubt', '-'),
-        `  ${readable(medium)}: ${counted(lost.files, 'file')} lost in unreadable areas, ${size(lost.bytes)}`,
+        `  ${readable(medium)}: ${counted(lost.files, 'file')} lost in whole or in part, ${size(lost.bytes)}`,
       ] satisfies Line,
       ...paths.map((path): Line => [`        ${pathName(path)}`]),
       ...(more > 0

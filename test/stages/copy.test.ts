@@ -285,7 +285,10 @@ describe('files that cannot be read', () => {
       detail: 'missing 1: ENOENT when it was opened',
     })
     expect(failed(await verify(one))).toEqual(['unreadable files'])
-    expect((await verify(one)).facts).toEqual({ lost: ['a: missing 1: ENOENT when it was opened'] })
+    expect(await verify(one)).toMatchObject({
+      facts: { lost: ['a: missing 1: ENOENT when it was opened'] },
+      lost: { files: 1, bytes: 1, paths: ['a'] },
+    })
     expect(await plan(one)).toMatchObject({ action: 'run', because: { code: 'failed' } })
     await run(one)
     await run(one)

@@ -128,7 +128,7 @@ test('enter shows the medium in full: figures, failed checks, what to do next, i
   await screen.type('/ceh-001\r')
   await screen.type(`${down}${enter}`)
   expect(screen.frame()).toContain('records 18, inodes 18')
-  expect(screen.frame()).toContain('12 files lost in unreadable areas')
+  expect(screen.frame()).toContain('12 files lost in whole or in part')
   expect(screen.frame()).toContain('LETTERS/M\\xfcLLER.DOC')
   expect(screen.frame()).toContain('A\\x1b[31m.TXT')
   await screen.type(escape)

@@ -134,7 +134,7 @@ test('a run is told in lines, and ends with what converged, what did not, what w
     [0:19] ceh-001  load       starts: no load yet
     [0:21] ceh-001  load       done and proven in 1.0 s: records 18, inodes 18
     [0:22] ceh-001  copy       starts: no copy yet
-    [0:24] ceh-001  copy       12 files lost, 41 kB, accepted by policy
+    [0:24] ceh-001  copy       12 files lost in whole or in part, 41 kB
     [0:25] ceh-001  copy       done and proven in 1.0 s: files 18, bytes 90 kB
     [0:26] ceh-001  archive    starts: no archive yet
     [0:28] ceh-001  archive    done and proven in 1.0 s: bytes 700 kB
@@ -148,7 +148,7 @@ test('a run is told in lines, and ends with what converged, what did not, what w
                                next: ntt why ceh-005 image
       !  ceh-006   load        verification failed: paths: expected 1161, found 0
                                next: ntt why ceh-006 load
-      -  ceh-001: 12 files lost in unreadable areas, 41 kB
+      -  ceh-001: 12 files lost in whole or in part, 41 kB
             LETTERS/M\\xfcLLER.DOC
             A\\x1b[31m.TXT
             and 10 more: ntt why ceh-001 copy

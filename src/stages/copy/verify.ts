@@ -3,7 +3,7 @@ import { ObserveError } from '../../model/errors.ts'
 import type { Medium } from '../../model/medium.ts'
 import { rawPlace } from '../../model/places.ts'
 import { decodeRaw } from '../../model/raw.ts'
-import type { Check, Depth, Verification } from '../../model/stage.ts'
+import type { Check, Depth, Losses, Verification } from '../../model/stage.ts'
 import type { Reader } from '../../model/world.ts'
 import { blobsOf } from './blobs.ts'
 import { exclusionsPrint } from './exclusions.ts'
@@ -12,6 +12,7 @@ import { readTally } from './outcomes.ts'
 import { Worklist } from './worklist.ts'
 
 const examplesKept = 20
+const pathsTold = 100
 
 export async function verifyCopy(medium: Medium, world: Reader, depth: Depth): Promise<Verification> {
   const catalogue = await world.catalogue(medium.hash)
@@ -47,6 +48,7 @@ export async function verifyCopy(medium: Medium, world: Reader, depth: Depth): P
     checks,
     figures: { ...tally, contents: blobs, bytes },
     facts: { ...Object.fromEntries(examples), ...(lost > 0 ? { lost: await lostFiles(id, world) } : {}) },
+    ...(lost > 0 ? { lost: await losses(id, world) } : {}),
     content: rows.content,
   }
 }
@@ -136,6 +138,23 @@ async function lookAtBlobs(id: number, world: Reader, depth: Depth) {
     }
   } else for await (const batch of present()) batch satisfies readonly string[]
   return { count, bytes, unlisted, missing, wrong, altered }
+}
+
+/** What is lost in all, and the first of its paths. */
+async function losses(id: number, world: Reader): Promise<Losses> {
+  const [sum] = await world.query<{ files: string; bytes: string }>(
+    `select count(*)::text as files, coalesce(sum(i.size), 0)::text as bytes
+       from outcome o join inode i on i.medium_id = $1 and i.fs = o.fs and i.ino = o.ino
+      where o.medium_id = $1 and o.state in ('d', 'e')`,
+    [id],
+  )
+  const rows = await world.query<{ path: Buffer }>(
+    `select p.path from outcome o join path p on p.medium_id = $1 and p.fs = o.fs and p.ino = o.ino
+      where o.medium_id = $1 and o.state in ('d', 'e') order by p.fs, p.path limit ${pathsTold}`,
+    [id],
+  )
+  const paths = rows.map(({ path }) => path.toString('latin1'))
+  return { files: Number(sum?.files ?? 0), bytes: Number(sum?.bytes ?? 0), paths }
 }
 
 /** The first of the files whose content is lost, in whole or in part, with the reason. */

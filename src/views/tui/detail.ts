@@ -73,7 +73,7 @@ function stageLines(stage: StageView, nowMs: number, width: number, ascii: boole
     ...(lost === null
       ? []
       : [
-          ...under(`${counted(lost.files, 'file')} lost in unreadable areas, ${size(lost.bytes)}`, 'doubt'),
+          ...under(`${counted(lost.files, 'file')} lost in whole or in part, ${size(lost.bytes)}`, 'doubt'),
           ...lost.paths.slice(0, 20).flatMap((path) => under(`  ${pathName(path)}`)),
         ]),
     ...(isAtWork(stage) || failure !== null

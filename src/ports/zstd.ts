@@ -9,6 +9,8 @@ import { PackError, seekTable, type Frame } from '../model/seekable.ts'
 
 const frameBytes = 4 * 1024 * 1024
 const level = 3
+/** How node:zlib grows its result; its own 16 KiB would cost a trip between threads for each. */
+const chunkSize = 1024 * 1024
 /** Frames at work at the same time: as many as libuv's pool has threads, less one for files. */
 const width = 3
 
@@ -18,25 +20,20 @@ const decompress = promisify(zstdDecompress)
 /** Independent frames with checksums and content sizes, then the seek table. Memory: about `width` × 12 MiB. */
 export async function* packFrames(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const frames: { packed: number; bytes: number }[] = []
-  const working: { bytes: number; packed: Promise<Buffer> }[] = []
+  const working: { plain: Buffer; packed: Promise<Buffer> }[] = []
+  const free: Buffer[] = []
   const next = async (): Promise<Buffer> => {
     const first = working.shift()
     if (first === undefined) throw new Error('no frame is being compressed')
     const packed = await first.packed
-    frames.push({ packed: packed.length, bytes: first.bytes })
+    frames.push({ packed: packed.length, bytes: first.plain.length })
+    // A whole frame's memory is used again; the last one is a part of its own.
+    if (first.plain.length === frameBytes) free.push(first.plain)
     return packed
   }
   try {
-    for await (const plain of inFrames(content)) {
-      const packed = compress(plain, {
-        pledgedSrcSize: plain.length,
-        params: {
-          [constants.ZSTD_c_compressionLevel]: level,
-          [constants.ZSTD_c_checksumFlag]: 1,
-          [constants.ZSTD_c_contentSizeFlag]: 1,
-        },
-      })
-      working.push({ bytes: plain.length, packed })
+    for await (const plain of inFrames(content, () => free.pop() ?? Buffer.allocUnsafeSlow(frameBytes))) {
+      working.push({ plain, packed: compress(plain, { ...how, pledgedSrcSize: plain.length }) })
       if (working.length >= width) yield await next()
     }
     while (working.length > 0) yield await next()
@@ -46,9 +43,18 @@ export async function* packFrames(content: AsyncIterable<Buffer>): AsyncGenerato
   yield seekTable(frames)
 }
 
-/** Cuts a stream into pieces of 4 MiB; each has its own memory, which the compression keeps while the next one fills. */
-async function* inFrames(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let frame = Buffer.allocUnsafeSlow(frameBytes)
+const how = {
+  chunkSize,
+  params: {
+    [constants.ZSTD_c_compressionLevel]: level,
+    [constants.ZSTD_c_checksumFlag]: 1,
+    [constants.ZSTD_c_contentSizeFlag]: 1,
+  },
+}
+
+/** Cuts a stream into pieces of 4 MiB; each keeps its memory to itself until it is compressed. */
+async function* inFrames(content: AsyncIterable<Buffer>, memory: () => Buffer): AsyncGenerator<Buffer> {
+  let frame = memory()
   let filled = 0
   for await (const chunk of content) {
     let taken = 0
@@ -58,7 +64,7 @@ async function* inFrames(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer>
       filled += count
       if (filled === frameBytes) {
         yield frame
-        frame = Buffer.allocUnsafeSlow(frameBytes)
+        frame = memory()
         filled = 0
       }
     }
@@ -75,7 +81,7 @@ export async function* unpackFrames(
   const unpack = async (frame: Frame): Promise<Buffer> => {
     const packed = await read(frame.start, frame.start + frame.packed)
     try {
-      const content = await decompress(packed, { maxOutputLength: Math.max(1, frame.bytes) })
+      const content = await decompress(packed, { chunkSize, maxOutputLength: Math.max(1, frame.bytes) })
       if (content.length === frame.bytes) return content
       throw new Error(`it holds ${content.length} bytes, the seek table says ${frame.bytes}`)
     } catch (error) {

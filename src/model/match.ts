@@ -21,12 +21,30 @@ export async function otherThan(
   if (look.bytes > 0 && versionOf(look, medium.hash, blake3) !== null) return null
   const before = await comparedWithImage(medium, look, world)
   if (before === 'same') return null
-  const is = look.bytes > 0 ? `medium ${hashOf(look, false, blake3)}` : 'empty'
-  if (before === 'other') return `it is ${is}, and differs from what was read of ${medium.hash} before`
+  if (before === 'other') {
+    return `it is ${await called(medium.source.path, look, world)}, and differs from what was read of ${medium.hash} before`
+  }
   // Nothing was read before. A hash over sectors that cannot be read is none; a hash that a person made up proves nothing.
   if (look.unread.length > 0) return null
   if (medium.version === 'declared' && Object.keys(expect).length > 0) return null
-  return `it is ${is}, not ${medium.hash}`
+  return `it is ${await called(medium.source.path, look, world)}, not ${medium.hash}`
+}
+
+/** What lies there, for people: its hash, its label, and its name if the catalogue has met it. */
+async function called(path: Place, look: SourceLook, world: Reader): Promise<string> {
+  if (look.bytes === 0) return 'empty'
+  const blake3 = blake3By(world)
+  const hash = hashOf(look, false, blake3)
+  const label = await volumeLabel(path, world)
+  const names = await Promise.all(
+    [hash, hashOf(look, true, blake3)].map(async (one) => (await world.catalogue(one))?.name ?? null),
+  )
+  const name = names.find((one) => one !== null)
+  return [
+    `medium ${hash}`,
+    ...(name === undefined ? [] : [`(${name})`]),
+    ...(label === null ? [] : [`labelled ${label}`]),
+  ].join(' ')
 }
 
 /** What can be read at the ends of the source against what an earlier session read there. */

@@ -195,7 +195,8 @@ async function whenRead(bytes: number, then: () => unknown): Promise<void> {
 }
 const mapNow = (name = `${hash}.map`) => parseMapfile(readFileSync(at(name), 'utf8'))
 
-describe('a device', () => {
+// A loaded machine may take minutes for what takes seconds.
+describe('a device', { timeout: 400_000 }, () => {
   test('that is healthy becomes an image equal to it; nothing else is left', async () => {
     const path = disc(5_000_100)
     const { path: from } = await device(folder, path)

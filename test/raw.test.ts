@@ -1,6 +1,8 @@
 // The enumeration's file: what goes in comes out, and no damage to it goes unseen.
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import type { Entry, EntryError, VolumeReport } from '../src/model/entry.ts'
 import {
   decodeRaw,
@@ -250,7 +252,8 @@ describe('damage', () => {
 
   test('by anything behind the end is told', async () => {
     const whole = await encoded(given, [volume])
-    for (const more of [Buffer.from([0]), Buffer.from('f'), Buffer.alloc(100), whole]) {
+    const trailer = whole.subarray(whole.indexOf('\0# ') + 1)
+    for (const more of [Buffer.from([0]), Buffer.from('f'), Buffer.alloc(100), trailer, whole]) {
       const longer = Buffer.concat([whole, more])
       for (const size of [7, 1000, 1_000_000]) await expect(decoded(longer, size)).rejects.toThrow(RawError)
       expect((await tailOf(longer))?.complete).toBe(false)
@@ -279,6 +282,95 @@ describe('damage', () => {
       ),
       { numRuns: 500 },
     )
+  })
+})
+
+describe('a file whose digest is right', () => {
+  /** Lines with their NULs; the last record is made to fit, and points to the line of that number. */
+  const forged = (lines: readonly string[], trailer: number, more = ''): Buffer => {
+    const body = Buffer.from(lines.map((line) => `${line}\0`).join('') + more)
+    const offset = Buffer.from(
+      lines
+        .slice(0, trailer)
+        .map((line) => `${line}\0`)
+        .join(''),
+    ).length
+    const end = Buffer.from(`end ${String(offset).padStart(16, '0')} `)
+    const digest = createHash('sha256').update(body).update(end).digest('hex')
+    return Buffer.concat([body, end, Buffer.from(`${digest}\0`)])
+  }
+  let lines: readonly string[]
+  let at: number
+  beforeAll(async () => {
+    const whole = await encoded(
+      [
+        { fs: 0, entry: entry() },
+        { fs: 0, entry: entry({ ino: 8n }) },
+      ],
+      [volume],
+    )
+    lines = whole.toString('latin1').split('\0').slice(0, -2)
+    at = lines.findIndex((line) => line.startsWith('# '))
+  })
+
+  test('and whose story is right is taken', async () => {
+    expect((await decoded(forged(lines, at))).records).toHaveLength(2)
+    expect((await tailOf(forged(lines, at)))?.complete).toBe(true)
+  })
+
+  test('is the one that sha256sum gives for all but its last 65 bytes', async () => {
+    const whole = await encoded([{ fs: 0, entry: entry() }])
+    const told = execFileSync('sha256sum', { input: whole.subarray(0, -65) }).toString('latin1', 0, 64)
+    expect((await tailOf(whole))?.digest).toBe(told)
+  })
+
+  test.each([
+    ['one record fewer than it counts', () => forged(lines.toSpliced(1, 1), at - 1)],
+    [
+      'the counts of another',
+      () =>
+        forged(
+          lines.map((line) => line.replace('"files":2', '"files":1')),
+          at,
+        ),
+    ],
+    [
+      'counts without a number',
+      () =>
+        forged(
+          lines.map((line) => line.replace('"files":2', '"files":"2"')),
+          at,
+        ),
+    ],
+    ['an end that points elsewhere', () => forged(lines, at - 1)],
+    ['no counts', () => forged(lines.slice(0, -1), at)],
+    ['two counts', () => forged([...lines, lines.at(-1) ?? ''], at)],
+    ['a volume report behind the counts', () => forged([...lines, lines[at] ?? ''], at)],
+    ['a record among the volume reports', () => forged(lines.toSpliced(at + 1, 0, lines[1] ?? ''), at)],
+    [
+      'an outcome that there is not',
+      () =>
+        forged(
+          lines.map((line) => line.replace('"partial"', '"fine"')),
+          at,
+        ),
+    ],
+    ['no header', () => forged(lines.slice(1), at - 1)],
+    ['two headers', () => forged([lines[0] ?? '', ...lines], at + 1)],
+  ])('and that has %s is refused', async (_, forge) => {
+    await expect(decoded(forge())).rejects.toThrow(RawError)
+  })
+
+  test.each([
+    ['something else among the volume reports', () => forged(lines.toSpliced(at + 1, 0, 'x'), at)],
+    ['a volume report under another mark', () => forged(lines.with(at, `% ${lines[at]?.slice(2)}`), at)],
+    ['something behind the counts', () => forged([...lines, 'x'], at)],
+    ['something behind the counts that does not end', () => forged(lines, at, 'x')],
+    ['no counts', () => forged(lines.slice(0, -1), at)],
+    ['an end that points into the records', () => forged(lines, at - 1)],
+    ['an end that points behind itself', () => forged([...lines, ...lines], 2 * lines.length)],
+  ])('and that ends with %s has no tail', async (_, forge) => {
+    expect((await tailOf(forge()))?.complete ?? false).toBe(false)
   })
 })
 

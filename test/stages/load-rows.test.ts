@@ -70,6 +70,7 @@ test('an inode is met for the first time once, whatever its number', () => {
   const number = fc.oneof(
     fc.bigInt(0n, 200n),
     fc.bigInt(2n ** 32n - 50n, 2n ** 32n + 50n),
+    fc.tuple(fc.bigInt(0n, 50n), fc.bigInt(0n, 9n)).map(([low, high]) => (high << 37n) + low),
     fc.bigInt(0n, 2n ** 64n - 1n),
   )
   fc.assert(
@@ -119,6 +120,11 @@ describe('a sum', () => {
       ),
       { numRuns: 500 },
     )
+  })
+
+  test('tells members apart that are nothing but zeros', () => {
+    const sums = Array.from({ length: 50 }, (_, length) => sumOf([new Uint8Array(length)]))
+    expect(new Set(sums).size).toBe(50)
   })
 
   test('of a million numbered members meets no other of a million that differ in one', () => {

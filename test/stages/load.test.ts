@@ -461,6 +461,8 @@ describe('the witness', () => {
       await tx.query('select pg_stat_force_next_flush()')
     })
     for (const depth of depths) expect(await proven(depth), depth).not.toEqual([])
+    if (sql.startsWith('delete from inode'))
+      expect(await proven('counts')).toContain('names without an inode')
     if (!/filesystem|anomaly/.test(sql)) expect(await load.observe(medium(), place.world)).not.toEqual(before)
   })
 
@@ -562,12 +564,13 @@ describe('rows of another enumeration', () => {
       action: 'refuse',
       because: {
         code: 'other-rows',
-        text: '1,161 records are loaded, the enumeration that is there now has 1,000',
+        text: '1,161 records of another enumeration are loaded; the one that is there now has 1,000',
       },
       mayRedo: true,
     })
     await expect(loaded()).rejects.toThrow(RefusedError)
     expect(await paths()).toHaveLength(1161)
+    expect(await tableNames()).toHaveLength(3)
   })
 
   test('give way where a person asked for it', async () => {
@@ -596,6 +599,17 @@ describe('rows of another enumeration', () => {
     await expect(load.run(medium(), seen, place.world, true)).rejects.toThrow(RawError)
     expect(await paths()).toHaveLength(1161)
     expect(await tableNames()).toHaveLength(3)
+  })
+
+  test('take what was amiss with them along', async () => {
+    const lost = { fs: 0, error: { error: 'EIO', path: Buffer.from('x'), message: 'Input/output error' } }
+    await enumerated([...report, lost])
+    await loaded()
+    await enumerated(report)
+    expect(await decide()).toMatchObject({ action: 'refuse' })
+    await loaded(medium(), true)
+    expect(await ask('select count(*)::int4 as n from anomaly')).toEqual([{ n: 0 }])
+    expect(await proven('hash')).toEqual([])
   })
 
   test('are not others when only the order changed', async () => {
@@ -630,6 +644,19 @@ describe('side by side', () => {
     expect(await proven('hash')).toEqual([])
     expect(await proven('hash', medium(twin))).toEqual([])
     expect([(await paths()).length, (await paths(twin)).length]).toEqual([1161, 500])
+  })
+
+  test('what is seen of a load is there at once, also when another one has just ended', async () => {
+    await enumerated(report)
+    await enumerated(report.slice(0, 500), [volume(0)], twin)
+    await loaded()
+    await loaded(medium(twin))
+    const { rows } = await load.observe(medium(twin), place.world)
+    expect(rows?.tables.map(({ name, writes }) => [name.split('_')[0], writes])).toEqual([
+      ['directory', '100'],
+      ['entry', '500'],
+      ['inode', '500'],
+    ])
   })
 
   test('a reader of one medium does not hold up the load of another', async () => {

@@ -3,6 +3,7 @@ import { RefusedError } from '../../model/errors.ts'
 import type { RawTail } from '../../model/raw.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
 import type { TableLook, Writer } from '../../model/world.ts'
+import { Slots } from '../../model/lanes.ts'
 import type { Medium } from '../../model/medium.ts'
 import { checkBeside, Filling, refresh, swap, sweep, type Owner } from './generation.ts'
 import { lookAtRaw, parseOrigin, readRaw, type Origin } from './enumeration.ts'
@@ -17,6 +18,9 @@ export interface Seen {
 
 /** The tables that a load attaches. */
 const partitions = 3
+
+/** Loads at work at once. Each holds up to four connections; were they to hold all that there are, none could go on. */
+const atWork = new Slots(8)
 
 export const load: Stage<Seen> = {
   name: 'load',
@@ -48,7 +52,8 @@ export const load: Stage<Seen> = {
       throw new RefusedError(`nothing is replaced unasked: ${decision.because.text}`)
     const rows = new Rows()
     const tail = await fill(medium, owner, rows, world, seen.raw?.records ?? null)
-    await checkBeside(owner, rows, world, seen.rows !== null)
+    // A first load is looked at in its place. One that others have to give way to is looked at before.
+    if (seen.rows !== null) await checkBeside(owner, rows, world)
     await swap(owner, rows, tail, world, replace)
   },
 
@@ -73,10 +78,13 @@ function judge({ rows, raw }: Seen): Decision {
     const text = `${loaded}; what became of a volume has changed since`
     return { action: 'run', because: { code: 'changed', text } }
   }
-  const now = raw.records === null ? 'is another one' : `has ${grouped(raw.records)}`
+  const now = raw.records === null ? 'is of the older pipeline' : `has ${grouped(raw.records)}`
   return {
     action: 'refuse',
-    because: { code: 'other-rows', text: `${loaded} are loaded, the enumeration that is there now ${now}` },
+    because: {
+      code: 'other-rows',
+      text: `${loaded} of another enumeration are loaded; the one that is there now ${now}`,
+    },
     mayRedo: true,
     ...work,
   }
@@ -92,6 +100,7 @@ async function fill(
   world: Writer,
   total: number | null,
 ): Promise<RawTail> {
+  const leave = await atWork.take()
   const filling = new Filling(owner, rows, world)
   try {
     const tail = await readRaw(medium, world, total, (records) => {
@@ -103,5 +112,7 @@ async function fill(
   } catch (error) {
     await filling.fail(error)
     throw error
+  } finally {
+    leave()
   }
 }

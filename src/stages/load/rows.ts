@@ -21,8 +21,8 @@ export const tables: readonly Table[] = ['directory', 'inode', 'entry', 'anomaly
 
 /**
  * Makes rows of records: an inode for each first meeting of a number, an entry for each name, a directory for each that holds
- * an entry. What could not be read is an anomaly, and so is another record for the same inode where it has but one name:
- * the first one wins, and the other one's facts are kept there.
+ * an entry. What could not be read is an anomaly, and so is another record for the same inode, unless both say that it has
+ * several names: the first one wins, and the other one's facts are kept there.
  */
 export class Rows {
   readonly made: Readonly<Record<Table, Tuples>> = {
@@ -41,14 +41,12 @@ export class Rows {
       return
     }
     const { fs, entry } = record
-    const { type, ino, nlink, path } = entry
+    const { ino, path } = entry
     let met = this.#met.get(fs)
     if (met === undefined) this.#met.set(fs, (met = new Met()))
-    const before = met.meet(ino, type)
-    if (before === 'never') this.#inode(fs, entry)
-    else if (before === 'otherwise' || nlink < 2 || type === 'd') {
-      this.#anomaly(fs, 'repeated-inode', ino, path, factsOf(entry))
-    }
+    const meeting = met.meet(entry)
+    if (meeting === 'new') this.#inode(fs, entry)
+    else if (meeting === 'repeated') this.#anomaly(fs, 'repeated-inode', ino, path, factsOf(entry))
     const last = path.lastIndexOf(slash)
     const above = Math.max(0, last)
     const { dir, fresh } = this.#directories.number(fs, path, above)
@@ -91,16 +89,21 @@ export class Rows {
   }
 }
 
-/** The inodes of one filesystem that were met, by their kind. */
+/** The inodes of one filesystem that were met. */
 class Met {
-  readonly #kinds = new Map<EntryType, InodeSet>()
+  readonly #all = new InodeSet()
+  /** Those that said they had more names than one, by their kind. Directories have no other names. */
+  readonly #linked = new Map<EntryType, InodeSet>()
 
-  /** `otherwise`: as another kind of thing, which no hard link can be. */
-  meet(ino: bigint, type: EntryType): 'never' | 'so' | 'otherwise' {
-    for (const [kind, inodes] of this.#kinds) if (kind !== type && inodes.has(ino)) return 'otherwise'
-    let own = this.#kinds.get(type)
-    if (own === undefined) this.#kinds.set(type, (own = new InodeSet()))
-    return own.add(ino) ? 'never' : 'so'
+  /** `linked`: this is another name of something that said it had several, and of the same kind. */
+  meet({ ino, nlink, type }: Entry): 'new' | 'linked' | 'repeated' {
+    const fresh = this.#all.add(ino)
+    if (nlink < 2 || type === 'd') return fresh ? 'new' : 'repeated'
+    let linked = this.#linked.get(type)
+    if (linked === undefined) this.#linked.set(type, (linked = new InodeSet()))
+    if (!fresh) return linked.has(ino) ? 'linked' : 'repeated'
+    linked.add(ino)
+    return 'new'
   }
 }
 

@@ -75,9 +75,12 @@ export class Tuples {
   }
 
   bytes(from: Buffer, start = 0, end = from.length): this {
-    this.#view.setInt32(this.#at, end - start)
-    from.copy(this.#block, this.#at + 4, start, end)
-    this.#at += 4 + end - start
+    const length = end - start
+    this.#view.setInt32(this.#at, length)
+    // Most names are short, and a call costs more than they do.
+    if (length > 64) from.copy(this.#block, this.#at + 4, start, end)
+    else for (let at = 0; at < length; at += 1) this.#block[this.#at + 4 + at] = from[start + at] ?? 0
+    this.#at += 4 + length
     return this
   }
 

@@ -78,6 +78,18 @@ export interface TableLook {
   }[]
 }
 
+/** Where filesystems can be mounted without anybody else seeing them; lent for as long as it is not disposed of. */
+export interface Room extends AsyncDisposable {
+  /** The mount point, for the argv of programs that run inside. */
+  readonly inside: string
+  /** The same, as seen from outside. */
+  readonly root: string
+  /** Run a program inside, to its end. What it leaves running goes with the room. */
+  probe(command: Command): Promise<Output>
+  /** What is mounted at the mount point now, as the kernel tells; null: nothing. */
+  mounted(): Promise<{ readonly type: string; readonly source: string } | null>
+}
+
 /** Everything that can look at the world. `null` means: looked, and it is not there. A throw means: could not look. */
 export interface Reader {
   readonly signal: AbortSignal
@@ -102,6 +114,10 @@ export interface Reader {
   has(program: string): Promise<boolean>
   /** Run a program that changes nothing, to its end; at most 64 MiB of output. */
   probe(command: Command): Promise<Output>
+  /** A place of its own for mounts that only we see; gone with us, whatever ends us. */
+  room(): Promise<Room>
+  /** The bytes of a file of a mounted filesystem, opened without following a link. */
+  fileBytes(path: Buffer): AsyncIterable<Buffer>
   /** Run a program that changes nothing and take its stdout as it comes; throws at the end if it failed. */
   stream(command: Command): AsyncIterable<Buffer>
   /** One question to the database, in a read-only transaction. */

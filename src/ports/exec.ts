@@ -203,3 +203,33 @@ export function unanswered(error: unknown): never {
   }
   throw error
 }
+
+/** A program that stays until it is sent away. */
+export interface Lent {
+  readonly pid: number
+  /** Resolves, never rejects, when it has ended, with why. */
+  readonly ended: Promise<string>
+  /** Ends it, and waits until it is gone. */
+  end(): Promise<void>
+}
+
+/** Starts a program that is of use only while it runs; it goes with us in any case. */
+export async function lendProgram(command: Command, options: ExecOptions): Promise<Lent> {
+  const running = await start(command, options)
+  const { child, tail } = running
+  child.stdout.resume()
+  const ended = finish(command, running, options).then(
+    (status) => `${command.file} ended with ${status}: ${tail.text}`,
+    (error: unknown) => messageOf(error),
+  )
+  const { pid } = child
+  if (pid === undefined) throw new ObserveError(`${command.file} did not start: ${await ended}`)
+  return {
+    pid,
+    ended,
+    async end() {
+      child.kill('SIGKILL')
+      await ended
+    },
+  }
+}

@@ -18,7 +18,7 @@ export interface FilesOptions {
   readonly signal: AbortSignal
 }
 
-type Looks = Pick<Reader, 'path' | 'stat' | 'read' | 'text' | 'names' | 'walk'>
+type Looks = Pick<Reader, 'path' | 'stat' | 'read' | 'text' | 'names' | 'walk' | 'fileBytes'>
 type Makes = Pick<Writer, 'create' | 'publish' | 'part' | 'setAside'>
 
 /** The file verbs of a Reader and a Writer. */
@@ -31,6 +31,7 @@ export function openFiles({ roots, run, signal }: FilesOptions): Looks & Makes {
     text: (place) => readText(path(place)),
     names: (place) => readNames(path(place)),
     walk: (directory) => walkDirectory(directory, signal),
+    fileBytes: (file) => readFileBytes(file, signal),
     ...openProducts({ roots, run, signal }),
   }
 }
@@ -122,6 +123,28 @@ export async function* readChunks(
     }
   } finally {
     await Promise.allSettled([reading])
+    await file.close()
+  }
+}
+
+async function* readFileBytes(path: Buffer, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
+  const told = path.toString()
+  const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error: unknown) => {
+    throw unseen(`open ${told}`, error)
+  })
+  try {
+    const buffer = Buffer.allocUnsafeSlow(chunkBytes)
+    for (let position = 0; ;) {
+      const { bytesRead } = await file.read(buffer, 0, chunkBytes, position).catch((error: unknown) => {
+        throw unseen(`read ${told} at byte ${position}`, error)
+      })
+      stopIfAsked(signal)
+      if (bytesRead === 0) return
+      position += bytesRead
+      yield buffer.subarray(0, bytesRead)
+    }
+  } finally {
     await file.close()
   }
 }

@@ -4,6 +4,7 @@ import type { Command } from '../model/command.ts'
 import { ObserveError } from '../model/errors.ts'
 import type { CatalogueRow, Output, Reader, Unit, Writer } from '../model/world.ts'
 import { runProgram, streamProgram, unanswered, whereIs, type ExecOptions } from './exec.ts'
+import { openRoom } from './room.ts'
 
 /** For whom, and how it is told. */
 export interface Speaker {
@@ -12,7 +13,7 @@ export interface Speaker {
   readonly line: (text: string) => void
 }
 
-const looks = ['path', 'stat', 'read', 'text', 'names', 'walk'] as const
+const looks = ['path', 'stat', 'read', 'text', 'names', 'walk', 'fileBytes'] as const
 const makes = ['create', 'publish', 'part', 'setAside'] as const
 const reads = ['digest', 'hasher', 'unpack', 'blobs', 'rehash'] as const
 const stores = ['ingest', 'storeId', 'pack'] as const
@@ -50,6 +51,7 @@ export function makeReader(ports: Ports, speaker: Speaker): Reader {
     has: async (program) => (await whereIs(program, ports.path)) !== null,
     probe: (command) => runProgram(command, exec).catch(unanswered),
     stream: (command) => answers(command, exec),
+    room: () => openRoom(exec),
     query: (sql, params) => (database === null ? Promise.reject(noDatabase()) : database.query(sql, params)),
     copyOut: (sql) => {
       if (database === null) throw noDatabase()

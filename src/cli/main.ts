@@ -194,6 +194,13 @@ program
   .action(verb(async () => (await import('./log.ts')).logVerb))
 
 program
+  .command('demo')
+  .argument('[dir]', 'a folder that is empty or not there yet', 'ntt-demo')
+  .description('a throw-away project of real images with planted faults; no hardware, no root')
+  .addHelpText('after', '\nExample:\n  ntt demo\n')
+  .action(verb(async () => (await import('./demo.ts')).demoVerb))
+
+program
   .command('completion')
   .addArgument(new Argument('[shell]', 'which shell').choices(['bash', 'zsh', 'fish']))
   .description('a script that lets a shell complete verbs, flags, stages and names of media')

@@ -208,6 +208,16 @@ describe('the disc of BUG-015', () => {
     expect(await load.observe(medium(), place.world)).toEqual(first)
   })
 
+  test('is seen as it was after the server has tidied its tables', async () => {
+    await enumerated(report)
+    await loaded()
+    const before = await load.observe(medium(), place.world)
+    const session = await database.session('vacuum')
+    for (const { name } of before.rows?.tables ?? []) await session.query(`vacuum (analyze) ${name}`)
+    await session.end()
+    expect(await load.observe(medium(), place.world)).toEqual(before)
+  })
+
   test('keeps every fact of an inode', async () => {
     await enumerated([
       { fs: 3, entry: entry('all', { ino: 2n ** 64n - 1n, size: 2 ** 53 - 1, nlink: 7 }) },

@@ -143,7 +143,7 @@ function launch(
  * The pid is only signalled while it is a process that was started with this data directory.
  */
 function guard(home: string, data: string, socket: string): void {
-  const stopIt = `until flock --nonblock "$1" true; do
+  const stopIt = `while [ -e "$1" ] && ! flock --nonblock "$1" true; do
       read -r pid <"$0/postmaster.pid" && grep -aqF "$0" "/proc/$pid/cmdline" && kill -INT "$pid"
       sleep 0.1
     done

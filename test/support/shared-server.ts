@@ -10,7 +10,7 @@ const place = 'NTT_TEST_POSTGRES'
 export const sharedFolder = (): string | undefined => process.env[place]
 
 /** Memory, where there is plenty: hundreds of databases are made, and none has to survive a power cut. */
-function roomiest(): string {
+export function roomiest(): string {
   if (!existsSync('/dev/shm')) return tmpdir()
   const { bavail, bsize } = statfsSync('/dev/shm')
   return bavail * bsize > 4 * 2 ** 30 ? '/dev/shm' : tmpdir()

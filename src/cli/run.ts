@@ -106,6 +106,11 @@ function makeHands(
       }),
     ),
   })
+  const holdOf = (medium: Medium): Hold => {
+    const hold = holds.get(medium.hash)
+    if (hold === undefined) throw new LockedError(`${medium.name} is not held by this run`)
+    return hold
+  }
   const reader = makeReader(ports, { signal, progress: () => {}, line: () => {} })
   return {
     ...eyes,
@@ -118,7 +123,10 @@ function makeHands(
     unpaused: options.unpaused,
     reader: () => reader,
     writer: (medium, stage, stop) =>
-      makeWriter(ports, speaker(medium, stage, stop), () => enrol(database, medium)),
+      makeWriter(ports, speaker(medium, stage, stop), {
+        enrol: () => enrol(database, medium),
+        fence: (tx) => holdOf(medium).fence(tx),
+      }),
     async hold(medium) {
       const hold = await holdMedium(database, {
         hash: medium.hash,
@@ -140,8 +148,7 @@ function makeHands(
       }
     },
     async record(medium, proof, claim) {
-      const hold = holds.get(medium.hash)
-      if (hold === undefined) throw new LockedError(`${medium.name} is not held by this run`)
+      const hold = holdOf(medium)
       await database.transaction((tx) =>
         appendProof(tx, { medium: medium.hash, proof, claim, fence: (inside) => hold.fence(inside) }),
       )

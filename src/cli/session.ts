@@ -11,7 +11,7 @@ import type { CatalogueRow } from '../model/world.ts'
 import type { Eyes } from '../observe.ts'
 import { readCatalogue } from '../ports/catalogue.ts'
 import { openFiles } from '../ports/files.ts'
-import { migrate, readMigrations, schemaState } from '../ports/migrate.ts'
+import { migrate, readMigrations, readableSchema } from '../ports/migrate.ts'
 import { openDatabase, type Database } from '../ports/postgres.ts'
 import { openServer, serverExists, type Server } from '../ports/server.ts'
 import { locate } from '../ports/roots.ts'
@@ -126,7 +126,10 @@ async function enterDatabase({ config, writes, signal }: SessionOptions, run: st
     try {
       const migrations = await readMigrations(join(packageRoot, 'schemas/sql'))
       if (writes) await migrate(database, migrations)
-      else if ((await schemaState((sql, params) => database.query(sql, params), migrations)) === 'none') {
+      else if (
+        (await readableSchema((sql, params) => database.query(sql, params), migrations, database.name)) ===
+        'none'
+      ) {
         await leave()
         return { database: null, leave: async () => {} }
       }

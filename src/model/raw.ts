@@ -20,7 +20,7 @@ import { Sum } from './sum.ts'
 
 export type { RawAbout } from './raw-trailer.ts'
 export { RawCounter, RawError } from './raw-record.ts'
-export type { RawCounts, RawFormat, RawRecord, RawTail } from './raw-record.ts'
+export type { RawCounts, RawRecord, RawTail } from './raw-record.ts'
 
 const blockBytes = 256 * 1024
 /** The longest record that is believed: a file in a million pieces. */

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from '../model/command.ts'
 import { ObserveError } from '../model/errors.ts'
-import type { CatalogueRow, Output, Reader, Unit, Writer } from '../model/world.ts'
+import type { CatalogueRow, Output, Reader, Transaction, Unit, Writer } from '../model/world.ts'
 import { runProgram, streamProgram, unanswered, whereIs, type ExecOptions } from './exec.ts'
 import { openRoom } from './room.ts'
 
@@ -33,9 +33,9 @@ export interface Ports {
   bytes(speaker: Speaker): Bytes
   /** null: there is no database yet. */
   readonly database: {
-    query: Reader['query']
+    query<Row>(sql: string, params?: readonly unknown[], signal?: AbortSignal): Promise<readonly Row[]>
     copyOut(sql: string, signal: AbortSignal): AsyncIterable<Buffer>
-    transaction: Writer['transaction']
+    transaction<T>(work: (tx: Transaction) => Promise<T>, signal?: AbortSignal): Promise<T>
   } | null
   catalogue(hash: string): Promise<CatalogueRow | null>
 }
@@ -52,7 +52,8 @@ export function makeReader(ports: Ports, speaker: Speaker): Reader {
     probe: (command) => runProgram(command, exec).catch(unanswered),
     stream: (command) => answers(command, exec),
     room: () => openRoom(exec),
-    query: (sql, params) => (database === null ? Promise.reject(noDatabase()) : database.query(sql, params)),
+    query: (sql, params) =>
+      database === null ? Promise.reject(noDatabase()) : database.query(sql, params, speaker.signal),
     copyOut: (sql) => {
       if (database === null) throw noDatabase()
       return database.copyOut(sql, speaker.signal)
@@ -63,8 +64,16 @@ export function makeReader(ports: Ports, speaker: Speaker): Reader {
   }
 }
 
-/** Everything that can change the world; `enrol` gives the number of the medium's row. */
-export function makeWriter(ports: Ports, speaker: Speaker, enrol: () => Promise<number>): Writer {
+/** What ties a Writer to its medium. */
+export interface Ties {
+  /** The number of the medium's row, made if need be. */
+  readonly enrol: () => Promise<number>
+  /** Throws inside a transaction if the medium is no longer ours. */
+  readonly fence: (tx: Transaction) => Promise<void>
+}
+
+/** Everything that can change the world. Each transaction asks first whether the medium is still ours. */
+export function makeWriter(ports: Ports, speaker: Speaker, { enrol, fence }: Ties): Writer {
   const exec: ExecOptions = { signal: speaker.signal, line: speaker.line, path: ports.path }
   const { database } = ports
   return {
@@ -72,7 +81,14 @@ export function makeWriter(ports: Ports, speaker: Speaker, enrol: () => Promise<
     ...only(ports.files(speaker), makes),
     ...only(ports.bytes(speaker), stores),
     exec: (command, meanwhile) => runWatched(command, exec, meanwhile),
-    transaction: (work) => (database === null ? Promise.reject(noDatabase()) : database.transaction(work)),
+    transaction: (work) => {
+      if (database === null) return Promise.reject(noDatabase())
+      const fenced = async (tx: Transaction) => {
+        await fence(tx)
+        return work(tx)
+      }
+      return database.transaction(fenced, speaker.signal)
+    },
     enrol,
   }
 }

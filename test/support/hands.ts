@@ -56,5 +56,5 @@ export function hands(
     progress: (done: number, total: number | null, unit: Unit) => told.push({ done, total, unit }),
     line: (text: string) => lines.push(text),
   }
-  return { ...makeWriter(ports, speaker, async () => 1), lines, told }
+  return { ...makeWriter(ports, speaker, { enrol: async () => 1, fence: async () => {} }), lines, told }
 }

@@ -1,6 +1,5 @@
 // An archive as it is read back: every member with the digest of what is really in it.
 import {
-  listName,
   manifestName,
   parseManifest,
   treeLine,
@@ -93,7 +92,3 @@ export function treeTally(world: Pick<Reader, 'hasher'>): {
 /** What an archive would have to be, as one short text for each member: for comparing and for telling. */
 export const memberText = ({ bytes, blake3 }: Pick<MemberFact, 'bytes' | 'blake3'>): string =>
   `${bytes} bytes, blake3 ${blake3.slice(0, 16)}…`
-
-/** All that `contents` holds, but for the manifest and the list, which cannot list themselves. */
-export const listed = ({ members }: Contents): Contents['members'] =>
-  members.filter(({ name }) => name !== manifestName && name !== listName)

@@ -81,7 +81,11 @@ export const enumerate: Stage<Seen> = {
     }
     const open = raw.volumes.filter((volume) => !isSettled(volume, medium.policy))
     if (open.length > 0)
-      return { action: 'refuse', because: { code: 'unread', text: open.map(outcomeText).join('; ') } }
+      return {
+        action: 'refuse',
+        because: { code: 'unread', text: open.map(outcomeText).join('; ') },
+        mayRedo: true,
+      }
     const others = raw.records - raw.files
     const text = `${grouped(raw.records)} records: ${grouped(raw.files)} files, ${grouped(others)} others`
     return { action: 'keep', because: { code: 'present', text } }

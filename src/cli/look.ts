@@ -3,7 +3,7 @@ import type { Config } from '../config.ts'
 import { readDesired } from '../desired.ts'
 import { diff } from '../diff.ts'
 import { kinds } from '../kinds/index.ts'
-import { UsageError } from '../model/errors.ts'
+import { DesiredError, UsageError } from '../model/errors.ts'
 import { stageNames, targets, type Declaration, type StageName, type Target } from '../model/medium.ts'
 import { nearest } from '../model/nearest.ts'
 import type { Observed, Plan } from '../model/stage.ts'
@@ -12,9 +12,18 @@ import { lane, plan, wantedStages } from '../plan.ts'
 import { readMediaFolder } from './folder.ts'
 import type { Session } from './session.ts'
 
-/** The declared media, all of them. */
-export const readDeclarations = async (config: Config): Promise<readonly Declaration[]> =>
-  readDesired((await readMediaFolder(config.media, config.project)).files, config.project)
+/** The declared media, all of them. `without`: leaves out the files that are wrong, instead of refusing all. */
+export async function readDeclarations(config: Config, without = false): Promise<readonly Declaration[]> {
+  const { files } = await readMediaFolder(config.media, config.project)
+  try {
+    return readDesired(files, config.project)
+  } catch (error) {
+    if (!without || !(error instanceof DesiredError)) throw error
+    const wrong = new Set(error.problems.map(({ file }) => file))
+    const left = files.filter(({ file }) => !wrong.has(file))
+    return readDesired(left, config.project)
+  }
+}
 
 /** Those that a person named, or all where none was named. */
 export function select(

@@ -89,7 +89,7 @@ program
   .option('--wait', 'wait for media that another ntt holds')
   .option('--redo <medium/stage>', 'make this product again beside the one that is there', gathered)
   .option('--device <device>', 'read the medium from this drive instead of the declared one')
-  .addHelpText('after', '\nExamples:\n  ntt apply --yes\n  ntt apply floppy --target loaded\n')
+  .addHelpText('after', '\nExamples:\n  ntt apply --yes\n  ntt apply letters-1994 --target loaded\n')
   .action(verb(async () => (await import('./apply.ts')).applyVerb))
 
 program

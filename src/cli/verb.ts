@@ -39,13 +39,13 @@ export const outOf = (config: Config): Out => ({
 
 export interface VerbOptions {
   readonly writes: boolean
-  /** The folder itself is the project where no media.d is found. */
+  /** The folder itself is the project where no media.d is found, and documents that are wrong are for others to judge. */
   readonly anywhere?: boolean
 }
 
 export async function openVerb(flags: Flags, { writes, anywhere = false }: VerbOptions): Promise<Verb> {
   const config = configOf(flags, anywhere)
-  const declarations = config.hasMedia ? await readDeclarations(config) : []
+  const declarations = config.hasMedia ? await readDeclarations(config, anywhere) : []
   const signals = catchSignals()
   try {
     const session = await openSession({ config, declarations, writes, signal: signals.now })

@@ -279,11 +279,12 @@ describe('a device', { timeout: 400_000 }, () => {
     const path = disc()
     const { path: from, fail } = await device(folder, path, { delayMs: 40 })
     const what = drive(from, { expect: { bytes: 6_000_000 } })
-    setTimeout(() => fail(true), 2500)
+    const middle = whenRead(1_000_000, () => fail(true))
     await expect(run(what)).rejects.toMatchObject({
       tag: 'run',
       message: expect.stringContaining('went away'),
     })
+    await middle
     const map = mapNow(`${hash}.unfinished.map`)
     expect(map).toMatchObject({ bad: 0, pending: 0 })
     expect(map.rescued).toBeGreaterThan(500_000)

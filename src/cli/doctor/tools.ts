@@ -36,6 +36,10 @@ export const tools: readonly Tool[] = [
   tool('icat', 'sleuthkit', 'hands out files that have no byte range of their own', { args: ['-V'] }),
   tool('lsblk', 'util-linux', 'tells the model and serial number of a drive'),
   tool('tar', 'tar', 'unpacks archives without ntt'),
+  tool('dd', 'coreutils', 'reads a sector again, past every cache'),
+  tool('id', 'coreutils', 'tells who reads'),
+  tool('mount', 'mount', 'reads what only a driver of the kernel reads, as root'),
+  tool('modprobe', 'kmod', 'tells which drivers the kernel can load'),
 ]
 
 const patienceMs = 10_000
@@ -77,5 +81,7 @@ export async function lookAtTools(
 }
 
 /** The first version number that a program prints: `bsdtar 3.6.2 - libarchive 3.6.2` is 3.6.2. */
-export const parseVersion = (text: string): string | null =>
-  /(?<![\w.])v?(\d+(?:\.\d+)+)/.exec(text)?.[1] ?? null
+export const parseVersion = (text: string): string | null => {
+  const [, dotted, plain] = /(?<![\w.])v?(\d+(?:\.\d+)+)|\bversion (\d+)\b/.exec(text) ?? []
+  return dotted ?? plain ?? null
+}

@@ -1,0 +1,271 @@
+// From media.d to converged, with the real command, real programs and a real database; and what happens when it is disturbed.
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { ask, freshDatabase } from './support/postgres.ts'
+import {
+  project,
+  repository,
+  sampleImages,
+  sampleProject,
+  treeDigest,
+  type Project,
+} from './support/project.ts'
+
+const samples = readdirSync(sampleImages).filter((name) => !name.endsWith('.md'))
+
+/** Digest over every row of every table of ntt. */
+async function databaseDigest(url: string): Promise<string> {
+  const tables = await ask<{ name: string }>(
+    url,
+    "select c.oid::regclass::text as name from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'public' and c.relkind in ('r', 'p') and not c.relispartition order by 1",
+  )
+  const hash = createHash('sha256')
+  for (const { name } of tables) {
+    const [row] = await ask<{ digest: string }>(
+      url,
+      `select md5(coalesce(string_agg(t::text, '|' order by t::text), '')) as digest from ${name} t`,
+    )
+    hash.update(`${name} ${row?.digest}\n`)
+  }
+  return hash.digest('hex')
+}
+
+/** A program that waits before it does what it should: time to look at a run in the middle. */
+function sleeper(made: Project, program: string, seconds: number): void {
+  const real = execFileSync('sh', ['-c', `command -v ${program}`])
+    .toString()
+    .trim()
+  const folder = made.path('sleepers')
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, program), `#!/bin/sh\nsleep ${seconds}\nexec ${real} "$@"\n`, { mode: 0o755 })
+  made.programs(folder)
+}
+
+const steps = (made: Project): readonly string[] =>
+  made
+    .events()
+    .map((event) => String(event['event']))
+    .filter((name) => /_(start|success|error)$/.test(name))
+
+describe('the sample media on the embedded database', () => {
+  let made: Project
+  beforeAll(async () => {
+    made = sampleProject(samples)
+    const ran = await made.ntt('apply', '--yes')
+    if (ran.code !== 0) throw new Error(ran.out + ran.err)
+  })
+
+  test('the second plan is empty and ends with 0', async () => {
+    const { code, out } = await made.ntt('plan')
+    expect([code, out]).toEqual([0, expect.stringContaining('No changes')])
+  })
+
+  test('a second apply runs no step and writes nothing', async () => {
+    const before = { tree: treeDigest(made.folder, ['.ntt/postgres', '.ntt/log']), steps: steps(made).length }
+    expect((await made.ntt('apply', '--yes')).code).toBe(0)
+    expect({
+      tree: treeDigest(made.folder, ['.ntt/postgres', '.ntt/log']),
+      steps: steps(made).length,
+    }).toEqual(before)
+  })
+
+  test('status, why, verify and audit agree that all is well', async () => {
+    expect((await made.ntt('status')).code).toBe(0)
+    expect((await made.ntt('why', 'ceh-report')).code).toBe(0)
+    expect((await made.ntt('verify')).code).toBe(0)
+    const audited = await made.ntt('audit')
+    expect([audited.code, audited.out]).toEqual([0, expect.stringContaining('agree')])
+  })
+
+  test('verify at depth hash reads every byte, and finds one that is flipped', async () => {
+    expect((await made.ntt('verify', '--depth', 'hash')).code).toBe(0)
+    const [blob] = execFileSync('find', [
+      made.path('.ntt/by-hash'),
+      '-type',
+      'f',
+      '-size',
+      '+1k',
+      '-name',
+      '?'.repeat(64),
+    ])
+      .toString()
+      .split('\n')
+    const path = String(blob)
+    chmodSync(path, 0o644)
+    execFileSync('sh', ['-c', `printf X | dd of=${path} bs=1 seek=100 conv=notrunc status=none`])
+    const { code, out } = await made.ntt('verify', '--depth', 'hash')
+    expect([code, out]).toEqual([
+      3,
+      expect.stringContaining('contents not what their name says: expected 0, found 1'),
+    ])
+    // Repair is an ordinary step: the content is copied again from the image.
+    expect((await made.ntt('plan')).code).toBe(3)
+    expect((await made.ntt('apply', '--yes')).code).toBe(0)
+    expect((await made.ntt('verify', '--depth', 'hash')).code).toBe(0)
+  })
+})
+
+describe('plan looks and does not touch', () => {
+  test('in a fresh project it makes nothing at all', async () => {
+    const made = sampleProject(['floppy.img'])
+    const before = treeDigest(made.folder)
+    const { code, out } = await made.ntt('plan')
+    expect([code, out]).toEqual([2, expect.stringContaining('Nothing was written')])
+    expect(treeDigest(made.folder)).toBe(before)
+  })
+
+  test('over converged media neither trees nor database change by it', async () => {
+    const database = await freshDatabase()
+    const made = sampleProject(['floppy.img', 'disk.img'], { database })
+    expect((await made.ntt('apply', '--yes')).code).toBe(0)
+    const before = [treeDigest(made.folder), await databaseDigest(database)]
+    for (const verb of [['plan'], ['status'], ['why', 'floppy'], ['audit'], ['plan', '--json']])
+      await made.ntt(...verb)
+    expect([treeDigest(made.folder), await databaseDigest(database)]).toEqual(before)
+  })
+
+  test('it needs no right to write: a role that may only read is enough', async () => {
+    const database = await freshDatabase()
+    const made = sampleProject(['floppy.img'], { database })
+    expect((await made.ntt('apply', '--yes')).code).toBe(0)
+    const role = `reader_${process.pid}`
+    await ask(database, `create role ${role} login`)
+    await ask(database, `grant pg_read_all_data to ${role}`)
+    const { code, err } = await made.ntt('plan', '--db', database.replace(/\/\/[^@]+@/, `//${role}@`))
+    expect([code, err]).toEqual([0, ''])
+  })
+})
+
+describe('a saved plan', () => {
+  test('is carried out as it was shown', async () => {
+    const made = sampleProject(['floppy.img'])
+    expect((await made.ntt('plan', '--target', 'loaded', '--out', 'floppy.plan')).code).toBe(2)
+    expect((await made.ntt('apply', './floppy.plan')).code).toBe(0)
+    expect(existsSync(made.path('.ntt/by-hash'))).toBe(false)
+    expect((await made.ntt('plan', '--target', 'loaded')).code).toBe(0)
+  })
+
+  test('is refused with the fact that moved, and nothing is done', async () => {
+    const made = sampleProject(['floppy.img'])
+    expect((await made.ntt('apply', '--yes')).code).toBe(0)
+    const raw = readdirSync(made.path('.ntt/raw')).find((name) => name.endsWith('.raw')) ?? ''
+    rmSync(made.path('.ntt/raw', raw))
+    await made.ntt('plan', '--out', 'p.plan')
+    utimesSync(made.path('media.d/floppy.img'), new Date(0), new Date(0))
+    const { code, err } = await made.ntt('apply', './p.plan')
+    expect([code, err]).toEqual([6, expect.stringContaining('floppy image')])
+    expect(existsSync(made.path('.ntt/raw', raw))).toBe(false)
+  })
+})
+
+describe('one medium does not stop another', () => {
+  test('the healthy ones converge, the broken one is named with the next command, and the exit code is 4 or more', async () => {
+    const made = sampleProject(['floppy.img', 'disk.img'])
+    writeFileSync(made.path('media.d/broken.img'), Buffer.alloc(100_000, 'not a filesystem '))
+    made.medium('broken', 'source: {image: broken.img}\ntarget: archived\n')
+    const { code, out } = await made.ntt('apply', '--yes')
+    expect([3, 4]).toContain(code)
+    expect(out).toMatch(/broken +enumerate/)
+    const planned = JSON.parse((await made.ntt('plan', '--json')).out)
+    const met = planned.lanes.filter((lane: { steps: { action: string }[] }) =>
+      lane.steps.every(({ action }) => action === 'keep'),
+    )
+    expect(met.map(({ medium }: { medium: string }) => medium)).toEqual(['disk', 'floppy'])
+  })
+})
+
+describe('interrupted', () => {
+  test('^C once stops after the running step with 130, and the next apply converges', async () => {
+    const made = sampleProject(['ceh-report.iso'])
+    sleeper(made, 'bsdtar', 2)
+    const running = made.start(['apply', '--yes'])
+    await running.printed(/enumerate +starts/)
+    running.kill('SIGINT')
+    const ended = await running.ended
+    expect([ended.code, ended.out + ended.err]).toEqual([130, expect.stringContaining('stopping')])
+    expect((await made.ntt('apply', '--yes')).code).toBe(0)
+    expect((await made.ntt('plan')).code).toBe(0)
+  })
+
+  test('^C twice stops at once with 130 and leaves no program running', async () => {
+    const made = sampleProject(['ceh-report.iso'])
+    sleeper(made, 'bsdtar', 600)
+    const running = made.start(['apply', '--yes'])
+    await running.printed(/enumerate +starts/)
+    running.kill('SIGINT')
+    await running.printed('stopping')
+    running.kill('SIGINT')
+    expect((await running.ended).code).toBe(130)
+    expect(execFileSync('sh', ['-c', "pgrep -f '^sleep 600' || true"]).toString()).toBe('')
+  })
+
+  test('kill -9 in the middle of a step leaves nothing false and nothing running; the next apply converges', async () => {
+    const made = sampleProject(['ceh-report.iso'])
+    sleeper(made, 'bsdtar', 601)
+    const running = made.start(['apply', '--yes'])
+    await running.printed(/enumerate +starts/)
+    running.kill('SIGKILL')
+    await running.ended
+    expect(execFileSync('sh', ['-c', "sleep 1; pgrep -f '^sleep 601' || true"]).toString()).toBe('')
+    expect(steps(made)).not.toContain('enum_success')
+    rmSync(made.path('sleepers'), { recursive: true })
+    expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  })
+})
+
+describe('two ntt', () => {
+  test('the second of one medium says who holds it and since when, and ends with 11', async () => {
+    const made = sampleProject(['ceh-report.iso'])
+    sleeper(made, 'bsdtar', 4)
+    const first = made.start(['apply', '--yes'])
+    await first.printed(/enumerate +starts/)
+    const second = await made.ntt('apply', '--yes')
+    expect([second.code, second.out + second.err]).toEqual([
+      11,
+      expect.stringMatching(/held by run \S+ of host \S+, pid \d+, since/),
+    ])
+    expect((await first.ended).code).toBe(0)
+  })
+})
+
+describe('as an ordinary user', () => {
+  test('everything converges without root', async () => {
+    const nobody = 65534
+    const made = project()
+    for (const folder of [made.folder, made.path('media.d')]) chownSync(folder, nobody, nobody)
+    execFileSync('cp', [join(sampleImages, 'floppy.img'), made.path('media.d/floppy.img')])
+    chmodSync(made.path('media.d/floppy.img'), 0o444)
+    made.medium('floppy', 'source: {image: floppy.img}\ntarget: archived\n')
+    const as = (args: readonly string[]) =>
+      execFileSync(
+        'setpriv',
+        ['--reuid', 'nobody', '--regid', 'nogroup', '--clear-groups', join(repository, 'bin/ntt'), ...args],
+        {
+          cwd: made.folder,
+          env: { PATH: process.env['PATH'] ?? '', HOME: made.folder, CI: 'true' },
+        },
+      ).toString()
+    expect(as(['apply', '--yes'])).toContain('1 converged')
+    expect(as(['plan'])).toContain('No changes')
+    expect(statSync(made.path('.ntt/postgres')).uid).toBe(nobody)
+  })
+})
+
+test('a medium that nobody declared is told with the name that was meant', async () => {
+  const made = sampleProject(['floppy.img'])
+  const { code, err } = await made.ntt('plan', 'flopy')
+  expect([code, err]).toEqual([1, expect.stringContaining('Did you mean floppy?')])
+})

@@ -1,0 +1,167 @@
+// What could not be looked at is unknown: gates stay shut, the exit code is 5, and the message says what to do.
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { ask, freshDatabase } from './support/postgres.ts'
+import { project, repository, sampleImages, sampleProject, type Project } from './support/project.ts'
+
+interface Step {
+  readonly stage: string
+  readonly action: string
+}
+
+const stepsOf = (out: string): readonly string[] => {
+  const plan: { lanes: { steps: Step[] }[] } = JSON.parse(out)
+  return plan.lanes.flatMap(({ steps }) => steps.map(({ stage, action }) => `${stage} ${action}`))
+}
+
+const archives = (made: Project): readonly string[] =>
+  existsSync(made.path('.ntt/archive')) ? readdirSync(made.path('.ntt/archive')) : []
+
+/** A PATH with everything of the system's but one program. */
+function without(made: Project, program: string): string {
+  const folder = made.path('bin')
+  mkdirSync(folder, { recursive: true })
+  for (const source of ['/usr/sbin', '/sbin', '/usr/bin', '/bin']) {
+    for (const name of readdirSync(source)) {
+      if (name !== program && !existsSync(join(folder, name)))
+        symlinkSync(join(source, name), join(folder, name))
+    }
+  }
+  return folder
+}
+
+describe('the database', () => {
+  test.each([
+    ['is not there', 'postgres://nobody@127.0.0.1:1/none'],
+    ['has no such host', 'postgres://nobody@no.such.host.invalid/none'],
+  ])('%s: plan and apply end with 5, say so, and nothing is made', async (_what, url) => {
+    const made = sampleProject(['floppy.img'], { database: url })
+    for (const verb of [['plan'], ['apply', '--yes'], ['status'], ['audit']]) {
+      const { code, err, out } = await made.ntt(...verb)
+      expect([verb[0], code], out + err).toEqual([verb[0], 5])
+      expect(err).toMatch(/cannot reach|no answer|database/)
+    }
+    expect(existsSync(made.path('.ntt/raw'))).toBe(false)
+  })
+
+  test('refuses the password: 5, and the password is in no message', async () => {
+    const url = await freshDatabase()
+    const role = `locked_${process.pid}`
+    await ask(url, `create role ${role}`)
+    const made = sampleProject(['floppy.img'], {
+      database: url.replace(/\/\/[^@]+@/, `//${role}:s3cret-word@`),
+    })
+    const { code, out, err } = await made.ntt('plan')
+    expect([code, (out + err).includes('s3cret-word')]).toEqual([5, false])
+  })
+
+  test('does not answer a question: the stage is unknown, and what follows waits', async () => {
+    const url = await freshDatabase()
+    const made = sampleProject(['floppy.img'], { database: url })
+    expect((await made.ntt('apply', '--yes')).code).toBe(0)
+    await ask(url, 'alter table proof rename to proof_away')
+    const { code, out } = await made.ntt('plan', '--json')
+    expect(code).toBe(5)
+    expect(stepsOf(out).filter((step) => !/ (unknown|wait)$/.test(step))).toEqual([])
+  })
+})
+
+describe('a root that may not be entered, as an ordinary user', () => {
+  const as = (made: Project, args: readonly string[]) =>
+    spawnSync(
+      'setpriv',
+      ['--reuid', 'nobody', '--regid', 'nogroup', '--clear-groups', join(repository, 'bin/ntt'), ...args],
+      {
+        cwd: made.folder,
+        env: { PATH: process.env['PATH'] ?? '', HOME: made.folder, CI: 'true' },
+        encoding: 'utf8',
+      },
+    )
+
+  test.each(['img', 'raw', 'by-hash', 'archive'])(
+    '%s: 5 (or the products there are unknown), and nothing is taken for absent',
+    (root) => {
+      const made = project()
+      const owned = [made.folder, made.path('media.d')]
+      for (const folder of owned) chownSync(folder, 65534, 65534)
+      cpSync(join(sampleImages, 'floppy.img'), made.path('media.d/floppy.img'))
+      chmodSync(made.path('media.d/floppy.img'), 0o444)
+      made.medium('floppy', 'source: {image: floppy.img}\ntarget: archived\n')
+      expect(as(made, ['apply', '--yes']).status).toBe(0)
+      mkdirSync(made.path('.ntt', root), { recursive: true })
+      chownSync(made.path('.ntt', root), 0, 0)
+      chmodSync(made.path('.ntt', root), 0o700)
+      const planned = as(made, ['plan', '--json'])
+      const verified = as(made, ['verify'])
+      const runs = stepsOf(planned.stdout).filter((step) => step.endsWith(' run'))
+      expect(runs, planned.stdout).toEqual([])
+      expect([planned.status, verified.status], planned.stdout + verified.stderr).toContain(5)
+      chmodSync(made.path('.ntt', root), 0o755)
+    },
+  )
+})
+
+describe('a program', () => {
+  test.each([
+    ['blkid', 'floppy.img'],
+    ['partx', 'disk.img'],
+    ['bsdtar', 'ceh-report.iso'],
+  ])(
+    '%s is not installed: the medium stops there, the message names it, nothing is archived',
+    async (program, image) => {
+      const made = sampleProject([image], { database: await freshDatabase() })
+      const bin = without(made, program)
+      const { code, out, err } = await made.start(['apply', '--yes'], { PATH: `${bin}` }).ended
+      expect([3, 4, 5], out + err).toContain(code)
+      expect(out + err).toContain(program)
+      expect(archives(made)).toEqual([])
+    },
+  )
+
+  test('says something that is not its language: the medium stops, nothing is archived', async () => {
+    for (const [program, image] of [
+      ['blkid', 'floppy.img'],
+      ['partx', 'disk.img'],
+      ['bsdtar', 'ceh-report.iso'],
+      ['fiwalk', 'disk.img'],
+    ] as const) {
+      const made = sampleProject([image], { database: await freshDatabase() })
+      mkdirSync(made.path('bin'))
+      writeFileSync(made.path('bin', program), '#!/bin/sh\nhead -c 5000 /dev/urandom\n', { mode: 0o755 })
+      made.programs(made.path('bin'))
+      const { code, out, err } = await made.ntt('apply', '--yes')
+      expect([3, 4, 5], program + out + err).toContain(code)
+      expect(archives(made)).toEqual([])
+    }
+  })
+
+  test('hangs: it is stopped at its time-out, and the medium is not taken for empty', async () => {
+    const made = sampleProject(['floppy.img'], { database: await freshDatabase() })
+    mkdirSync(made.path('bin'))
+    writeFileSync(made.path('bin/blkid'), '#!/bin/sh\nexec sleep 1000\n', { mode: 0o755 })
+    made.programs(made.path('bin'))
+    const { code, out } = await made.ntt('apply', '--yes')
+    expect([3, 4, 5]).toContain(code)
+    expect(out).toMatch(/blkid did not end within/)
+    expect(execFileSync('sh', ['-c', "pgrep -f '^sleep 1000' || true"]).toString()).toBe('')
+  })
+})
+
+test('an image that is away is unknown, not new: nothing is planned over it', async () => {
+  const made = sampleProject(['floppy.img'], { database: await freshDatabase() })
+  rmSync(made.path('media.d/floppy.img'))
+  const { code, out } = await made.ntt('plan', '--json')
+  expect([code, stepsOf(out)[0]]).toEqual([5, 'image unknown'])
+})

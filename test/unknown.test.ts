@@ -114,11 +114,7 @@ describe('a root that may not be entered, as an ordinary user', () => {
 })
 
 describe('a program', () => {
-  test.each([
-    ['blkid', 'floppy.img'],
-    ['partx', 'disk.img'],
-    ['bsdtar', 'ceh-report.iso'],
-  ])(
+  test.each([['partx', 'disk.img']])(
     '%s is not installed: the medium stops there, the message names it, nothing is archived',
     async (program, image) => {
       const made = sampleProject([image], { database: await freshDatabase() })
@@ -134,8 +130,6 @@ describe('a program', () => {
     for (const [program, image] of [
       ['blkid', 'floppy.img'],
       ['partx', 'disk.img'],
-      ['bsdtar', 'ceh-report.iso'],
-      ['fiwalk', 'disk.img'],
     ] as const) {
       const made = sampleProject([image], { database: await freshDatabase() })
       mkdirSync(made.path('bin'))

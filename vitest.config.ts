@@ -7,6 +7,8 @@ export default defineConfig({
     globalSetup: ['test/support/global.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // Real devices, servers and signals on a machine that others use too: failing twice is failing.
+    retry: 1,
     pool: 'forks',
     maxWorkers: 2,
     reporters: ['default', './test/support/tally.ts'],

@@ -72,6 +72,8 @@ export interface VolumeReport extends Volume {
   readonly reason: string
   /** Which reader, with its version: `bsdtar 3.6.2`; empty where none read it. */
   readonly reader: string
+  /** Readers with their versions that were asked before it and failed; left out where there were none. */
+  readonly failed?: readonly string[]
 }
 
 const leaveNamesIntact: readonly string[] = ['content', 'bad-name', 'other-filesystem']

@@ -95,7 +95,14 @@ export function readVolume(text: string): VolumeReport {
     outcome,
     reason: report.text('reason'),
     reader: report.text('reader'),
+    ...(from['failed'] === undefined ? {} : { failed: readFailed(from['failed']) }),
   }
+}
+
+function readFailed(value: unknown): readonly string[] {
+  if (!Array.isArray(value) || !value.every((one) => typeof one === 'string'))
+    throw new RawError('the volume report is damaged')
+  return value
 }
 
 export function readTotals(text: string): Totals {

@@ -10,6 +10,7 @@ const archive = (image: string) => listing('bsdtar', ['-cf', '-', '--format=gnut
 
 export const bsdtar: FsReader = {
   name: 'bsdtar',
+  isHearsay: true,
   // Of a disc with both it reads the ISO 9660 side.
   reads: ({ type, start }) => (type === 'iso9660' || type === 'udf') && start === 0,
   version: (world) => versionOf(world, 'bsdtar', ['--version'], /bsdtar (\S+)/),

@@ -27,6 +27,7 @@ const readByNobody = 0o111
 
 export const fiwalk: FsReader = {
   name: 'fiwalk',
+  isHearsay: true,
   reads: ({ type }) => type !== null && type in families,
   version: (world) => versionOf(world, 'fiwalk', ['-V'], /SleuthKit Version: (\S+)/),
   list,

@@ -38,6 +38,7 @@ const mountMs = 120_000
 
 export const kernel: FsReader = {
   name: 'kernel',
+  isHearsay: true,
   reads: ({ type }) => type !== null && type in drivers,
   version,
   async *list(image, volume, world) {

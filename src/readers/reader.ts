@@ -7,6 +7,8 @@ import type { Piece, Place, Reader } from '../model/world.ts'
 /** What one tool can do for one volume of an image. */
 export interface FsReader {
   readonly name: string
+  /** It takes a program's or a driver's word for names and bytes; left out: it reads the image's own bytes itself. */
+  readonly isHearsay?: true
   /** Whether it understands what is on this volume. */
   reads(volume: Volume): boolean
   /** Its version; null: it cannot be used on this machine. */

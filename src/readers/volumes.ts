@@ -26,12 +26,14 @@ const oddOffsets: readonly number[] = [16_384]
 
 /**
  * The volumes of an image, in the order of their numbers; at least one. Throws RunError for an image of no bytes,
- * ObserveError where it could not be looked at. The bytes are only read through where nothing is recognised.
+ * ObserveError where it could not be looked at. The bytes are only read through where nothing is recognised, and `judge`
+ * does not say otherwise.
  */
 export async function findVolumes(
   image: Place,
   bytes: number,
   world: Pick<Reader, 'path' | 'probe' | 'read'>,
+  judge: typeof judgeNothing = judgeNothing,
 ): Promise<readonly FoundVolume[]> {
   if (bytes === 0) {
     throw new RunError('the image has 0 bytes: nothing was ever read of this medium', {
@@ -65,7 +67,7 @@ export async function findVolumes(
     const one = volume(partition.number, partition.scheme, partition.type, range, probe)
     const verdict =
       judgePartition(one, partition, disk.type === null ? null : whole, bytes) ??
-      (one.type === null ? await judgeNothing(image, one, world) : null)
+      (one.type === null ? await judge(image, one, world) : null)
     found.push({ ...one, bytes: partition.bytes, verdict })
   }
   if (found.length > 0) return found
@@ -74,7 +76,7 @@ export async function findVolumes(
     const one = volume(0, 'offset', '', { start, end: bytes }, probe)
     if (probe.usage === 'filesystem') return [{ ...one, verdict: judgeType(one) }]
   }
-  return [{ ...whole, verdict: await judgeNothing(image, whole, world, disk.table) }]
+  return [{ ...whole, verdict: await judge(image, whole, world, disk.table) }]
 }
 
 /** blkid says "nothing" also of what it may not open, so we try that ourselves. */
@@ -167,17 +169,25 @@ export function judgePartition(
   return judgeType(one)
 }
 
-/** Nothing was recognised: is it blank? Reads it through until two bytes differ. */
+/**
+ * Nothing was recognised: is it blank? Reads it through until two bytes differ. A blank partition is empty; a whole medium that
+ * is blank was wiped, or it is what a drive gave that read nothing: a person must tell.
+ */
 async function judgeNothing(
   image: Place,
-  { start, bytes, partitionType }: Pick<Volume, 'start' | 'bytes' | 'partitionType'>,
+  { start, bytes, partitionType, scheme }: Pick<Volume, 'start' | 'bytes' | 'partitionType' | 'scheme'>,
   world: Pick<Reader, 'read'>,
   table: string | null = null,
 ): Promise<Verdict> {
   const fill = await fillOf(world.read(image, { start, end: start + bytes }))
   if (fill !== null) {
     const hex = fill.byte.toString(16).toUpperCase().padStart(2, '0')
-    return { outcome: 'empty', reason: `blank: each of its ${fill.bytes} bytes is 0x${hex}` }
+    const reason = `blank: each of its ${fill.bytes} bytes is 0x${hex}`
+    if (scheme !== 'whole') return { outcome: 'empty', reason }
+    return {
+      outcome: 'unreadable',
+      reason: `${reason}; wiped, or never read (if it is known to hold nothing: partitions: {0: skip})`,
+    }
   }
   const about = partitionType === '' ? '' : ` (partition type ${partitionType})`
   const reason =

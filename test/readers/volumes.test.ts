@@ -279,7 +279,9 @@ describe('nothing to be recognised', () => {
     const image = join(scratch(), 'blank.img')
     writeFileSync(image, Buffer.alloc(1_474_560, fill))
     const hex = fill.toString(16).toUpperCase().padStart(2, '0')
-    expect(await found(image)).toEqual([`0 whole -: empty, blank: each of its 1474560 bytes is 0x${hex}`])
+    expect(await found(image)).toEqual([
+      `0 whole -: unreadable, blank: each of its 1474560 bytes is 0x${hex}; wiped, or never read (if it is known to hold nothing: partitions: {0: skip})`,
+    ])
   })
 
   test('one other byte at the very end, and it is not blank', async () => {

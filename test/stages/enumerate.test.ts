@@ -131,8 +131,14 @@ describe('a medium with one filesystem', () => {
     await run(disc('blank.img'))
     expect((await seen(disc('blank.img'))).raw).toMatchObject({
       records: 0,
-      volumes: [{ outcome: 'empty', reason: 'blank: each of its 737280 bytes is 0xF6' }],
+      volumes: [
+        {
+          outcome: 'unreadable',
+          reason: expect.stringMatching(/^blank: each of its 737280 bytes is 0xF6; wiped, or never read/),
+        },
+      ],
     })
+    expect(await plan(disc('blank.img'))).toMatch(/^refuse unread: .*partitions: \{0: skip\}/)
     sized('none.img', 0)
     await expect(enumerate.run(disc('none.img'), { raw: null }, world, false)).rejects.toThrow('0 bytes')
   })
@@ -157,6 +163,10 @@ describe('a medium with one filesystem', () => {
       ),
     ])
     expect(await plan(of)).toMatch(/^refuse unread: the medium \(vfat\) partial/)
+    put(image, Buffer.alloc(2048), start)
+    expect(await plan(of)).toMatch(
+      /^run unread: the medium \(vfat\) partial.*read again, because the image was written to since$/,
+    )
     const waived = disc('a.img', { policy: { ...of.policy, partitions: { 0: 'skip' } } })
     expect(failed((await verify(waived)).checks)).toEqual([])
     expect(await plan(waived)).toMatch(/^keep present/)
@@ -232,6 +242,7 @@ describe('a reader that fails', () => {
     const [volume] = (await seen(of)).raw?.volumes ?? []
     expect(volume).toMatchObject({ outcome: 'unreadable', reader: '' })
     expect(volume?.reason).toMatch(/fiwalk/)
+    expect(await plan(of)).toMatch(/^refuse unread/)
     expect(failed((await verify(of)).checks)[0]).toMatch(/^volumes: the medium \(exfat\) unreadable/)
     expect(await records()).toEqual([])
     expect(world.lines.join('\n')).toContain('fiwalk')
@@ -245,8 +256,40 @@ describe('a reader that fails', () => {
     mkdirSync(join(folder, 'bin'))
     for (const path of only) copyFileSync(path, join(folder, 'bin', path.split('/').at(-1) ?? ''))
     world = hands(folder, { path: join(folder, 'bin') })
-    await run(disc('a.img'))
-    expect((await seen(disc('a.img'))).raw?.volumes).toMatchObject([{ outcome: 'unreadable' }])
+    const of = disc('a.img')
+    await run(of)
+    expect((await seen(of)).raw?.volumes).toMatchObject([{ outcome: 'unreadable' }])
+    expect(await plan(of)).toMatch(/^refuse unread/)
+  })
+
+  test('one that tells another version is asked again, and whoever is alone in what it says is named', async () => {
+    make('mkfs.exfat', sized('a.img', 8 << 20))
+    const real = execFileSync('which', ['fiwalk'], { encoding: 'utf8' }).trim()
+    const of = disc('a.img')
+    // Whatever the kernel can: here it may not be asked.
+    program('id', 'echo 1000')
+    program('fiwalk', '[ "$1" = -V ] && echo "SleuthKit Version: 0.1" && exit\nexit 3')
+    await run(of)
+    expect(await plan(of)).toMatch(/^refuse unread: .*fiwalk 0\.1/)
+    program('fiwalk', `exec ${real} "$@"`)
+    expect(await plan(of)).toMatch(/read again, because fiwalk 4\S+ can be asked now$/)
+    await run(of)
+    expect(await plan(of)).toMatch(
+      /^keep present: 1 records: 0 files, 1 others; the medium is known by fiwalk 4\S+ alone$/,
+    )
+    expect(readdirSync(join(folder, 'raw'))).toContain(`${testHash}.raw.aside-unread-test`)
+  })
+
+  test('a medium that shows itself otherwise now is read again', async () => {
+    ext('a.img', plainTree(join(folder, 'tree')))
+    const of = disc('a.img')
+    program('blkid', 'exit 2')
+    await run(of)
+    expect(await plan(of)).toMatch(/^refuse unread: .*nothing that is known to blkid/)
+    rmSync(join(folder, 'bin/blkid'))
+    expect(await plan(of)).toMatch(/read again, because the medium now shows itself as ext[234]$/)
+    await run(of)
+    expect(await plan(of)).toMatch(/^keep present/)
   })
 })
 

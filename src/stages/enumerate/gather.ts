@@ -30,6 +30,8 @@ export interface Task {
   readonly readers: { readonly reader: FsReader; readonly version: string; readonly volume: Volume }[]
   /** Why those before failed, or could not be asked. */
   readonly failures: string[]
+  /** Those before, that were asked and failed. */
+  readonly failed: string[]
 }
 
 /** A reader failed after its entries had begun to pass: whatever was made of them is void. */
@@ -47,13 +49,13 @@ export async function tasksFor(
     volumes.map(async ({ alsoTypes, verdict, ...volume }) => {
       const waived: Verdict = { outcome: 'waived', reason: 'skipped, as its file says' }
       if (policy.partitions[volume.fs] === 'skip')
-        return { volume, imageBytes, verdict: waived, readers: [], failures: [] }
-      if (verdict !== null) return { volume, imageBytes, verdict, readers: [], failures: [] }
+        return { volume, imageBytes, verdict: waived, readers: [], failures: [], failed: [] }
+      if (verdict !== null) return { volume, imageBytes, verdict, readers: [], failures: [], failed: [] }
       const asked = [volume.type, ...alsoTypes].flatMap((type) => {
         const as = { ...volume, type }
         return readersFor(as).map((reader) => ({ reader, volume: as }))
       })
-      const task: Task = { volume, imageBytes, verdict, readers: [], failures: [] }
+      const task: Task = { volume, imageBytes, verdict, readers: [], failures: [], failed: [] }
       for (const { reader, volume: as } of asked) {
         const version = await reader.version(world, as)
         if (version === null) task.failures.push(`${reader.name} cannot be used here`)
@@ -74,6 +76,7 @@ export async function* gather(
   let done = 0
   for (const task of tasks) {
     const { volume, verdict, readers, failures } = task
+    const failed = task.failed.length === 0 ? {} : { failed: task.failed }
     const [first] = readers
     if (verdict !== null) {
       reports.push({ ...volume, ...verdict, reader: '' })
@@ -84,7 +87,7 @@ export async function* gather(
         failures.length === 0
           ? `no reader for ${volume.type ?? 'it'}`
           : `no reader left: ${failures.join('; ')}`
-      reports.push({ ...volume, outcome: 'unreadable', reason, reader: '' })
+      reports.push({ ...volume, outcome: 'unreadable', reason, reader: '', ...failed })
       continue
     }
     const tally = new Tally()
@@ -100,6 +103,7 @@ export async function* gather(
     } catch (error) {
       if (!isFailureToRead(error)) throw error
       readers.shift()
+      task.failed.push(`${first.reader.name} ${first.version}`)
       failures.push(`${first.reader.name} ${first.version}: ${error.message}`)
       world.line(`volume ${volume.fs}: ${first.reader.name} ${first.version} failed: ${error.message}`)
       throw new ReaderFailed(error.message, { cause: error })
@@ -108,6 +112,7 @@ export async function* gather(
       ...first.volume,
       ...tally.verdict(task),
       reader: `${first.reader.name} ${first.version}`,
+      ...failed,
     })
   }
 }

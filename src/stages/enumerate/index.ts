@@ -5,6 +5,8 @@ import { rawPlace } from '../../model/places.ts'
 import { readRange } from '../../model/range.ts'
 import { decodeRaw, encodeRaw, readTail, type RawTail } from '../../model/raw.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
+import { readerNamed } from '../../readers/index.ts'
+import { different } from './again.ts'
 import { tasksFor } from './gather.ts'
 import { compareLegacy } from './legacy.ts'
 import { isSettled, outcomeText } from './outcome.ts'
@@ -26,6 +28,8 @@ export interface Seen {
     readonly volumes: readonly Pick<VolumeReport, 'fs' | 'type' | 'outcome' | 'reason' | 'reader'>[]
     /** An enumeration of the older pipeline, and the source is there to be read again. */
     readonly renewable: boolean
+    /** Why a volume that was left open may end otherwise if it is read again; null: it would not, or none is open. */
+    readonly different: string | null
   } | null
 }
 
@@ -39,7 +43,9 @@ export const enumerate: Stage<Seen> = {
     if (stat === null) return { raw: null }
     const { bytes, mtimeNs, ino } = stat
     const tail = await readTail((start, end) => readRange(world, place, { start, end }), bytes)
-    const counts = tail?.counts ?? []
+    const { counts = [], volumes = [] } = tail ?? {}
+    const open = volumes.filter((volume) => !isSettled(volume, medium.policy))
+    const isOurs = tail?.format === 'ntt-1' && tail.complete
     return {
       raw: {
         bytes,
@@ -50,7 +56,7 @@ export const enumerate: Stage<Seen> = {
         digest: tail?.digest ?? '',
         records: counts.reduce((sum, { records }) => sum + records, 0),
         files: counts.reduce((sum, { files }) => sum + files, 0),
-        volumes: (tail?.volumes ?? []).map(({ fs, type, outcome, reason, reader }) => ({
+        volumes: volumes.map(({ fs, type, outcome, reason, reader }) => ({
           fs,
           type,
           outcome,
@@ -58,6 +64,7 @@ export const enumerate: Stage<Seen> = {
           reader,
         })),
         renewable: tail !== null && tail.format !== 'ntt-1' && (await hasSource(medium, world)),
+        different: isOurs && open.length > 0 ? await different(volumes, open, mtimeNs, medium, world) : null,
       },
     }
   },
@@ -80,20 +87,25 @@ export const enumerate: Stage<Seen> = {
       return { action: 'run', because: { code: 'incomplete', text: `${size} without an end` } }
     }
     const open = raw.volumes.filter((volume) => !isSettled(volume, medium.policy))
-    if (open.length > 0)
+    if (open.length > 0) {
+      const text = open.map(outcomeText).join('; ')
+      if (raw.different === null)
+        return { action: 'refuse', because: { code: 'unread', text }, mayRedo: true }
       return {
-        action: 'refuse',
-        because: { code: 'unread', text: open.map(outcomeText).join('; ') },
-        mayRedo: true,
+        action: 'run',
+        because: { code: 'unread', text: `${text}; read again, because ${raw.different}` },
       }
+    }
     const others = raw.records - raw.files
-    const text = `${grouped(raw.records)} records: ${grouped(raw.files)} files, ${grouped(others)} others`
+    const heard = raw.volumes.filter(({ reader }) => readerNamed(reader)?.isHearsay === true)
+    const counts = `${grouped(raw.records)} records: ${grouped(raw.files)} files, ${grouped(others)} others`
+    const text = [counts, ...heard.map(hearsay)].join('; ')
     return { action: 'keep', because: { code: 'present', text } }
   },
 
   async run(medium, { raw }, world, replace) {
     const place = rawPlace(medium)
-    if (raw?.complete === true && !replace)
+    if (raw?.complete === true && raw.different === null && !replace)
       throw new RunError('an enumeration is there, and nobody asked for a new one')
     const part = world.part(place)
     const source = await needSource(medium, world)
@@ -110,12 +122,19 @@ export const enumerate: Stage<Seen> = {
       for await (const batch of decodeRaw(world.read(part))) batch satisfies readonly unknown[]
       const isOlder = raw.format !== null && raw.format !== 'ntt-1'
       if (isOlder) world.line(await compareLegacy(place, part, raw.format === 'legacy-v1', world))
-      await world.setAside(place, isOlder ? 'older-format' : replace ? 'failed-proof' : 'incomplete')
+      await world.setAside(
+        place,
+        isOlder ? 'older-format' : replace ? 'failed-proof' : raw.complete ? 'unread' : 'incomplete',
+      )
     }
     await world.publish(part, place)
   },
 
   verify: verifyRaw,
 }
+
+/** Nobody else has read these names and bytes: said wherever the enumeration is spoken of. */
+const hearsay = ({ fs, reader }: Pick<VolumeReport, 'fs' | 'reader'>): string =>
+  `${fs === 0 ? 'the medium' : `partition ${fs}`} is known by ${reader} alone`
 
 const grouped = (count: number): string => count.toLocaleString('en-US')

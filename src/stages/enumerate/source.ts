@@ -16,7 +16,11 @@ export interface Source {
 }
 
 /** null: looked, and neither image nor directory is there. */
-export async function findSource(medium: Medium, world: Reader): Promise<Source | null> {
+export async function findSource(
+  medium: Medium,
+  world: Reader,
+  judge?: Parameters<typeof findVolumes>[3],
+): Promise<Source | null> {
   if (medium.source.type === 'directory') {
     const stat = await world.stat(medium.source.path)
     if (stat === null) return null
@@ -26,7 +30,7 @@ export async function findSource(medium: Medium, world: Reader): Promise<Source 
   const image = await findImage(medium, world)
   if (image === null) return null
   const { place, stat } = image
-  return { place, bytes: stat.bytes, volumes: await findVolumes(place, stat.bytes, world) }
+  return { place, bytes: stat.bytes, volumes: await findVolumes(place, stat.bytes, world, judge) }
 }
 
 const tree: FoundVolume = {

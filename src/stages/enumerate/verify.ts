@@ -149,7 +149,7 @@ async function sameTask(
   { bytes }: Source,
   world: Reader,
 ): Promise<Task> {
-  const task = { volume, imageBytes: bytes, failures: [] }
+  const task = { volume, imageBytes: bytes, failures: [], failed: [] }
   if (recorded === '') return { ...task, verdict: { outcome, reason }, readers: [] }
   const reader = readerNamed(recorded)
   const version = (await reader?.version(world, volume)) ?? null

@@ -135,13 +135,18 @@ export interface BrokenLink {
   readonly text: string
 }
 
-/** Reads the whole record and finds every row that was altered, dropped, moved or put in behind our back. */
-export async function checkChain(query: Query): Promise<{ links: number; broken: readonly BrokenLink[] }> {
-  const [head] = await query<{ proof_id: string; hash: Buffer; last: string }>(
-    'select proof_id, hash, coalesce((select max(proof_id) from proof), 0) as last from proof_head',
+/** Reads the whole record and finds every row that was altered, dropped, moved or put in behind our back; `each` is told of every row. */
+export async function checkChain(
+  query: Query,
+  each: (link: Pick<Link, 'proof_id' | 'run'>, hash: Buffer) => void = () => undefined,
+): Promise<{ links: number; broken: readonly BrokenLink[] }> {
+  const [head] = await query<{ proof_id: string; hash: Buffer; last: string; first: string | null }>(
+    'select proof_id, hash, coalesce((select max(proof_id) from proof), 0) as last, (select min(proof_id) from proof) as first from proof_head',
   )
   if (head === undefined) throw new ObserveError('the record of proofs has lost its head')
   const broken: BrokenLink[] = []
+  if (head.first !== null && BigInt(head.first) < 1n)
+    broken.push({ proof: head.first, text: 'put in before the first proof' })
   let before: { id: bigint; hash: Buffer } = { id: 0n, hash: Buffer.alloc(32) }
   let links = 0
   for (;;) {
@@ -157,6 +162,7 @@ export async function checkChain(query: Query): Promise<{ links: number; broken:
       else if (!prev.equals(before.hash))
         broken.push({ proof: link.proof_id, text: 'does not follow the one before it' })
       if (!linkHash(prev, link).equals(hash)) broken.push({ proof: link.proof_id, text: 'altered' })
+      each(link, hash)
       before = { id, hash }
       links += 1
     }

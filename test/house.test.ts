@@ -14,6 +14,7 @@ const flow = [
   'prove',
   'verify',
   'record',
+  'evidence',
   'audit',
   'config',
 ]
@@ -27,6 +28,7 @@ const walls: Record<string, readonly string[]> = {
   config: ['model', 'generated'],
   identify: ['model'],
   record: ['model'],
+  evidence: ['model', 'record'],
   observe: ['model'],
   prove: ['model', 'observe'],
   verify: ['model', 'prove', 'apply'],

@@ -120,7 +120,8 @@ program
       .choices(['counts', 'hash'])
       .default('counts'),
   )
-  .addHelpText('after', '\nExample:\n  ntt verify --depth hash\n')
+  .option('--log', 'whether proofs, runs and the event log are as they were written; changes nothing')
+  .addHelpText('after', '\nExamples:\n  ntt verify --depth hash\n  ntt verify --log\n')
   .action(verb(async () => (await import('./verify.ts')).verifyVerb))
 
 program

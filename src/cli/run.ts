@@ -1,11 +1,12 @@
 // A run: its name, its log, its locks and its hands. Begins with run.started, ends with run.finished, and nothing is said outside.
 import type { Hands } from '../apply.ts'
+import { anchorLog, endLog, sealRun } from '../evidence.ts'
 import { remember } from '../identify.ts'
 import { LockedError, ObserveError, RunError, type ExitCode } from '../model/errors.ts'
 import type { Emit, Event } from '../model/event.ts'
 import type { Medium, StageName } from '../model/medium.ts'
 import type { Unit } from '../model/world.ts'
-import { openLog } from '../ports/log.ts'
+import { openLog, type Log } from '../ports/log.ts'
 import { holdMedium, type Hold } from '../ports/locks.ts'
 import type { Database } from '../ports/postgres.ts'
 import { makeReader, makeWriter, type Speaker } from '../ports/world.ts'
@@ -63,19 +64,24 @@ export async function startRun(session: Session, options: RunOptions): Promise<R
   )
   emit({ type: 'run.started', verb: options.verb, version, arguments: options.arguments })
   return {
-    hands: makeHands(session, database, emit, seconds, options),
+    hands: makeHands(session, database, emit, log, seconds, options),
     emit,
     async finish(exit, { converged, failed }) {
-      emit({ type: 'run.finished', exitCode: exit, durationSec: seconds(), converged, failed })
-      await database.transaction((tx) =>
-        tx.execute('update run set ended_at = now(), exit_code = $2, events = $3, head = $4 where run = $1', [
-          run,
-          exit,
-          log.lines,
-          log.head,
-        ]),
-      )
-      log.close()
+      const told = (evidence: string | null): void =>
+        emit({ type: 'run.finished', exitCode: exit, durationSec: seconds(), converged, failed, evidence })
+      try {
+        log.sync()
+        const seal = await database
+          .transaction((tx) => sealRun(tx, run, exit, log))
+          .catch((error: unknown) => {
+            told(null)
+            throw error
+          })
+        told(seal)
+        await database.transaction((tx) => endLog(tx, run, log))
+      } finally {
+        log.close()
+      }
       return exit
     },
   }
@@ -85,6 +91,7 @@ function makeHands(
   session: Session,
   database: Database,
   emit: Emit,
+  log: Log,
   seconds: () => number,
   options: RunOptions,
 ): Hands {
@@ -149,9 +156,13 @@ function makeHands(
     },
     async record(medium, proof, claim) {
       const hold = holdOf(medium)
-      await database.transaction((tx) =>
-        appendProof(tx, { medium: medium.hash, proof, claim, fence: (inside) => hold.fence(inside) }),
-      )
+      // What the database is about to remember of the log must survive a power cut as well.
+      log.sync()
+      const { lines, head } = log
+      await database.transaction(async (tx) => {
+        await appendProof(tx, { medium: medium.hash, proof, claim, fence: (inside) => hold.fence(inside) })
+        await anchorLog(tx, run, { lines, head })
+      })
     },
   }
 }

@@ -7,14 +7,17 @@ import type { Flags } from './main.ts'
 import { startRun } from './run.ts'
 import { openTeller } from './teller.ts'
 import { openVerb } from './verb.ts'
+import { verifyLog } from './verify-log.ts'
 
 interface VerifyFlags extends Flags {
   readonly only?: readonly string[]
   readonly jobs?: string
   readonly depth?: Depth
+  readonly log?: boolean
 }
 
 export async function verifyVerb(named: readonly string[], flags: VerifyFlags): Promise<ExitCode> {
+  if (flags.log === true) return verifyLog(flags)
   await using verb = await openVerb(flags, { writes: true })
   const { session, declarations, signals } = verb
   const depth = flags.depth ?? 'counts'

@@ -77,6 +77,8 @@ export type Happening =
       readonly durationSec: number
       readonly converged: number
       readonly failed: number
+      /** The seal over this run, its log, all runs before it and all proofs, 64 hex digits; null where it could not be stored. */
+      readonly evidence: string | null
     }
 
 /** A happening with its place in the run. */

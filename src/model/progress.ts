@@ -97,6 +97,7 @@ export interface RunView {
     readonly durationSec: number
     readonly converged: number
     readonly failed: number
+    readonly evidence: string | null
   } | null
 }
 
@@ -237,8 +238,8 @@ export function fold(view: RunView, event: Event): RunView {
     case 'run.stopping':
       return tell({ ...next, stopping: event.text }, 'doubt', event.text)
     case 'run.finished': {
-      const { exitCode, durationSec, converged, failed } = event
-      return { ...next, finished: { exitCode, durationSec, converged, failed } }
+      const { exitCode, durationSec, converged, failed, evidence } = event
+      return { ...next, finished: { exitCode, durationSec, converged, failed, evidence } }
     }
     default:
       return event satisfies never

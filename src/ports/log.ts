@@ -1,31 +1,27 @@
 // The event log: one JSON object a line, appended and flushed as it happens, each line chained to the one before it.
-import { createHash } from 'node:crypto'
-import { closeSync, fdatasyncSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fdatasyncSync, fstatSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { StoreError, errnoOf } from '../model/errors.ts'
+import { firstPrev, lineHash } from '../model/log-chain.ts'
 
 export interface Log {
   /** Appends one object as one line; `prev` is added. `sync`: flush it to the disk before returning. */
   append(line: Readonly<Record<string, unknown>>, sync: boolean): void
-  /** SHA-256 of the last line of this run, 64 hex digits; of nothing before the first. */
+  /** SHA-256 of the last line of this run, 64 hex digits; before its first, of the line behind which it began. */
   readonly head: string
   readonly lines: number
+  /** Flushes what was appended to the disk. */
+  sync(): void
   close(): void
 }
 
-/** SHA-256 of one line without its newline. */
-export const lineHash = (line: string): string => createHash('sha256').update(line).digest('hex')
-
-/** What the first line of a run is chained to. */
-export const firstPrev = '0'.repeat(64)
-
 /**
  * Opens the log for appending. Several processes may: each line is one write(2) at the end of the file (O_APPEND), so lines
- * are never torn or mixed; the chain is by run.
+ * are never torn or mixed. The chain is by run; a run's first line is chained to the last one that was there when it began.
  */
 export function openLog(path: string): Log {
   const descriptor = open(path)
-  let head = firstPrev
+  let head = mendedEnd(descriptor, path)
   let lines = 0
   return {
     get head() {
@@ -47,16 +43,44 @@ export function openLog(path: string): Log {
       head = lineHash(text)
       lines += 1
     },
+    sync() {
+      try {
+        fdatasyncSync(descriptor)
+      } catch (error) {
+        throw failed(path, error)
+      }
+    },
     close() {
       closeSync(descriptor)
     },
   }
 }
 
+/** The hash of the last whole line. One that a power cut tore is ended, so that it spoils no other. */
+function mendedEnd(descriptor: number, path: string): string {
+  try {
+    const { size } = fstatSync(descriptor)
+    for (let wanted = 1 << 16; size > 0; wanted *= 16) {
+      const tail = Buffer.alloc(Math.min(size, wanted))
+      readSync(descriptor, tail, 0, tail.length, size - tail.length)
+      const isTorn = tail.at(-1) !== 0x0a
+      const end = isTorn ? tail.lastIndexOf(0x0a) : tail.length - 1
+      const start = end <= 0 ? -1 : tail.lastIndexOf(0x0a, end - 1)
+      const isWhole = start !== -1 || tail.length === size
+      if (!isWhole) continue
+      if (isTorn) writeSync(descriptor, '\n')
+      return end <= 0 ? firstPrev : lineHash(tail.subarray(start + 1, end))
+    }
+    return firstPrev
+  } catch (error) {
+    throw failed(path, error)
+  }
+}
+
 function open(path: string): number {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
-    return openSync(path, 'a', 0o644)
+    return openSync(path, 'a+', 0o644)
   } catch (error) {
     throw failed(path, error)
   }

@@ -130,6 +130,7 @@ function members(event: Happening): LogLine {
         duration_sec: seconds(event.durationSec),
         converged: event.converged,
         failed: event.failed,
+        evidence: event.evidence,
       }
     default:
       return event satisfies never

@@ -51,6 +51,8 @@ function happeningOf(line: Members): Happening {
         durationSec: line.number('duration_sec'),
         converged: line.number('converged'),
         failed: line.number('failed'),
+        // Runs were not always sealed.
+        evidence: line.has('evidence') ? line.textOrNull('evidence') : null,
       }
     default:
       return stageHappening(name, line)

@@ -201,5 +201,9 @@ function lastLine(
   const end =
     view.finished === null ? 'Not finished' : view.finished.exitCode === 130 ? 'Interrupted' : 'Finished'
   const style = failed > 0 ? 'bad' : persons + left > 0 ? 'doubt' : 'good'
-  return [[span(style, `${end} in ${duration(seconds)}: ${parts.join(', ')}.`)]]
+  const seal = view.finished?.evidence ?? null
+  return [
+    [span(style, `${end} in ${duration(seconds)}: ${parts.join(', ')}.`)],
+    ...(seal === null ? [] : [[span('dim', `Evidence ${seal}`)]]),
+  ]
 }

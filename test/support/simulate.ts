@@ -177,7 +177,14 @@ export function simulate(
       for (const work of active.slice()) move(work, nowMs)
       if (active.length > 0 || (queue.length > 0 && !stopping)) return false
       const exitCode = stopping ? 130 : failed > 0 ? 4 : 0
-      emit({ type: 'run.finished', exitCode, durationSec: (nowMs - startMs) / 1000, converged, failed })
+      emit({
+        type: 'run.finished',
+        exitCode,
+        durationSec: (nowMs - startMs) / 1000,
+        converged,
+        failed,
+        evidence: null,
+      })
       return true
     },
     stop() {

@@ -252,5 +252,12 @@ export const shortRun: readonly Happening[] = [
     durationSec: 2.5,
   },
   { type: 'run.stopping', text: 'stopping after the running steps' },
-  { type: 'run.finished', exitCode: 3, durationSec: 31.5, converged: 1, failed: 3 },
+  {
+    type: 'run.finished',
+    exitCode: 3,
+    durationSec: 31.5,
+    converged: 1,
+    failed: 3,
+    evidence: 'e5'.repeat(32),
+  },
 ]

@@ -154,6 +154,7 @@ test('a run is told in lines, and ends with what converged, what did not, what w
             and 10 more: ntt why ceh-001 copy
 
     Finished in 32 s: 1 converged, 1 met before, 2 failed, 1 needs you, 1 with losses.
+    Evidence e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5
     "
   `)
 })

@@ -7,9 +7,10 @@ import { mapBeside } from '../model/places.ts'
 import { isAbsent, unseen, unwritten } from '../ports/errno.ts'
 import { counted, readable } from '../views/format.ts'
 import { render, span, type Line } from '../views/paint.ts'
-import { demoMedia, imageOf, mapOf } from './demo-media.ts'
+import { demoMedia, imageOf, mapOf, type DemoMedium } from './demo-media.ts'
 import { readDeclarations } from './look.ts'
 import type { Flags } from './main.ts'
+import { writeDocument } from './out.ts'
 import { packageRoot } from './root.ts'
 import { openSession } from './session.ts'
 import { catchSignals } from './signals.ts'
@@ -28,7 +29,8 @@ export async function demoVerb([folder = 'ntt-demo']: readonly string[], flags: 
   })
   await makeClaim(configOf({ ...flags, C: directory }))
   const out = outOf(around)
-  out.write(render(sayMade(relative(process.cwd(), directory) || '.'), out.manner))
+  if (flags.json === true) writeDocument(out, documentOf(directory))
+  else out.write(render(sayMade(relative(process.cwd(), directory) || '.'), out.manner))
   return 0
 }
 
@@ -111,14 +113,27 @@ const claimSql = `
   insert into medium (medium_hash, hash_version, name, kind, medium_human, image_path, added_at, enum_done, copy_done)
   values ($1, $2, $3, $4, $5, $6, $7, $7, $7)`
 
+/** As schemas/demo.schema.json says. */
+const documentOf = (folder: string) => ({
+  folder,
+  media: demoMedia.map(({ name, says, ...medium }) => ({
+    medium: name,
+    file: `media.d/${name}.yaml`,
+    planted: isPlanted(medium),
+    says,
+  })),
+})
+
+const isPlanted = ({ bad, alter }: Pick<DemoMedium, 'bad' | 'alter'>): boolean =>
+  bad !== undefined || alter !== undefined
+
 const sayMade = (directory: string): readonly Line[] => [
   [
     `Made ${readable(directory)}: ${counted(demoMedia.length, 'medium', 'media')}, and a database of its own.`,
   ],
   [],
-  ...demoMedia.map(({ name, says, bad, alter }): Line => {
-    const isPlanted = bad !== undefined || alter !== undefined
-    return ['  ', isPlanted ? span('bad', '!') : span('good', '='), `  ${name}   ${says}`]
+  ...demoMedia.map(({ name, says, ...medium }): Line => {
+    return ['  ', isPlanted(medium) ? span('bad', '!') : span('good', '='), `  ${name}   ${says}`]
   }),
   [],
   ['To see what ntt finds of this, by looking alone, run:'],

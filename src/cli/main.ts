@@ -222,8 +222,19 @@ program
     }),
   )
 
+/** Verbs that change something: they go on when nobody listens any more, and the event log keeps what they say. */
+const makers: readonly string[] = ['apply', 'verify', 'add', 'demo']
+
+/** Whoever read our words has left (`ntt log | head`). */
+function mute(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
+  if (!makers.includes(program.args[0] ?? '')) process.exit(130)
+}
+
 /** Ends the process; nobody else does. */
 async function main(): Promise<void> {
+  process.stdout.on('error', mute)
+  process.stderr.on('error', mute)
   try {
     await program.parseAsync()
   } catch (error) {

@@ -192,6 +192,8 @@ export interface Writer extends Reader {
   publish(part: Place, place: Place, options?: { replace?: boolean }): Promise<void>
   /** A temporary name beside `place`, unique to run, medium and object; swept by a later run if we die. */
   part(place: Place): Place
+  /** Removes what `part` named and nobody published; nothing else can be removed. */
+  discard(part: Place): Promise<void>
   /** Take a product out of the way under a name that says why; nothing is deleted. */
   setAside(place: Place, why: string): Promise<Place>
   /** Which store `by-hash:` is: the id in its marker file, made if need be. */

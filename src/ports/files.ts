@@ -19,7 +19,7 @@ export interface FilesOptions {
 }
 
 type Looks = Pick<Reader, 'path' | 'stat' | 'read' | 'text' | 'names' | 'walk' | 'fileBytes'>
-type Makes = Pick<Writer, 'create' | 'publish' | 'part' | 'setAside'>
+type Makes = Pick<Writer, 'create' | 'publish' | 'part' | 'discard' | 'setAside'>
 
 /** The file verbs of a Reader and a Writer. */
 export function openFiles({ roots, run, signal }: FilesOptions): Looks & Makes {

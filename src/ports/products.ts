@@ -10,7 +10,7 @@ import {
   rmSync,
   type Stats,
 } from 'node:fs'
-import { link, lstat, open, rename, unlink, type FileHandle } from 'node:fs/promises'
+import { link, lstat, open, rename, rm, unlink, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { RefusedError, errnoOf } from '../model/errors.ts'
 import type { Digest, Place, Writer } from '../model/world.ts'
@@ -29,7 +29,7 @@ export function openProducts({
   readonly roots: Roots
   readonly run: string
   readonly signal: AbortSignal
-}): Pick<Writer, 'create' | 'publish' | 'part' | 'setAside'> {
+}): Pick<Writer, 'create' | 'publish' | 'part' | 'discard' | 'setAside'> {
   const mine = `.${run}${ending}`
   const at = (place: Place): Located => {
     const found = locate(place, roots)
@@ -79,6 +79,15 @@ export function openProducts({
         if (dirname(source) !== dirname(target)) await flushDirectory(dirname(source))
       } catch (error) {
         throw unwritten(place, target, error)
+      }
+    },
+    async discard(place) {
+      const { path } = at(place)
+      if (!path.endsWith(mine)) throw new TypeError(`not a part of this run: ${place}`)
+      try {
+        await rm(path, { force: true })
+      } catch (error) {
+        throw unwritten(place, path, error)
       }
     },
     async setAside(place, why) {

@@ -33,7 +33,7 @@ export async function* packFrames(content: AsyncIterable<Buffer>): AsyncGenerato
   }
   try {
     for await (const plain of inFrames(content, () => free.pop() ?? Buffer.allocUnsafeSlow(frameBytes))) {
-      working.push({ plain, packed: compress(plain, { ...how, pledgedSrcSize: plain.length }) })
+      working.push({ plain, packed: later(compress(plain, { ...how, pledgedSrcSize: plain.length })) })
       if (working.length >= width) yield await next()
     }
     while (working.length > 0) yield await next()
@@ -41,6 +41,12 @@ export async function* packFrames(content: AsyncIterable<Buffer>): AsyncGenerato
     await Promise.allSettled(working.map(({ packed }) => packed))
   }
   yield seekTable(frames)
+}
+
+/** Awaited in its turn; until then its failure is nobody's surprise. */
+function later<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => undefined)
+  return work
 }
 
 const how = {
@@ -90,7 +96,7 @@ export async function* unpackFrames(
   }
   try {
     for (const frame of frames) {
-      working.push(unpack(frame))
+      working.push(later(unpack(frame)))
       const first = working.length >= width ? working.shift() : undefined
       if (first !== undefined) yield await first
     }

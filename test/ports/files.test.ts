@@ -341,6 +341,17 @@ describe('making', () => {
     expect(readdirSync(join(folder, 'raw')).toSorted()).toEqual(['a.raw', 'b.raw.run0.part'])
   })
 
+  test('a part of this run can be taken back, and nothing else can', async () => {
+    const { folder, files } = open()
+    const part = files.part('raw:a.raw')
+    await files.create(part, chunks('half'))
+    await files.create('raw:b.raw', chunks('whole'))
+    await files.discard(part)
+    await files.discard(part)
+    await expect(files.discard('raw:b.raw')).rejects.toThrow('not a part of this run')
+    expect(readdirSync(join(folder, 'raw'))).toEqual(['b.raw'])
+  })
+
   test('what is set aside keeps its bytes under a name that says why, however often', async () => {
     const { folder, files } = open()
     await files.create('archive:a.tar.zst', chunks('one'))

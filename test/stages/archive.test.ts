@@ -16,6 +16,7 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { listLine, parseManifest, rawListLine } from '../../src/model/manifest.ts'
 import { readSeekTable } from '../../src/model/seekable.ts'
+import { NttError } from '../../src/model/errors.ts'
 import type { Verification } from '../../src/model/stage.ts'
 import { archive } from '../../src/stages/archive/index.ts'
 import { openHasher } from '../../src/ports/blake3.ts'
@@ -117,6 +118,59 @@ describe('what is written', () => {
       'cannot be read back',
     )
     expect(readdirSync(join(folder, 'archive')).filter((name) => name.endsWith('.zst'))).toEqual([])
+  })
+
+  test('a storage that alters the seek table alone is noticed as well', async () => {
+    const world = hands(folder)
+    const lying = {
+      ...world,
+      create: async (place: string, bytes: AsyncIterable<Buffer>) => {
+        const digest = await world.create(place, bytes)
+        damage(world.path(place), statSync(world.path(place)).size - 20)
+        return digest
+      },
+    }
+    await expect(archive.run(disc(), await archive.observe(disc(), world), lying, false)).rejects.toThrow(
+      'the seek table says',
+    )
+    expect(readdirSync(join(folder, 'archive'))).toEqual([])
+  })
+
+  test.each([
+    ['does nothing', 'exit 0', 'zstd does not agree: cannot be read back: the archive has no end mark'],
+    ['babbles', 'head -c 100000 /dev/urandom', 'zstd does not agree: cannot be read back'],
+    ['gives half', '$real "$@" | head -c 5000000', 'zstd does not agree: cannot be read back'],
+    [
+      'gives wrong bytes of the right size',
+      '$real "$@" | sed \'s/some text of a disc/same text of a disc/\'',
+      `zstd does not agree: does not hold ${hash}.img`,
+    ],
+    ['is killed', 'kill -9 $$', 'zstd was ended by SIGKILL'],
+    ['says nothing that is known', 'echo no >&2; exit 1', 'zstd ended with 1: no'],
+  ])(
+    'a zstd that %s: no archive appears, no part is left, and the storage is not blamed',
+    async (_what, script, says) => {
+      const programs = join(folder, 'programs')
+      mkdirSync(programs)
+      const real = execFileSync('sh', ['-c', 'command -v zstd'], { encoding: 'utf8' }).trim()
+      writeFileSync(join(programs, 'zstd'), `#!/bin/sh\nreal=${real}\n${script}\n`, { mode: 0o755 })
+      const world = hands(folder, { path: `${programs}:${process.env['PATH'] ?? ''}` })
+      const told = await archive.run(disc(), await archive.observe(disc(), world), world, false).then(
+        () => null,
+        (error: unknown) => (error instanceof NttError ? error : null),
+      )
+      expect(told?.message).toContain(says)
+      expect(told?.hint ?? '').not.toContain('storage')
+      expect(readdirSync(join(folder, 'archive'))).toEqual([])
+    },
+  )
+
+  test('without a zstd nothing is packed: nobody could read it back', async () => {
+    const world = hands(folder, { path: '/nowhere' })
+    await expect(
+      archive.run(disc(), await archive.observe(disc(), world), world, false),
+    ).rejects.toMatchObject({ tag: 'observe', message: expect.stringContaining('zstd is not installed') })
+    expect(world.told).toEqual([])
   })
 
   test('an image that grows while it is read is refused', async () => {

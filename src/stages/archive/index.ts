@@ -1,15 +1,13 @@
 // archive: image, map, raw and manifest as one tar.zst in cold storage; any byte of it can be reached, any tool can read it.
-import { RunError } from '../../model/errors.ts'
+import { ObserveError, RunError } from '../../model/errors.ts'
 import type { Medium } from '../../model/medium.ts'
 import { archivePlace, findImage, rawPlace } from '../../model/places.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
-import { PackError } from '../../model/seekable.ts'
-import { TarError, plainHeader, tarBytes } from '../../model/tar.ts'
+import { plainHeader, tarBytes } from '../../model/tar.ts'
 import type { FileStat, Place, Writer } from '../../model/world.ts'
-import { unpackedBy } from '../../model/zstd.ts'
 import { partsOf } from './members.ts'
 import { proveArchive } from './prove.ts'
-import { memberText, readContents, type Contents } from './read.ts'
+import { readBack } from './read-back.ts'
 import { content, type Written } from './write.ts'
 
 /** What does not change by looking; null: not there. */
@@ -53,12 +51,24 @@ export const archive: Stage<Seen> = {
   async run(medium, { archive: there }, world, replace) {
     const place = archivePlace(medium)
     if (there !== null && !replace) throw new RunError('an archive is there, and nobody asked for a new one')
+    // Asked before hours of packing, not after.
+    if (!(await world.has('zstd'))) {
+      throw new ObserveError('zstd is not installed, and nobody else is to read the archive back', {
+        hint: 'ntt doctor tells which package it is in',
+      })
+    }
     const part = world.part(place)
-    const written = await pack(medium, part, world)
-    await readBack(part, written, world)
-    // The old one gives way only now that a good one is there.
-    if (there !== null) await world.setAside(place, 'failed-proof')
-    await world.publish(part, place)
+    try {
+      const written = await pack(medium, part, world)
+      await readBack(medium, part, written, world)
+      // The old one gives way only now that a good one is there.
+      if (there !== null) await world.setAside(place, 'failed-proof')
+      await world.publish(part, place)
+    } catch (error) {
+      // A part as large as the medium is not left lying about; what was published is no part any more.
+      await world.discard(part)
+      throw error
+    }
   },
 
   verify: proveArchive,
@@ -83,39 +93,6 @@ async function* counted(bytes: AsyncIterable<Buffer>, told: (done: number) => vo
     yield chunk
     done += chunk.length
     told(done)
-  }
-}
-
-/** Every member of the part is unpacked and compared with what was read from its source, before the part gets its name. */
-async function readBack(part: Place, written: Written, world: Writer): Promise<void> {
-  const { members, tree } = await contentsOf(part, world, (done) =>
-    world.progress(written.bytes + done, 2 * written.bytes, 'bytes'),
-  )
-  const differs = written.members.find(
-    ({ name, bytes, blake3 }, index) =>
-      members[index]?.name !== name || members[index]?.bytes !== bytes || members[index]?.blake3 !== blake3,
-  )
-  if (
-    differs !== undefined ||
-    members.length !== written.members.length ||
-    tree?.blake3 !== written.tree?.blake3
-  ) {
-    const what = differs === undefined ? 'its members' : `${differs.name} (${memberText(differs)})`
-    throw new RunError(`the archive was written and does not hold ${what}`, { hint: storageHint })
-  }
-}
-
-const storageHint = 'the storage under the archive root alters what it is given; nothing was replaced'
-
-async function contentsOf(part: Place, world: Writer, told: (done: number) => void): Promise<Contents> {
-  try {
-    return await readContents(unpackedBy(world, part), world, told)
-  } catch (error) {
-    if (!(error instanceof PackError || error instanceof TarError)) throw error
-    throw new RunError(`the archive was written and cannot be read back: ${error.message}`, {
-      cause: error,
-      hint: storageHint,
-    })
   }
 }
 

@@ -7,12 +7,11 @@ import {
   type Manifest,
   type MemberFact,
 } from '../../model/manifest.ts'
-import { archivePlace } from '../../model/places.ts'
 import { readRange } from '../../model/range.ts'
 import { PackError, declaredSize, frameHeaderBytes, framesOf, type Frame } from '../../model/seekable.ts'
 import type { Check } from '../../model/stage.ts'
 import { headerAt, plainHeader, tarBlock, tarBytes, tarEnd, type TarHeader } from '../../model/tar.ts'
-import type { Reader } from '../../model/world.ts'
+import type { Place, Reader } from '../../model/world.ts'
 
 /** The manifest lies at the end; it and its list are never larger than this. */
 const tailBytes = 4 * 1024 * 1024
@@ -23,13 +22,18 @@ export interface Look {
   readonly checks: readonly Check[]
 }
 
-export async function look(medium: Medium, world: Reader, frames: readonly Frame[]): Promise<Look> {
+export async function look(
+  medium: Medium,
+  place: Place,
+  world: Reader,
+  frames: readonly Frame[],
+): Promise<Look> {
   const total = contentBytes(frames)
-  const wrong = await wrongFrames(medium, world, frames)
-  const tail = await unpackFrom(medium, world, frames, Math.max(0, total - tailBytes), total)
+  const wrong = await wrongFrames(place, world, frames)
+  const tail = await unpackFrom(place, world, frames, Math.max(0, total - tailBytes), total)
   const { manifest, own } = findManifest(tail)
   const expected = [...manifest.members, ...own]
-  const found = await Promise.all(expected.map((member) => headerOf(medium, world, frames, member.at)))
+  const found = await Promise.all(expected.map((member) => headerOf(place, world, frames, member.at)))
   const misplaced = expected.filter((member, index) => !isHeaderOf(member, found[index] ?? null))
   const accounted =
     expected.reduce((sum, { name, bytes }) => sum + tarBytes(plainHeader(name, bytes, 0)), 0) +
@@ -80,14 +84,14 @@ export const contentBytes = (frames: readonly Frame[]): number => {
 
 /** Where a frame is not one, or declares another size than the seek table. */
 async function wrongFrames(
-  medium: Medium,
+  place: Place,
   world: Reader,
   frames: readonly Frame[],
 ): Promise<readonly number[]> {
   const wrong: number[] = []
   for (const { start, bytes, packed } of frames) {
     const end = start + Math.min(frameHeaderBytes, packed)
-    const header = await readRange(world, archivePlace(medium), { start, end })
+    const header = await readRange(world, place, { start, end })
     if (declaredSize(header) !== bytes) wrong.push(start)
   }
   return wrong
@@ -100,7 +104,7 @@ interface Tail {
 }
 
 async function unpackFrom(
-  medium: Medium,
+  place: Place,
   world: Reader,
   frames: readonly Frame[],
   start: number,
@@ -108,7 +112,7 @@ async function unpackFrom(
 ): Promise<Tail> {
   const some = framesOf(frames, start, end)
   const chunks: Buffer[] = []
-  for await (const chunk of world.unpack(archivePlace(medium), some)) chunks.push(Buffer.from(chunk))
+  for await (const chunk of world.unpack(place, some)) chunks.push(Buffer.from(chunk))
   return { at: some[0]?.at ?? 0, bytes: Buffer.concat(chunks) }
 }
 
@@ -135,12 +139,12 @@ function findManifest({ at, bytes }: Tail): {
 }
 
 async function headerOf(
-  medium: Medium,
+  place: Place,
   world: Reader,
   frames: readonly Frame[],
   at: number,
 ): Promise<TarHeader | null> {
-  const tail = await unpackFrom(medium, world, frames, at, at + tarBlock)
+  const tail = await unpackFrom(place, world, frames, at, at + tarBlock)
   return headerAt(tail.bytes.subarray(at - tail.at, at - tail.at + tarBlock))
 }
 

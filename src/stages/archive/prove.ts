@@ -25,7 +25,7 @@ export async function proveArchive(medium: Medium, world: Reader, depth: Depth):
       const contents = await unpackWhole(medium, world, null)
       return told(figures, await provePlain(medium, contents, world), contents)
     }
-    const { manifest, checks } = await look(medium, world, frames)
+    const { manifest, checks } = await look(medium, place, world, frames)
     if (depth === 'counts' || checks.some(({ ok }) => !ok)) {
       const sizes = await compareSizes(medium, manifest, world)
       return { checks: [...checks, ...sizes], figures: { ...figures, content_bytes: contentBytes(frames) } }

@@ -1,5 +1,5 @@
 // Directory entries of FAT out of bytes: long and short names, times, sizes. Pure.
-import { utf8 } from './utf16.ts'
+import { mend, utf8 } from './utf16.ts'
 
 export interface FatEntry {
   /** Long name in UTF-8, else the short name's own bytes. */
@@ -111,13 +111,6 @@ function shortName(entry: Buffer): Buffer {
   // 0xE5 marks what was deleted, so a name that begins with that byte has 5 instead.
   const stem = base.startsWith('\x05') ? `\xe5${base.slice(1)}` : base
   return Buffer.from(extension === '' ? stem : `${stem}.${extension}`, 'latin1')
-}
-
-/** null: nothing to mend. A slash or a zero would make another path of it; an empty name or dots none at all. */
-function mend(name: Buffer): Buffer | null {
-  if (name.length === 0) return Buffer.from('_')
-  if (!name.includes(0x2f) && !name.includes(0)) return null
-  return Buffer.from(name.map((byte) => (byte === 0x2f || byte === 0 ? 0x5f : byte)))
 }
 
 /** The clock on the wall, kept as if UTC; null for what is no time. */

@@ -103,3 +103,52 @@ export function plainTree(folder: string): string {
   for (let index = 0; index < 100; index++) put(`sub/f${index}`, `file ${index}`)
   return folder
 }
+
+/** What filesystems with names of UTF-16 hold; `links`: hard and symbolic ones, holes, and names that differ by case alone. */
+export function unicodeTree(folder: string, links = true): string {
+  mkdirSync(folder, { recursive: true })
+  const put = (name: string, content: string | Buffer): void => writeFileSync(`${folder}/${name}`, content)
+  const names = [
+    'a.txt',
+    'Äpfel',
+    'Ångström',
+    '日本語',
+    '🎹 emoji',
+    ' leading',
+    '-rf',
+    '#draft#',
+    '...',
+    'a..b',
+    '$MBR',
+    '&amp;',
+    "it's",
+  ]
+  for (const name of [...names, 'z'.repeat(250)]) put(name, `content of ${name}`)
+  put('empty', '')
+  for (let size = 1; size < 1500; size += 61) put(`bytes ${size}`, Buffer.alloc(size, `${size} `))
+  mkdirSync(`${folder}/sub`)
+  mkdirSync(`${folder}/sub/empty`)
+  let deep = `${folder}/sub/deep`
+  for (let level = 0; level < 20; level += 1, deep += `/level ${level}`) mkdirSync(deep)
+  writeFileSync(deep, 'at the bottom')
+  put('sub/large', Buffer.alloc(3_000_000, 'all the same '))
+  mkdirSync(`${folder}/many`)
+  for (let index = 0; index < 300; index += 1) put(`many/a name of some length ${index}`, `file ${index}`)
+  utimesSync(`${folder}/a.txt`, 0, 1_000_000_000)
+  utimesSync(`${folder}/empty`, 0, 2_000_000_000)
+  if (!links) return folder
+  put('new\nline', 'not for every system')
+  put('case', 'lower')
+  put('CASE', 'upper')
+  linkSync(`${folder}/a.txt`, `${folder}/sub/linked`)
+  linkSync(`${folder}/a.txt`, `${folder}/sub/empty/linked too`)
+  symlinkSync('nowhere', `${folder}/broken`)
+  symlinkSync('../sub', `${folder}/sub/around`)
+  symlinkSync('w'.repeat(900), `${folder}/long link`)
+  const holes = openSync(`${folder}/holes`, 'w')
+  writeSync(holes, 'begin', 0)
+  writeSync(holes, 'middle', 1_000_000)
+  ftruncateSync(holes, 2_500_000)
+  closeSync(holes)
+  return folder
+}

@@ -40,8 +40,12 @@ export interface StageView {
   /** Bytes that the plan expects it to move; null where it could not say. */
   readonly expected: number | null
   readonly depth: Depth | null
+  /** Millisecond of the proof that holds of it, made in this run or before; null where there is none. */
+  readonly provenMs: number | null
   readonly durationSec: number | null
   readonly figures: Readonly<Record<string, number>>
+  /** Of the last verification, in this run or the one that its proof is of. */
+  readonly checks: readonly Check[]
   readonly failedChecks: readonly Check[]
   readonly failure: Failure | null
   readonly lost: Losses | null
@@ -150,7 +154,7 @@ export function fold(view: RunView, event: Event): RunView {
         aliveMs: nowMs,
         expected: stage.expected,
       }))
-      return tell(run, 'plain', event.action === 'prove' ? 'is verified' : 'starts')
+      return tell(run, 'plain', event.action === 'prove' ? 'verification starts' : 'starts')
     }
     case 'step.progress':
       return changed(next, event, (stage) => {
@@ -174,9 +178,14 @@ export function fold(view: RunView, event: Event): RunView {
         aliveMs: nowMs,
         depth: event.depth,
         pace: null,
+        checks: [],
       }))
     case 'step.checked':
-      return changed(next, event, (stage) => ({ ...stage, aliveMs: nowMs }))
+      return changed(next, event, (stage) => ({
+        ...stage,
+        aliveMs: nowMs,
+        checks: [...stage.checks.slice(1 - lineLength), event.check],
+      }))
     case 'step.lost': {
       const run = changed(next, event, (stage) => ({ ...stage, aliveMs: nowMs, lost: event.lost }))
       return tell(run, 'doubt', `${event.lost.files} files could not be read whole`)
@@ -189,6 +198,7 @@ export function fold(view: RunView, event: Event): RunView {
         endedMs: nowMs,
         pace: null,
         depth: event.depth,
+        provenMs: nowMs,
         durationSec: event.durationSec,
         figures: event.figures,
         failedChecks: [],
@@ -293,8 +303,10 @@ const noStage = (stage: StageName): StageView => ({
   pace: null,
   expected: null,
   depth: null,
+  provenMs: null,
   durationSec: null,
   figures: {},
+  checks: [],
   failedChecks: [],
   failure: null,
   lost: null,
@@ -332,6 +344,7 @@ const mediumOf = (lane: Lane): MediumView => {
       action,
       because,
       depth: proof?.depth ?? null,
+      provenMs: proof === null ? null : Date.parse(proof.at),
       expected: expectedOf(step, lane),
     }
   })

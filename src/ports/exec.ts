@@ -181,14 +181,17 @@ export async function runProgram(command: Command, options: ExecOptions): Promis
   const line = (text: string): void => {
     stderr.push(text)
     if (stderr.length > 200) stderr.shift()
-    options.line(text)
+    if (command.accept === undefined) options.line(text)
   }
   const kept = command.isPainter === true ? {} : { maxBytes: probeBytes }
   const stream = streamProgram({ ...kept, ...command }, { ...options, line })
   for (;;) {
     const next = await stream.next()
-    if (next.done === true)
+    if (next.done === true) {
+      // Where an exit code is an answer, what was written to stderr with it is a part of that: no event.
+      if (command.accept !== undefined && next.value === 0) for (const told of stderr) options.line(told)
       return { status: next.value, stdout: Buffer.concat(chunks), stderr: stderr.join('\n') }
+    }
     if (command.isPainter !== true) chunks.push(next.value)
   }
 }

@@ -225,6 +225,15 @@ export function wrap(text: string, width: number): readonly string[] {
   return lines
 }
 
+/** Parts one after the other in lines of at most `width` columns; no part is broken. */
+export const wrapParts = (parts: readonly string[], between: string, width: number): readonly string[] =>
+  parts.reduce<readonly string[]>((lines, part) => {
+    const last = lines.at(-1)
+    return last === undefined || columns(last) + columns(between) + columns(part) > width
+      ? [...lines, part]
+      : [...lines.slice(0, -1), `${last}${between}${part}`]
+  }, [])
+
 const asciiFor: Readonly<Record<string, string>> = {
   '…': '...',
   '·': '.',

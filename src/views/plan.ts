@@ -16,6 +16,7 @@ import {
   roughly,
   size,
   wrap,
+  wrapParts,
 } from './format.ts'
 import { render, span, type Line, type Manner, type Span, type Style } from './paint.ts'
 
@@ -280,7 +281,7 @@ function legend(
   )
   const keys = occurring.map(([action, text]) => `${glyph(action)} ${text}`)
   if (steps.some(({ contradicts }) => contradicts !== null)) keys.push('! contradicts a proof or a claim')
-  return wrap(keys.join('   '), width).map((part) => [span('dim', part.trim())])
+  return wrapParts(keys, '   ', width).map((part) => [span('dim', part)])
 }
 
 function summary(plan: Plan, { manner, estimate = null }: PlanOptions): readonly Line[] {

@@ -8,15 +8,26 @@ import {
   type RunView,
   type StageView,
 } from '../model/progress.ts'
-import { columns, count, counted, duration, pad, pathName, readable, size, wrap } from './format.ts'
+import {
+  columns,
+  count,
+  counted,
+  duration,
+  pad,
+  pathName,
+  readable,
+  size,
+  wrap,
+  wrapParts,
+} from './format.ts'
 import { render, span, type Line, type Manner, type Span } from './paint.ts'
 
 /** The whole text, ended by a newline. */
 export const summaryText = (view: RunView, manner: Manner): string =>
   render(summaryLines(view, manner), manner)
 
-/** So many losses are named; the rest is counted. */
-const namedLosses = 10
+/** So many converged media, and so many losses of one, are named; the rest is counted. */
+const [namedConverged, namedLosses] = [100, 10]
 
 export function summaryLines(view: RunView, manner: Manner): readonly Line[] {
   const converged = view.media.filter((medium) => isConverged(medium) && hasWorked(medium))
@@ -29,7 +40,7 @@ export function summaryLines(view: RunView, manner: Manner): readonly Line[] {
   const blank: Line = []
   return [
     blank,
-    ...convergedLines(converged, name),
+    ...convergedLines(converged, name, manner),
     ...open.flatMap((medium) => openLines(medium, name, manner)),
     ...lost.flatMap((medium) => lostLines(medium)),
     ...(converged.length + open.length > 0 ? [blank] : []),
@@ -50,22 +61,24 @@ function way({ held, stages }: MediumView): string {
 const took = ({ stages }: MediumView): number =>
   stages.reduce((sum, { durationSec }) => sum + (durationSec ?? 0), 0)
 
-function convergedLines(media: readonly MediumView[], name: number): readonly Line[] {
+function convergedLines(media: readonly MediumView[], name: number, { width }: Manner): readonly Line[] {
   const ways = Math.max(0, ...media.map((medium) => columns(way(medium))))
   const times = Math.max(0, ...media.map((medium) => columns(duration(took(medium)))))
-  return media.map((medium): Line => {
-    const counts = figuresText(medium.stages)
-    const line = `${pad(way(medium), ways)}   ${pad(duration(took(medium)), times)}`
+  const at = 2 + 1 + 2 + name + 3 + ways + 3 + times + 3
+  const lines = media.slice(0, namedConverged).flatMap((medium): readonly Line[] => {
+    const line = `${pad(way(medium), ways)}   ${pad(duration(took(medium)), times)}   `
+    const [first = '', ...more] = wrapParts(figuresOf(medium.stages), ', ', width - at - 1)
     return [
-      '  ',
-      span('good', '='),
-      `  ${pad(readable(medium.medium), name)}   ${line}${counts === '' ? '' : `   ${counts}`}`,
+      ['  ', span('good', '='), `  ${pad(readable(medium.medium), name)}   ${line}${first}`],
+      ...more.map((part): Line => [' '.repeat(at), part]),
     ]
   })
+  const rest = media.length - namedConverged
+  return rest > 0 ? [...lines, [span('dim', `     and ${count(rest)} more: ntt status`)]] : lines
 }
 
 /** The figures that people ask for, each from the first stage that told it in this run. */
-function figuresText(stages: readonly StageView[]): string {
+function figuresOf(stages: readonly StageView[]): readonly string[] {
   const figure = (stage: StageName, key: string): number | undefined =>
     stages.find((one) => one.stage === stage)?.figures[key]
   const told = [
@@ -74,7 +87,7 @@ function figuresText(stages: readonly StageView[]): string {
     [figure('copy', 'blobs'), 'blob'] as const,
   ].flatMap(([value, noun]) => (value === undefined ? [] : [counted(value, noun)]))
   const archived = figure('archive', 'bytes')
-  return [...told, ...(archived === undefined ? [] : [`archive of ${size(archived)}`])].join(', ')
+  return [...told, ...(archived === undefined ? [] : [`archive of ${size(archived)}`])]
 }
 
 /** The stage at which a medium did not get on: the first that has something to say. */

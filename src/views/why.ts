@@ -1,7 +1,6 @@
 // The facts behind every verdict: expected, found, where, when, how deep; claims beside them, never used.
-import type { Lane, Observed, Proof, Step } from '../model/stage.ts'
+import type { Check, Lane, Observed, Proof, Step } from '../model/stage.ts'
 import { age, glyph, instant, pad, short } from './format.ts'
-
 import { render, span, type Line, type Manner } from './paint.ts'
 
 /** What `why` tells of one medium. */
@@ -56,17 +55,19 @@ function proofLines(proof: Proof, step: Step, nowMs: number): readonly Line[] {
       ),
     ],
     ...(figures.length === 0 ? [] : [[row('', figures.join(', '))]]),
-    ...proof.checks.map(({ name, ok, expected, actual }): Line => [
+    ...proof.checks.map((check): Line => [
       row('', ''),
-      ok
-        ? `ok ${name}: ${brief(actual)}`
-        : span('bad', `${name}: expected ${brief(expected)}, found ${brief(actual)}`),
+      check.ok ? checkText(check) : span('bad', checkText(check)),
     ]),
     ...Object.entries(proof.facts).map(([name, value]): Line => [
       row('', `${name}: ${brief(typeof value === 'string' ? value : JSON.stringify(value))}`),
     ]),
   ]
 }
+
+/** One fact that was tested: what was found, or that it is not what was expected. */
+export const checkText = ({ name, ok, expected, actual }: Check): string =>
+  ok ? `ok ${name}: ${brief(actual)}` : `${name}: expected ${brief(expected)}, found ${brief(actual)}`
 
 const brief = (text: string): string =>
   /^[0-9a-f]{64}$/.test(text) ? short(text) : text.length > 300 ? `${text.slice(0, 300)}…` : text

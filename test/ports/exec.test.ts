@@ -92,3 +92,14 @@ test('the environment of ntt, with its secrets, is not handed on', async () => {
     delete process.env['NTT_DB_URL']
   }
 })
+
+test('what is written to stderr with an exit code that is an answer is kept with it, and told as an event only on success', async () => {
+  const lines: string[] = []
+  const hears = { ...options(), line: (text: string) => void lines.push(text) }
+  const asked = await runProgram(sh('echo no table >&2; exit 1', { accept: [1] }), hears)
+  expect([asked.stderr, lines]).toEqual(['no table', []])
+  await runProgram(sh('echo odd >&2; exit 0', { accept: [1] }), hears)
+  expect(lines).toEqual(['odd'])
+  await runProgram(sh('echo at once >&2; exit 0'), hears)
+  expect(lines).toEqual(['odd', 'at once'])
+})

@@ -1,6 +1,6 @@
 // A real pseudo-terminal with a terminal behind it: what a person would see, and every byte that made it so.
 import { spawn, type IPty } from '@lydell/node-pty'
-import xterm from '@xterm/headless'
+import xterm, { type IBuffer } from '@xterm/headless'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface Terminal extends AsyncDisposable {
@@ -9,6 +9,8 @@ export interface Terminal extends AsyncDisposable {
   screen(): readonly string[]
   /** Everything on the main buffer, what has scrolled away included. */
   mainScreen(): readonly string[]
+  /** The cells of what is shown, for who draws them. */
+  shown(): IBuffer
   onAlternate(): boolean
   cursorHidden(): boolean
   /** Every byte that was written, as text. */
@@ -27,10 +29,12 @@ export interface TerminalOptions {
   readonly rows?: number
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
+  /** Told of every chunk as it is written. */
+  readonly heard?: (chunk: string) => void
 }
 
 export function openTerminal(file: string, args: readonly string[], options: TerminalOptions = {}): Terminal {
-  const { columns = 100, rows = 30, cwd = process.cwd(), env = {} } = options
+  const { columns = 100, rows = 30, cwd = process.cwd(), env = {}, heard } = options
   // The tests may run where CI is set; the terminal of a person has no such thing.
   const { CI: _ci, NO_COLOR: _noColor, FORCE_COLOR: _force, ...rest } = process.env
   const pty: IPty = spawn(file, [...args], {
@@ -45,6 +49,7 @@ export function openTerminal(file: string, args: readonly string[], options: Ter
   pty.onData((data) => {
     bytes += data
     terminal.write(data)
+    heard?.(data)
   })
   let exited = false
   const ended = new Promise<{ exitCode: number; signal?: number | undefined }>((resolve) =>
@@ -64,6 +69,7 @@ export function openTerminal(file: string, args: readonly string[], options: Ter
     pid: pty.pid,
     screen,
     mainScreen: () => rowsOf(terminal.buffer.normal, 0),
+    shown: () => terminal.buffer.active,
     onAlternate: () => terminal.buffer.active.type === 'alternate',
     cursorHidden: () => bytes.lastIndexOf('\x1b[?25l') > bytes.lastIndexOf('\x1b[?25h'),
     bytes: () => bytes,

@@ -64,7 +64,7 @@ test('one picture of a run: totals, cells, what waits for a person, log, keys', 
   const screen = await shown(stamped(shortRun).slice(0, 16), { columns: 80 })
   expect(screen.frame()).toMatchInlineSnapshot(`
     "ntt apply  1 of 5 done  2 stuck                            run 01JTESTRUN   0:16
-     ──────────────────────────────────────────────────────  0 %   1.5 MB of 180 MB
+     ────────────────────────────────────   0 %  1.5 MB of 180 MB
       medium   im en lo co ar
       ceh-001  ✓  ·  ·  ·  ·
       ceh-002  ✓  ·  ·  ·  ·
@@ -78,14 +78,14 @@ test('one picture of a run: totals, cells, what waits for a person, log, keys', 
 
      ceh-005: insert the disc labelled CEH_005 into sr0
     ── log ─────────────────────────────────────────────────────────────────────────
-     0:02 ceh-001 image starts
-     0:05 ceh-001 image ddrescue: pass 1 of 3
-     0:08 ceh-001 image is done and proven
-     0:09 ceh-006 load starts
-     0:12 ceh-006 load paths: expected 1161, found 0
-     0:13 ceh-006 load verification failed: paths: expected 1161, found 0
-     0:14 ceh-005 image the disc in /dev/sr0 is HOLIDAY_98, declared CEH_005
-     0:15 ceh-005  insert the disc labelled CEH_005 into sr0
+     0:02 ceh-001  image      starts
+     0:05 ceh-001  image      ddrescue: pass 1 of 3
+     0:08 ceh-001  image      is done and proven
+     0:09 ceh-006  load       starts
+     0:12 ceh-006  load       paths: expected 1161, found 0
+     0:13 ceh-006  load       verification failed: paths: expected 1161, found 0
+     0:14 ceh-005  image      the disc in /dev/sr0 is HOLIDAY_98, declared CEH_005
+     0:15 ceh-005             insert the disc labelled CEH_005 into sr0
      arrows move   enter detail   f filter   / search   p pause   q stop   ? help"
   `)
 })
@@ -128,14 +128,14 @@ test('enter shows the medium in full: figures, failed checks, what to do next, i
   await screen.type('/ceh-001\r')
   await screen.type(`${down}${enter}`)
   expect(screen.frame()).toContain('records 18, inodes 18')
-  expect(screen.frame()).toContain('12 files lost in whole or in part')
+  expect(screen.frame()).toContain('12 files in whole or in part')
   expect(screen.frame()).toContain('LETTERS/M\\xfcLLER.DOC')
   expect(screen.frame()).toContain('A\\x1b[31m.TXT')
   await screen.type(escape)
   await screen.type('/ceh-002\r')
   await screen.type(`${down}${enter}`)
   expect(screen.frame()).toContain('bsdtar ended with exit code 1')
-  expect(screen.frame()).toContain('| bsdtar: Truncated input file')
+  expect(screen.frame()).toMatch(/said +bsdtar: Truncated input file/)
 })
 
 test('keys that come in one chunk open the medium that was marked, not the one of the last frame', async () => {

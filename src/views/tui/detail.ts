@@ -1,8 +1,22 @@
-// One medium in full: what is known of each stage and why, its losses, and the last that its programs said. Pure.
+// One medium in full, in the words of `ntt why`: each stage with its reason, proof, checks, losses, and the last that its programs said. Pure.
+import type { Check, Claim } from '../../model/stage.ts'
 import { isAtWork, stalledFor, type MediumView, type StageView } from '../../model/progress.ts'
-import { count, counted, duration, pad, pathName, readable, readableLines, size, wrap } from '../format.ts'
-import { span, type Line } from '../paint.ts'
+import {
+  age,
+  count,
+  counted,
+  duration,
+  instant,
+  pad,
+  pathName,
+  readable,
+  readableLines,
+  size,
+  wrap,
+} from '../format.ts'
+import { span, type Line, type Style } from '../paint.ts'
 import { progressText } from '../plain.ts'
+import { checkText } from '../why.ts'
 import { cellSpan, cellWords } from './rows.ts'
 
 export function detailLines(
@@ -20,66 +34,94 @@ export function detailLines(
     medium.target === null ? null : `to be ${medium.target}`,
   ].filter((part) => part !== null)
   const label = medium.label === null ? '' : `  ${medium.label}`
+  const wanted = medium.stages.filter(({ cell }) => cell !== 'absent')
+  const claimsOf = ({ stage }: StageView): readonly Claim[] =>
+    medium.claims.filter((claim) => claim.stage === stage)
   return [
     [span('bold', ` ${readable(medium.medium)}`), readable(label)],
     [span('dim', ` ${readable(about.join('   '))}`)],
     ...(medium.waitsFor === null ? [] : [[span('doubt', ` ${readable(medium.waitsFor)}`)] satisfies Line]),
     ...(medium.heldBy === null ? [] : [[span('busy', ` held by ${readable(medium.heldBy)}`)] satisfies Line]),
-    ...medium.claims.map(({ text }): Line => [
-      span('dim', ` ${readable(text)} (claims are shown, never used)`),
-    ]),
-    [],
-    ...medium.stages.flatMap((stage) =>
-      stage.cell === 'absent' ? [] : stageLines(stage, nowMs, width, ascii),
-    ),
+    ...wanted.flatMap((stage) => [[], ...stageLines(stage, claimsOf(stage), nowMs, width, ascii)]),
   ]
 }
 
-/** Where the words of a stage begin. */
-const indent = 16
+/** Where the names of the facts begin, and their words. */
+const [nameAt, wordsAt] = [5, 16]
 
-function stageLines(stage: StageView, nowMs: number, width: number, ascii: boolean): readonly Line[] {
-  const under = (text: string, style?: 'dim' | 'doubt' | 'bad'): readonly Line[] =>
-    wrap(readable(text), width - indent).map((part): Line => [
-      ' '.repeat(indent),
-      style === undefined ? part : span(style, part),
-    ])
-  const { failure, lost, because, durationSec, depth } = stage
+function stageLines(
+  stage: StageView,
+  claims: readonly Claim[],
+  nowMs: number,
+  width: number,
+  ascii: boolean,
+): readonly Line[] {
+  const { failure, lost, because, durationSec, depth, provenMs } = stage
+  const fact = (name: string, texts: readonly string[], style?: Style): readonly Line[] =>
+    texts
+      .flatMap((text) => wrap(readable(text), width - wordsAt))
+      .map((part, place): Line => [
+        span('dim', `${' '.repeat(nameAt)}${pad(place === 0 ? name : '', wordsAt - nameAt)}`),
+        style === undefined ? part : span(style, part),
+      ])
   const figures = Object.entries(stage.figures).map(([name, value]) =>
     name.endsWith('bytes') ? `${name} ${count(value)} (${size(value)})` : `${name} ${count(value)}`,
   )
-  const known = [
-    cellWords[stage.cell],
-    ...(depth === null ? [] : [`depth ${depth}`]),
-    ...(durationSec === null ? [] : [duration(durationSec)]),
-  ].join(', ')
+  const took = durationSec === null ? '' : ` in ${duration(durationSec)}`
+  const iso = provenMs === null ? null : new Date(provenMs).toISOString()
+  const stalled = isAtWork(stage) && stalledFor(stage, nowMs) !== null
+  const shown = lost?.paths.slice(0, 20) ?? []
+  const [held, broken] = [stage.checks.filter(({ ok }) => ok), failedOf(stage)]
   return [
-    ['  ', cellSpan(stage, ascii), `  ${pad(stage.stage, indent - 5)}`, span('bold', known)],
-    ...(isAtWork(stage)
-      ? under(progressText(stage, nowMs), stalledFor(stage, nowMs) === null ? undefined : 'doubt')
-      : []),
-    ...(because === null ? [] : under(because.text, 'dim')),
-    ...(figures.length === 0 ? [] : under(figures.join(', '))),
-    ...stage.failedChecks.flatMap(({ name, expected, actual }) =>
-      under(`${name}: expected ${expected}, found ${actual}`, 'bad'),
-    ),
-    ...(failure === null ? [] : under(failure.message, 'bad')),
-    ...(failure?.hint === null || failure === null ? [] : under(`next: ${failure.hint}`)),
-    ...(failure === null || failure.stderr === ''
+    [
+      '  ',
+      cellSpan(stage, ascii),
+      `  ${pad(stage.stage, wordsAt - nameAt)}`,
+      span('bold', cellWords[stage.cell] + took),
+    ],
+    ...(isAtWork(stage) ? fact('now', [progressText(stage, nowMs)], stalled ? 'doubt' : undefined) : []),
+    // Why it was to be done is not how it is any more.
+    ...(because === null ? [] : fact(stage.endedMs === null ? 'why' : 'was', [because.text])),
+    ...(iso === null || depth === null
       ? []
-      : readableLines(failure.stderr)
-          .slice(-8)
-          .flatMap((line) => under(`| ${line}`, 'dim'))),
+      : fact('proof', [`held at depth ${depth}, ${instant(iso)} (${age(iso, nowMs)})`])),
+    ...fact('not so', broken.map(checkText), 'bad'),
+    ...fact('checked', held.map(checkText)),
+    ...(figures.length === 0 ? [] : fact('figures', [figures.join(', ')])),
+    ...fact(
+      'claim',
+      claims.map(({ text }) => `${text}; not used`),
+    ),
+    ...(failure === null ? [] : fact('failed', [failure.message], 'bad')),
+    ...(failure?.hint === null || failure === null ? [] : fact('next', [failure.hint])),
     ...(lost === null
       ? []
       : [
-          ...under(`${counted(lost.files, 'file')} lost in whole or in part, ${size(lost.bytes)}`, 'doubt'),
-          ...lost.paths.slice(0, 20).flatMap((path) => under(`  ${pathName(path)}`)),
+          ...fact(
+            'lost',
+            [`${counted(lost.files, 'file')} in whole or in part, ${size(lost.bytes)}`],
+            'doubt',
+          ),
+          ...fact('', shown.map(pathName)),
+          ...(lost.files > shown.length
+            ? fact('', [`and ${count(lost.files - shown.length)} more`], 'dim')
+            : []),
         ]),
-    ...(isAtWork(stage) || failure !== null
-      ? stage.lines.slice(-5).flatMap((line) => under(`| ${line}`, 'dim'))
-      : []),
+    ...fact('said', lastSaid(stage), 'dim'),
   ]
+}
+
+/** The checks that did not hold; each once, though it was told as a check and as a contradiction. */
+const failedOf = ({ checks, failedChecks }: StageView): readonly Check[] => [
+  ...failedChecks,
+  ...checks.filter(({ ok, name }) => !ok && failedChecks.every((one) => one.name !== name)),
+]
+
+/** Of a stage at work or in trouble: the last lines that its programs wrote. */
+function lastSaid(stage: StageView): readonly string[] {
+  const { failure, lines } = stage
+  if (failure !== null && failure.stderr !== '') return readableLines(failure.stderr).slice(-8)
+  return isAtWork(stage) || failure !== null ? lines.slice(-8) : []
 }
 
 export const helpLines = (ascii: boolean): readonly Line[] => [

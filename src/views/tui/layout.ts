@@ -24,6 +24,9 @@ export interface Layout {
   readonly rest: number
 }
 
+/** Columns in which a stage at work tells all of itself. */
+const workRoom = 60
+
 /** Top line, bar, heads of the columns, rule of the log, keys. */
 const fixedRows = 5
 
@@ -43,11 +46,13 @@ export function layoutOf(
       : 3
   const longest = longestOf(view)
   const name = Math.min(Math.max(6, Math.floor(width / 4)), Math.max(6, longest.name))
-  const label = width < 100 ? 0 : Math.min(longest.label, Math.floor((width - 60) / 3))
   // Where all are well there is nothing to show.
   const health =
     width < 90 || view.media.every((medium) => medium.health === null || medium.health === 'ok') ? 0 : 10
   const cell = width < 150 ? 3 : 6
+  // What stands behind the cells needs its room first; a label of a few letters says nothing.
+  const spare = width - (2 + name + 2 + 2 + (health === 0 ? 0 : health + 2) + 5 * cell + 1) - workRoom
+  const label = spare < Math.min(12, longest.label) ? 0 : Math.min(longest.label, spare)
   const rest =
     width - (2 + name + 2 + (label === 0 ? 0 : label + 2) + (health === 0 ? 0 : health + 2) + 5 * cell + 1)
   return {

@@ -118,18 +118,18 @@ const isStuck = ({ stages }: MediumView): boolean =>
 
 /** The whole run: bar, percent where the total is known, bytes, and the time that is left as a range. */
 export function totalLine({ view, nowMs, layout }: Picture, ascii: boolean): Line {
-  const whole = outlook(view, nowMs)
+  const { share, doneBytes, totalBytes, remaining } = outlook(view, nowMs)
+  const done = doneBytes > 0 || totalBytes !== null ? size(doneBytes) : ''
+  // Each in its own columns, so that the bar keeps its length while figures come and grow.
   const words = [
-    ...(whole.share === null ? [] : [`${percent(whole.share, 1)} %`]),
-    ...(whole.totalBytes === null || whole.totalBytes === 0
-      ? whole.doneBytes > 0
-        ? [size(whole.doneBytes)]
-        : []
-      : [`${size(whole.doneBytes)} of ${size(whole.totalBytes)}`]),
-    ...(whole.remaining === null ? [] : [`${shortRange(whole.remaining.low, whole.remaining.high)} left`]),
-  ].join('   ')
-  const width = Math.max(0, layout.columns - columns(words) - 4)
-  return [' ', ...bar(whole.share ?? 0, width, ascii, whole.share === 1 ? 'good' : 'busy'), `  ${words}`]
+    padLeft(share === null ? '' : `${percent(share, 1)} %`, 6),
+    totalBytes === null || totalBytes === 0 ? done : padLeft(`${done} of ${size(totalBytes)}`, 16),
+    ...(view.finished === null
+      ? [padLeft(remaining === null ? '' : `${shortRange(remaining.low, remaining.high)} left`, leftWidth)]
+      : []),
+  ].join('  ')
+  const width = Math.max(0, layout.columns - columns(words) - 2)
+  return [' ', ...bar(share ?? 0, width, ascii, share === 1 ? 'good' : 'busy'), words]
 }
 
 const shortNames = { image: 'im', enumerate: 'en', load: 'lo', copy: 'co', archive: 'ar' } as const
@@ -202,22 +202,29 @@ function tail(medium: MediumView, width: number, nowMs: number, ascii: boolean):
   const [check] = stuck.failedChecks
   const told =
     stuck.failure?.message ??
-    (check === undefined
-      ? stuck.because?.text
-      : `${check.name}: expected ${check.expected}, found ${check.actual}`)
+    (check !== undefined
+      ? `${check.name}: expected ${check.expected}, found ${check.actual}`
+      : stuck.cell === 'contradicted' && stuck.because !== null
+        ? `contradicted: ${stuck.because.text}`
+        : stuck.because?.text)
   const style: Style = stuck.cell === 'failed' || stuck.cell === 'contradicted' ? 'bad' : 'doubt'
   return [span(style, clip(readable(told ?? cellWords[stuck.cell]), width))]
 }
 
-/** Columns of: the stage's word, percent, rate, remaining. */
-const [wordWidth, percentWidth, rateWidth, leftWidth] = [13, 6, 11, 16]
+/** Columns of: the stage's word (short where there is little room), percent, rate, remaining. */
+const [shortWidth, wordWidth, percentWidth, rateWidth, leftWidth] = [13, 18, 6, 11, 16]
 
 function workSpans(stage: StageView, width: number, nowMs: number, ascii: boolean): readonly Span[] {
   const { pace } = stage
-  const word = pad(stage.cell === 'verifying' ? `verify ${longNames[stage.stage]}` : stage.stage, wordWidth)
+  const isShort = width < 64
+  const name = isShort && stage.cell === 'verifying' ? longNames[stage.stage] : stage.stage
+  const word = pad(stage.cell === 'verifying' ? `verify ${name}` : name, isShort ? shortWidth : wordWidth)
   const main = pace === null ? null : mainAmount(pace)
   const part = pace === null ? null : share(pace)
-  const told = main === null ? '' : part === null ? amountText(main.done, main.unit) : `${percent(part, 1)} %`
+  // What tells nothing of itself is at least seen to last.
+  const lasts = stage.startedMs === null ? '' : clock((nowMs - stage.startedMs) / 1000)
+  const told =
+    main === null ? lasts : part === null ? amountText(main.done, main.unit) : `${percent(part, 1)} %`
   const percents = padLeft(told, Math.max(percentWidth, columns(told) + 2))
   const still = stalledFor(stage, nowMs)
   const speed = pace === null || main === null ? null : rate(pace, nowMs)
@@ -275,7 +282,10 @@ export function logLines({ view, layout }: Picture, ascii: boolean): readonly Li
   const rule = `${ascii ? '-' : '─'.repeat(2)} log `
   const lines = view.log.slice(-layout.log).map(({ atMs, medium, stage, text, weight }): Line => {
     const at = ` ${clock((atMs - (view.startedMs ?? atMs)) / 1000)} `
-    const place = medium === null ? '' : `${clip(readable(medium), layout.name)} ${stage ?? ''} `
+    const place =
+      medium === null
+        ? ''
+        : `${pad(clip(readable(medium), layout.name), layout.name)}  ${pad(stage ?? '', 9)}  `
     const words = clip(readable(text), Math.max(0, layout.columns - columns(at) - columns(place)))
     const style = weights[weight]
     return [span('dim', at), place, style === null ? words : span(style, words)]

@@ -64,11 +64,19 @@ export const resticDefault = restic('restic', 'auto')
 export const resticOff = restic('restic, compression off', 'off')
 export const borgDefault = borg('borg', 'lz4')
 
+/** All 65,536 folders of a store by hash, as one has them that is no longer new. */
+export function makeFolders(store: string): void {
+  for (const first of pairs)
+    for (const second of pairs) mkdirSync(join(store, first, second), { recursive: true })
+}
+
+const pairs = Array.from({ length: 256 }, (_, at) => at.toString(16).padStart(2, '0'))
+
 /** Our own layout, with one fsync for each file, one for each folder, as one would write it first. */
 export const fsyncEach: Peer = {
   name: 'by-hash, fsync per file',
   async begin(folder) {
-    mkdirSync(join(folder, 'by-hash'))
+    makeFolders(join(folder, 'by-hash'))
   },
   keep: (tree, folder) => ({
     file: process.execPath,

@@ -158,6 +158,7 @@ async function begin(folder: string, set: Set): Promise<Project> {
   writeFileSync(join(one, 'file'), 'one')
   project.medium('begin', sets.directoryYaml(one, 'copied'))
   await project.ntt(['apply', '--yes', 'begin'])
+  peers.makeFolders(join(project.state, 'by-hash'))
   project.medium('first', set.first('copied'))
   await run(shell('sync'))
   return project

@@ -12,6 +12,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
   type Stats,
 } from 'node:fs'
@@ -85,7 +86,12 @@ export class Keeper {
   readonly #thread: number
   readonly #buffer = Buffer.allocUnsafeSlow(slabBytes + 1)
   readonly #folders = new Set<string>()
+  /** Below which folder there is one of this thread's own: two that make files in one wait for each other. */
+  #own = ''
   #temps = 0
+  /** A umask, or the rules of the store's directory, take from the mode that is asked for; null: not looked at yet. */
+  #masksFiles: boolean | null = null
+  #masksFolders: boolean | null = null
   constructor(root: string, thread: number) {
     this.#root = root
     this.#thread = thread
@@ -182,7 +188,7 @@ export class Keeper {
 
   /** Believed by its name and size: whoever gave it the name had hashed it, and made it durable before. */
   holds(blob: string, bytes: number): boolean {
-    const found = lstatSync(join(this.#root, blobPath(blob)), { throwIfNoEntry: false })
+    const found = lstatSync(`${this.#root}/${blobPath(blob)}`, { throwIfNoEntry: false })
     return found !== undefined && found.isFile() && found.size === bytes
   }
 
@@ -194,11 +200,15 @@ export class Keeper {
 
   #create(folder: string): { fd: number; name: string } {
     this.#temps += 1
-    const name = `${folder}/${this.#thread}-${this.#temps}`
+    const own = `${folder}/${this.#thread}`
+    const name = `${own}/${this.#temps}`
     const { O_CREAT, O_EXCL, O_WRONLY } = constants
     try {
-      const fd = openSync(join(this.#root, name), O_CREAT | O_EXCL | O_WRONLY, 0o444)
-      fchmodSync(fd, 0o444)
+      if (own !== this.#own) mkdirSync(`${this.#root}/${own}`, { recursive: true, mode: 0o755 })
+      this.#own = own
+      const fd = openSync(`${this.#root}/${name}`, O_CREAT | O_EXCL | O_WRONLY, 0o444)
+      this.#masksFiles ??= !hasMode(fstatSync(fd), 0o444)
+      if (this.#masksFiles) fchmodSync(fd, 0o444)
       return { fd, name }
     } catch (error) {
       throw new WriteFailure(name, error)
@@ -208,10 +218,9 @@ export class Keeper {
   /** Gives temporary files their names. What lies there, if anything, is the same content or damaged. */
   name(names: readonly (readonly [temp: string, blob: string])[], drop: readonly string[]): void {
     for (const [temp, blob] of names) {
-      const path = join(this.#root, blobPath(blob))
       try {
         this.#makeFolder(blob)
-        renameSync(join(this.#root, temp), path)
+        renameSync(`${this.#root}/${temp}`, `${this.#root}/${blobPath(blob)}`)
       } catch (error) {
         throw new WriteFailure(blobPath(blob), error)
       }
@@ -222,13 +231,12 @@ export class Keeper {
   #makeFolder(blob: string): void {
     const key = blob.slice(0, 4)
     if (this.#folders.has(key)) return
-    const [first, second] = [
-      join(this.#root, key.slice(0, 2)),
-      join(this.#root, key.slice(0, 2), key.slice(2)),
-    ]
+    const first = `${this.#root}/${key.slice(0, 2)}`
+    const second = `${first}/${key.slice(2)}`
     const made = mkdirSync(second, { recursive: true, mode: 0o755 })
-    if (made !== undefined) chmodSync(second, 0o755)
-    if (made === first) chmodSync(first, 0o755)
+    if (made !== undefined) this.#masksFolders ??= !hasMode(statSync(second), 0o755)
+    if (made !== undefined && this.#masksFolders === true) chmodSync(second, 0o755)
+    if (made === first && this.#masksFolders === true) chmodSync(first, 0o755)
     this.#folders.add(key)
   }
 }
@@ -294,11 +302,13 @@ export class Temp {
 /** The bytes of a content, from the ranges of a file or from its beginning to its end. */
 class Source {
   readonly #fd: number
+  readonly #size: number
   readonly #ranges: readonly number[]
   #range = 0
   #at = 0
   constructor(fd: number, { ranges, size }: Read) {
     this.#fd = fd
+    this.#size = size
     // One byte more than expected, to see whether it has grown.
     this.#ranges = ranges ?? [0, size + 1]
   }
@@ -323,7 +333,8 @@ class Source {
       if (got === left) {
         this.#range += 2
         this.#at = 0
-      } else if (got === 0) return filled
+        // It stopped where it should, though one byte more was asked for: no second read has to say so.
+      } else if (got === 0 || this.#at === this.#size) return filled
     }
     return filled
   }
@@ -371,6 +382,8 @@ export function openQuietly(path: Buffer | string, flags: number, quietly: numbe
     return openSync(path, flags)
   }
 }
+
+const hasMode = ({ mode }: Stats, wanted: number): boolean => (mode & 0o777) === wanted
 
 const isChanged = (before: Stats, after: Stats): boolean =>
   before.size !== after.size || before.mtimeMs !== after.mtimeMs

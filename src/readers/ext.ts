@@ -4,14 +4,21 @@
 import type { Entry, EntryError, EntryType, Volume } from '../model/entry.ts'
 import { RunError, messageOf } from '../model/errors.ts'
 import { InodeSet } from '../model/inodes.ts'
+import { intersect } from '../model/mapfile.ts'
+import { UnreadError } from '../model/unread.ts'
 import type { Place, Range, Reader } from '../model/world.ts'
 import { extentTree, inlineContent, parseNames, type ExtInode, type ExtName } from './ext-layout.ts'
 import { ExtVolume } from './ext-volume.ts'
 import { Pages } from './pages.ts'
-import { byRanges, inBatches, joinPath, type FsReader } from './reader.ts'
+import { byRanges, inBatches, joinPath, unreadNames, type FsReader } from './reader.ts'
 
 const rootInode = 2
 const mostDirectoryBytes = 2 ** 31
+
+interface Mapped {
+  readonly extents: readonly Range[]
+  readonly unread: string | null
+}
 
 export const ext: FsReader = {
   name: 'ext',
@@ -49,6 +56,8 @@ const types: Readonly<Record<number, EntryType>> = {
 class Walk {
   /** A directory could not be read, and was told. */
   isBroken = false
+  /** Of a directory some bytes were never read. */
+  #isUnread = false
   readonly #volume: ExtVolume
   readonly #pages: Pages
   readonly #entered = new InodeSet()
@@ -70,9 +79,9 @@ class Walk {
     if (types[inode.kind] !== 'd') throw new RunError('the root directory cannot be read')
     const extents = await this.#volume.extents(rootInode, inode)
     yield entryOf(rootInode, inode, Buffer.alloc(0), extents, null)
-    const before = this.isBroken
     yield* this.#below(Buffer.alloc(0), rootInode, inode, extents)
-    if (this.isBroken && !before && this.inodes === 0) throw new RunError('the root directory cannot be read')
+    if (this.isBroken && !this.#isUnread && this.inodes === 0)
+      throw new RunError('the root directory cannot be read')
   }
 
   async *#below(
@@ -85,33 +94,55 @@ class Walk {
       yield this.#unreadable(path, 'it was met before: directories run in a circle')
       return
     }
-    const { names, fault } = await this.#names(ino, inode, extents)
+    const { names, fault, unread } = await this.#names(ino, inode, extents)
+    if (unread.length > 0) {
+      this.isBroken = true
+      this.#isUnread = true
+      yield unreadNames(path, unread)
+    }
     if (fault !== null) yield this.#unreadable(path, `${fault}: names below it are missing`)
     for (const one of names) yield* this.#entry(joinPath(path, one.name), one.ino)
   }
 
   async *#entry(path: Buffer, ino: number): AsyncGenerator<Entry | EntryError> {
     let inode: ExtInode
-    let extents: readonly Range[]
+    let mapped: Mapped
     try {
       inode = await this.#volume.inode(ino)
-      extents = isShortLink(inode) ? [] : await this.#volume.extents(ino, inode)
+      mapped = await this.#mapped(ino, inode)
     } catch (error) {
       if (!(error instanceof RunError)) throw error
-      yield this.#unreadable(path, `inode ${ino}: ${error.message}`)
+      const word = error instanceof UnreadError ? 'EIO' : 'unreadable-directory'
+      yield this.#unreadable(path, `inode ${ino}: ${error.message}`, word)
       return
     }
-    if (types[inode.kind] === undefined || inode.nlink === 0) {
+    const type = types[inode.kind]
+    if (type === undefined || inode.nlink === 0) {
       yield this.#unreadable(path, `inode ${ino} is not in use`)
       return
     }
-    if (types[inode.kind] === 'd' || inode.nlink === 1) {
+    if (type === 'd' || inode.nlink === 1) {
       if (ino >= this.#volume.head.firstInode) this.#single += 1
     } else this.#linked.add(BigInt(ino))
-    const target = types[inode.kind] === 'l' ? await this.#target(inode, extents) : null
-    const entry = entryOf(ino, inode, path, extents, target)
-    yield entry
-    if (entry.type === 'd') yield* this.#below(path, ino, inode, extents)
+    const { extents, unread } = mapped
+    const target = type === 'l' ? await this.#target(inode, extents) : null
+    yield entryOf(ino, inode, path, extents, target)
+    if (unread !== null && type === 'd')
+      yield this.#unreadable(path, `${unread}: names below it are missing`, 'EIO')
+    else if (unread !== null || (type === 'l' && target === null))
+      yield { error: 'content', path, message: unread ?? 'where it points was never read' }
+    else if (type === 'd') yield* this.#below(path, ino, inode, extents)
+  }
+
+  /** Where the content of an inode lies; `unread`: why that is not known. */
+  async #mapped(ino: number, inode: ExtInode): Promise<Mapped> {
+    if (isShortLink(inode)) return { extents: [], unread: null }
+    try {
+      return { extents: await this.#volume.extents(ino, inode), unread: null }
+    } catch (error) {
+      if (!(error instanceof UnreadError)) throw error
+      return { extents: [], unread: `of the map of its content, ${error.message}` }
+    }
   }
 
   /** What can be read of a directory, and what is wrong with the rest. */
@@ -119,16 +150,24 @@ class Walk {
     ino: number,
     { size, flags }: ExtInode,
     extents: readonly Range[],
-  ): Promise<{ readonly names: readonly ExtName[]; readonly fault: string | null }> {
+  ): Promise<{
+    readonly names: readonly ExtName[]
+    readonly fault: string | null
+    readonly unread: readonly Range[]
+  }> {
     const names: ExtName[] = []
     let fault: string | null = null
+    let unread: readonly Range[] = []
+    const isInline = (flags & inlineContent) !== 0
     try {
       if (size > mostDirectoryBytes || extents.some(({ start }) => start === -1))
         throw new RunError('a part of it is not there')
-      const bytes = Buffer.from(await this.#pages.all(extents))
+      const read = await this.#pages.readable(extents)
+      unread = read.unread
+      const bytes = Buffer.from(read.bytes)
+      const { blockBytes } = this.#volume.head
       // Inline, the parent's number comes first, and the rest is one chain of records in each piece.
-      const pieces =
-        (flags & inlineContent) === 0 ? blocksOf(bytes, this.#volume.head.blockBytes) : inlineOf(bytes)
+      const pieces = isInline ? inlineOf(bytes) : blocksOf(bytes, extents, blockBytes, unread)
       for (const piece of pieces) {
         try {
           names.push(...parseNames(piece))
@@ -141,18 +180,28 @@ class Walk {
       fault = error.message
     }
     const self = names.find(({ name }) => name.length === 1 && name[0] === 0x2e)
-    if ((flags & inlineContent) === 0 && self?.ino !== ino) fault ??= 'it does not begin with itself'
-    return { names: names.filter(({ name }) => !isDot(name)), fault }
+    const begin = extents[0]?.start ?? 0
+    const head = { start: begin, end: begin + this.#volume.head.blockBytes }
+    const beginsUnread = intersect([head], unread).length > 0
+    if (!isInline && !beginsUnread && self?.ino !== ino) fault ??= 'it does not begin with itself'
+    return { names: names.filter(({ name }) => !isDot(name)), fault, unread }
   }
 
+  /** null: it is not there, or was never read. */
   async #target(inode: ExtInode, extents: readonly Range[]): Promise<Buffer | null> {
     if (isShortLink(inode)) return Buffer.from(inode.block.subarray(0, inode.size))
-    return extents.some(({ start }) => start === -1) ? null : Buffer.from(await this.#pages.all(extents))
+    if (extents.some(({ start }) => start === -1)) return null
+    const { bytes, unread } = await this.#pages.readable(extents)
+    return unread.length > 0 ? null : Buffer.from(bytes)
   }
 
-  #unreadable(path: Buffer, message: string): EntryError {
+  #unreadable(
+    path: Buffer,
+    message: string,
+    error: 'EIO' | 'unreadable-directory' = 'unreadable-directory',
+  ): EntryError {
     this.isBroken = true
-    return { error: 'unreadable-directory', path, message }
+    return { error, path, message }
   }
 }
 
@@ -163,8 +212,21 @@ const isShortLink = ({ kind, size, flags }: ExtInode): boolean =>
 const isDot = (name: Buffer): boolean =>
   name[0] === 0x2e && (name.length === 1 || (name.length === 2 && name[1] === 0x2e))
 
-function* blocksOf(bytes: Buffer, blockBytes: number): Generator<Buffer> {
-  for (let at = 0; at < bytes.length; at += blockBytes) yield bytes.subarray(at, at + blockBytes)
+/** The blocks of a directory that were read whole. */
+function* blocksOf(
+  bytes: Buffer,
+  extents: readonly Range[],
+  blockBytes: number,
+  unread: readonly Range[],
+): Generator<Buffer> {
+  let from = 0
+  for (const { start, end } of extents) {
+    for (let at = start; at < end; at += blockBytes) {
+      const block = { start: at, end: Math.min(at + blockBytes, end) }
+      const piece = bytes.subarray(from, (from += block.end - at))
+      if (unread.length === 0 || intersect([block], unread).length === 0) yield piece
+    }
+  }
 }
 
 const inlineOf = (bytes: Buffer): readonly Buffer[] =>

@@ -9,6 +9,8 @@ export interface FatLayout {
   readonly clusterBytes: number
   /** From the beginning of the volume, in bytes. */
   readonly tableAt: number
+  /** Where its copies begin, if they are kept. */
+  readonly copiesAt: readonly number[]
   readonly dataAt: number
   /** Highest cluster number; the lowest is 2. */
   readonly lastCluster: number
@@ -44,11 +46,14 @@ export function parseBootSector(sector: Buffer): FatLayout {
   // With mirroring off, bits 0 to 3 tell which of the tables is the current one.
   const flags = bits === 32 ? sector.readUInt16LE(40) : 0
   const active = (flags & 0x80) === 0 ? 0 : flags & 0x0f
+  const isMirrored = (flags & 0x80) === 0
+  const places = Array.from({ length: tables }, (_none, table) => reserved + table * tableSectors)
   const held = Math.floor((tableSectors * sectorBytes * 8) / bits)
   return {
     bits,
     clusterBytes,
     tableAt: (reserved + active * tableSectors) * sectorBytes,
+    copiesAt: isMirrored ? places.slice(1).map((place) => place * sectorBytes) : [],
     dataAt: dataSector * sectorBytes,
     lastCluster: Math.min(clusters + 1, held - 1),
     root:
@@ -58,12 +63,15 @@ export function parseBootSector(sector: Buffer): FatLayout {
   }
 }
 
-/** Why a chain of clusters stopped: its end mark, as many clusters as were asked for, or something that must not be there. */
+/**
+ * Why a chain of clusters stopped: its end mark, as many clusters as were asked for, something that must not be there, or a
+ * place of the table that was never read of the medium, nor was any copy of it.
+ */
 export interface Chain {
   /** In the image. */
   readonly ranges: readonly Range[]
   readonly clusters: number
-  readonly end: 'mark' | 'enough' | 'broken'
+  readonly end: 'mark' | 'enough' | 'broken' | 'unread'
 }
 
 /** The table, read in pages as chains ask for it. */
@@ -86,6 +94,7 @@ export class FatTable {
     for (let clusters = 0; ; clusters += 1) {
       if (this.#isEnd(cluster)) return { ranges, clusters, end: 'mark' }
       if (clusters === most) return { ranges, clusters, end: 'enough' }
+      if (cluster === notRead) return { ranges, clusters, end: 'unread' }
       if (cluster < 2 || cluster > lastCluster || clusters > lastCluster)
         return { ranges, clusters, end: 'broken' }
       const start = this.#start + dataAt + (cluster - 2) * clusterBytes
@@ -101,7 +110,7 @@ export class FatTable {
     let used = 0
     for (let cluster = 2; cluster <= this.#layout.lastCluster; cluster += 1) {
       const next = await this.#next(cluster)
-      if (next !== 0 && !this.#isBad(next)) used += 1
+      if (next > 0 && !this.#isBad(next)) used += 1
     }
     return used
   }
@@ -116,6 +125,8 @@ export class FatTable {
 
   #window: Buffer = Buffer.alloc(0)
   #windowAt = -1
+  /** What of the window was never read, in bytes of the table. */
+  #lost: readonly Range[] = []
 
   /** What the table holds for a cluster. */
   #next(cluster: number): number | Promise<number> {
@@ -125,12 +136,13 @@ export class FatTable {
     return value ?? this.#fetch(at).then(() => this.#valueAt(at, cluster) ?? 0)
   }
 
-  /** null: the window does not hold it. */
+  /** null: the window does not hold it. `notRead`: it should, and nobody has read it. */
   #valueAt(at: number, cluster: number): number | null {
     const { bits } = this.#layout
     const inside = at - this.#windowAt
     const width = bits === 32 ? 4 : 2
     if (this.#windowAt < 0 || inside < 0 || inside + width > this.#window.length) return null
+    if (this.#lost.some(({ start, end }) => at < end && at + width > start)) return notRead
     if (bits === 32) return this.#window.readUInt32LE(inside) & 0x0fffffff
     const pair = this.#window.readUInt16LE(inside)
     if (bits === 16) return pair
@@ -138,14 +150,44 @@ export class FatTable {
   }
 
   async #fetch(at: number): Promise<void> {
-    const { bits, tableAt, lastCluster } = this.#layout
+    const { bits, tableAt, copiesAt, lastCluster } = this.#layout
     const tableBytes = Math.ceil(((lastCluster + 1) * bits) / 8)
     // Whole steps of the window, so that going forward and back does not fetch again; one byte more for 12 bits.
     const from = Math.floor(at / windowBytes) * windowBytes
     const length = Math.min(windowBytes + 4, Math.max(tableBytes - from, at - from + 4))
-    this.#window = await this.#pages.bytes(tableAt + from, length)
+    const { bytes, unread } = await this.#pages.readable([this.#place(tableAt + from, length)])
+    const read = unread.length === 0 ? bytes : Buffer.from(bytes)
+    let lost: readonly Range[] = unread.map((range) => moved(range, -this.#start - tableAt))
+    for (const copyAt of copiesAt) lost = await this.#mend(read, from, lost, copyAt)
+    this.#window = read
     this.#windowAt = from
+    this.#lost = lost
+  }
+
+  /** Puts bytes of a copy of the table where they were not read; what of them was not read either. */
+  async #mend(
+    window: Buffer,
+    from: number,
+    lost: readonly Range[],
+    copyAt: number,
+  ): Promise<readonly Range[]> {
+    const still: Range[] = []
+    for (const range of lost) {
+      const place = this.#place(copyAt + range.start, range.end - range.start)
+      const { bytes, unread } = await this.#pages.readable([place])
+      bytes.copy(window, range.start - from)
+      still.push(...unread.map((part) => moved(part, -this.#start - copyAt)))
+    }
+    return still
+  }
+
+  #place(at: number, bytes: number): Range {
+    return { start: this.#start + at, end: this.#start + at + bytes }
   }
 }
 
 const windowBytes = 65_536
+/** Stands for a value of the table; no table has it. */
+const notRead = -1
+
+const moved = ({ start, end }: Range, by: number): Range => ({ start: start + by, end: end + by })

@@ -6,9 +6,9 @@ import type { Entry, EntryError, Volume } from '../model/entry.ts'
 import { RunError } from '../model/errors.ts'
 import type { Place, Range, Reader } from '../model/world.ts'
 import { beginsWithItself, parseEntries, type FatEntry } from './fat-entries.ts'
-import { FatTable, parseBootSector, type FatLayout } from './fat-layout.ts'
+import { FatTable, parseBootSector, type Chain, type FatLayout } from './fat-layout.ts'
 import { Pages } from './pages.ts'
-import { byRanges, joinPath, type FsReader } from './reader.ts'
+import { byRanges, joinPath, unreadNames, type FsReader } from './reader.ts'
 
 /** A directory has at most 65,536 entries. */
 const mostDirectoryBytes = 65_536 * 32
@@ -60,10 +60,13 @@ class Walk {
   async *all(): AsyncGenerator<readonly (Entry | EntryError)[]> {
     const { root } = this.#layout
     const cluster = 'cluster' in root ? root.cluster : 0
-    const ranges = 'cluster' in root ? await this.#directory(cluster) : [this.#place(root.at, root.bytes)]
+    const chain: Chain =
+      'cluster' in root
+        ? await this.#directory(cluster)
+        : { ranges: [this.#place(root.at, root.bytes)], clusters: 0, end: 'mark' }
     const node = { isDirectory: true, size: 0, mtimeNs: null }
-    yield [this.#entry(node, Buffer.alloc(0), 1n, ranges)]
-    yield* this.#below(Buffer.alloc(0), cluster, ranges)
+    yield [this.#entry(node, Buffer.alloc(0), 1n, chain.ranges)]
+    yield* this.#below(Buffer.alloc(0), cluster, chain)
   }
 
   /** How many clusters are in use, and how many of them belong to nothing that was listed. */
@@ -77,31 +80,40 @@ class Walk {
     return { start, end: start + bytes }
   }
 
-  async #directory(cluster: number): Promise<readonly Range[]> {
+  async #directory(cluster: number): Promise<Chain> {
     const { clusterBytes } = this.#layout
     const chain = await this.#table.chain(cluster, Math.ceil(mostDirectoryBytes / clusterBytes))
     this.#clusters += chain.clusters
-    return chain.ranges
+    return chain
   }
 
   async *#below(
     path: Buffer,
     cluster: number,
-    ranges: readonly Range[],
+    { ranges, end }: Chain,
   ): AsyncGenerator<readonly (Entry | EntryError)[]> {
     const isRoot = path.length === 0
     this.#entered.add(cluster)
     const wide = this.#layout.bits === 32
-    const bytes = await this.#pages.all(ranges).catch(orNothing)
-    if (bytes === null) {
+    // What was never read passes for entries that were deleted.
+    const read = await this.#pages.readable(ranges, deleted).catch(orNothing)
+    if (read === null) {
       yield [this.#unreadable(path, 'it lies past the end of the image: names below it are missing')]
       return
     }
-    if (!isRoot && !beginsWithItself(bytes, cluster, wide)) {
+    const { bytes, unread } = read
+    const beginsUnread = unread.some(({ start }) => start === ranges[0]?.start)
+    if (!isRoot && !beginsUnread && !beginsWithItself(bytes, cluster, wide)) {
       yield [this.#unreadable(path, 'it does not begin with itself: names below it are missing')]
       return
     }
     const out: (Entry | EntryError)[] = []
+    if (unread.length > 0) {
+      this.isBroken = true
+      out.push(unreadNames(path, unread))
+    }
+    if (end === 'broken' || end === 'unread')
+      out.push(this.#unreadable(path, `${endText(end)}: names below it are missing`, end))
     for (const one of parseEntries(bytes, wide)) {
       const inside = joinPath(path, one.name)
       const ino = BigInt(this.#slotOf(ranges, one.at))
@@ -114,7 +126,7 @@ class Walk {
         continue
       }
       const below = await this.#directory(one.cluster)
-      out.push(this.#entry(one, inside, ino, below))
+      out.push(this.#entry(one, inside, ino, below.ranges))
       if (this.#entered.has(one.cluster))
         out.push(this.#unreadable(inside, 'it was met before: directories run in a circle'))
       else {
@@ -128,11 +140,12 @@ class Walk {
   async #file(one: FatEntry, path: Buffer, ino: bigint): Promise<readonly (Entry | EntryError)[]> {
     const { clusterBytes } = this.#layout
     const wanted = Math.ceil(one.size / clusterBytes)
-    const { ranges, clusters } = await this.#table.chain(wanted === 0 ? 0 : one.cluster, wanted)
+    const { ranges, clusters, end } = await this.#table.chain(wanted === 0 ? 0 : one.cluster, wanted)
     this.#clusters += clusters
     const entry = this.#entry(one, path, ino, cut(ranges, one.size))
     if (clusters === wanted) return [entry]
-    const message = `its chain of clusters breaks off after ${clusters * clusterBytes} of ${one.size} bytes`
+    if (end === 'unread') this.isBroken = true
+    const message = `${endText(end)} after ${clusters * clusterBytes} of ${one.size} bytes`
     return [entry, { error: 'content', path, message }]
   }
 
@@ -146,9 +159,9 @@ class Walk {
     return { ...own, type: isDirectory ? 'd' : 'f', size: isDirectory ? 0 : size, extents }
   }
 
-  #unreadable(path: Buffer, message: string): EntryError {
+  #unreadable(path: Buffer, message: string, end: Chain['end'] = 'broken'): EntryError {
     this.isBroken = true
-    return { error: 'unreadable-directory', path, message }
+    return { error: end === 'unread' ? 'EIO' : 'unreadable-directory', path, message }
   }
 
   /** Number of an entry's 32 bytes within the volume: nothing else of FAT tells one file from another for good. */
@@ -161,6 +174,11 @@ class Walk {
     return 0
   }
 }
+
+const deleted = 0xe5
+
+const endText = (end: Chain['end']): string =>
+  end === 'unread' ? 'nobody has read where it goes on' : 'its chain of clusters breaks off'
 
 function orNothing(error: unknown): null {
   if (error instanceof RunError) return null

@@ -1,8 +1,19 @@
 // A reader of filesystems: one tool, asked for names and for bytes.
+//
+// Of a damaged medium some bytes were never read. The `read` of the world that a reader is given fails there (UnreadError),
+// and `Pages` passes that on. So a reader of ours tells damage by these rules, and by nothing else:
+// - Names, tables and all else but contents are read through `Pages`.
+// - Of a directory of which a part was not read it gives the names in the rest (`Pages.readable`), and `unreadNames`.
+// - What has a name, and whose own record (inode, MFT record) was not read, is an EntryError `EIO` with its path. A file of which
+//   it is only not known where its bytes lie is listed with the extents that are known, and an EntryError `content`.
+// - What is not needed for names and places (bitmaps, journals, copies of tables) is not read, so damage there hits nothing.
+// - `extents` of a directory say where its names lie, those of a file where its content lies; contents are not looked at: who
+//   copies compares their ranges with what was not read.
 import type { Command } from '../model/command.ts'
 import type { Entry, EntryError, Volume } from '../model/entry.ts'
 import { RunError } from '../model/errors.ts'
-import type { Piece, Place, Reader } from '../model/world.ts'
+import { rangesText } from '../model/unread.ts'
+import type { Piece, Place, Range, Reader } from '../model/world.ts'
 
 /** What one tool can do for one volume of an image. */
 export interface FsReader {
@@ -60,6 +71,13 @@ export async function* inBatches<T>(values: AsyncIterable<T>, size = 256): Async
   }
   if (batch.length > 0) yield batch
 }
+
+/** A directory of which these bytes (in the image) were never read. */
+export const unreadNames = (path: Buffer, unread: readonly Range[]): EntryError => ({
+  error: 'EIO',
+  path,
+  message: `names may be missing here: ${rangesText(unread)} of the image were never read`,
+})
 
 /** `a/b` of `a` and `b`; a name in the root stands alone. */
 export const joinPath = (path: Buffer, name: Buffer): Buffer =>

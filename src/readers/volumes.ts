@@ -1,6 +1,7 @@
 // Finds the volumes of an image: whole-disk filesystems, partitions, and what is neither. No root, no mount.
 import type { Volume, VolumeOutcome } from '../model/entry.ts'
 import { ObserveError, RunError } from '../model/errors.ts'
+import { UnreadError } from '../model/unread.ts'
 import type { Place, Range, Reader } from '../model/world.ts'
 import { Pages } from './pages.ts'
 import { secondReading } from './partition-table.ts'
@@ -11,6 +12,8 @@ export interface FoundVolume extends Volume {
   readonly alsoTypes: readonly string[]
   /** How it ends without being read; null: a reader is to be asked. */
   readonly verdict: Verdict | null
+  /** Why something of it may be missing, whatever a reader says; null: nothing gives cause to think so. */
+  readonly doubt?: string
 }
 
 export interface Verdict {
@@ -49,16 +52,19 @@ export async function findVolumes(
   // Of a disk with sectors of 4096 bytes only the protective table is found where it is looked for first.
   const sectorBytes = disk.table === 'PMBR' ? 4096 : undefined
   const told = parsePartx((await world.probe(partx(world.path(image), sectorBytes))).stdout)
-  const table = await secondReading(told, new Pages(image, 0, world))
+  const table = await secondReading(told, new Pages(image, 0, world)).catch(unreadTable)
   const found: FoundVolume[] = []
-  if (disk.type !== null) found.push({ ...whole, verdict: judgeType(whole) })
+  const doubt = typeof table === 'string' ? { doubt: table } : {}
+  if (disk.type !== null) found.push({ ...whole, verdict: judgeType(whole), ...doubt })
+  else if (typeof table === 'string' && told.length > 0)
+    found.push({ ...whole, verdict: { outcome: 'unreadable', reason: table } })
   if (disk.type === 'iso9660' || disk.type === 'udf') {
     // A disc for Macintosh as well: the other side may name files that this one does not.
     const mac = await look(null, 'hfs,hfsplus')
     const side = volume(macSide, 'hybrid', '', { start: 0, end: bytes }, mac)
     if (mac.usage === 'filesystem') found.push({ ...side, verdict: null })
   }
-  for (const partition of table) {
+  for (const partition of typeof table === 'string' ? told : table) {
     const range = { start: partition.start, end: Math.min(partition.start + partition.bytes, bytes) }
     const probe =
       range.end > range.start
@@ -74,14 +80,26 @@ export async function findVolumes(
   for (const start of oddOffsets.filter((offset) => offset < bytes)) {
     const probe = await look({ start, end: bytes })
     const one = volume(0, 'offset', '', { start, end: bytes }, probe)
-    if (probe.usage === 'filesystem') return [{ ...one, verdict: judgeType(one) }]
+    if (probe.usage === 'filesystem') return [{ ...one, verdict: judgeType(one), ...doubt }]
   }
   return [{ ...whole, verdict: await judge(image, whole, world, disk.table) }]
 }
 
+/** What is missing where the table could not be read a second time, because it was not read of the medium. */
+function unreadTable(error: unknown): string {
+  if (error instanceof UnreadError)
+    return `partitions may be missing: of the place of their table, ${error.message}`
+  throw error
+}
+
 /** blkid says "nothing" also of what it may not open, so we try that ourselves. */
 async function canRead(image: Place, world: Pick<Reader, 'read'>): Promise<void> {
-  for await (const chunk of world.read(image, { start: 0, end: 1 })) if (chunk.length > 0) return
+  try {
+    for await (const chunk of world.read(image, { start: 0, end: 1 })) if (chunk.length > 0) return
+  } catch (error) {
+    if (error instanceof UnreadError) return
+    throw error
+  }
   throw new ObserveError(`no byte of ${image} could be read`)
 }
 
@@ -179,7 +197,10 @@ async function judgeNothing(
   world: Pick<Reader, 'read'>,
   table: string | null = null,
 ): Promise<Verdict> {
-  const fill = await fillOf(world.read(image, { start, end: start + bytes }))
+  const fill = await fillOf(world.read(image, { start, end: start + bytes })).catch(unreadPart)
+  if (typeof fill === 'string') {
+    return { outcome: 'unreadable', reason: `nothing in it that is known to blkid; ${fill}` }
+  }
   if (fill !== null) {
     const hex = fill.byte.toString(16).toUpperCase().padStart(2, '0')
     const reason = `blank: each of its ${fill.bytes} bytes is 0x${hex}`
@@ -195,6 +216,12 @@ async function judgeNothing(
       ? `nothing that is known to blkid${about}, and it is not blank`
       : `a partition table (${table}) without partitions, and it is not blank`
   return { outcome: 'unreadable', reason }
+}
+
+/** What was not read may be something else than the rest. */
+function unreadPart(error: unknown): string {
+  if (error instanceof UnreadError) return error.message
+  throw error
 }
 
 /** The one byte that all bytes are, and how many; null where two differ, or there are none. */

@@ -2,9 +2,10 @@
 import { fingerprint } from '../../model/canonical.ts'
 import type { Entry, Volume, VolumeReport } from '../../model/entry.ts'
 import { ObserveError, RunError } from '../../model/errors.ts'
-import { intersect, parseMapfile, unreadRanges } from '../../model/mapfile.ts'
+import { intersect } from '../../model/mapfile.ts'
 import type { Medium } from '../../model/medium.ts'
-import { findImage, mapBeside, type FoundImage } from '../../model/places.ts'
+import { findImage } from '../../model/places.ts'
+import { rangesText, unreadOf } from '../../model/unread.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
 import { readerNamed } from '../../readers/index.ts'
 import type { FsReader } from '../../readers/reader.ts'
@@ -37,11 +38,6 @@ export async function lookAtDamage(medium: Medium, world: Reader): Promise<reado
   return image === null ? null : unreadOf(image, world)
 }
 
-async function unreadOf({ place, stat }: FoundImage, world: Reader): Promise<readonly Range[]> {
-  const map = await world.text(mapBeside(place))
-  return map === null ? [] : unreadRanges(parseMapfile(map), stat.bytes)
-}
-
 /** Of what a copy was made, as far as damage goes. */
 export const damagePrint = (unread: readonly Range[]): string => fingerprint(unread).slice(0, 16)
 
@@ -65,7 +61,5 @@ export function damageOf({ extents }: Pick<Entry, 'extents'>, unread: readonly R
   if (extents === null) return 'not known which of its bytes were not read'
   const hit = intersect(extents, unread)
   if (hit.length === 0) return null
-  const bytes = hit.reduce((sum, { start, end }) => sum + end - start, 0)
-  const told = hit.slice(0, 20).map(({ start, end }) => `${start}-${end}`)
-  return `${bytes} bytes not read, in the image at ${told.join(', ')}${hit.length > told.length ? ', …' : ''}`
+  return `${rangesText(hit)} of the image were never read`
 }

@@ -8,11 +8,14 @@ import {
   type VolumeReport,
 } from '../../model/entry.ts'
 import { InterruptedError, NttError, RunError, StoreError } from '../../model/errors.ts'
+import { intersect } from '../../model/mapfile.ts'
+import { subtract } from '../../model/match.ts'
 import type { Policy } from '../../model/medium.ts'
 import type { RawRecord } from '../../model/raw.ts'
-import type { Place, Reader } from '../../model/world.ts'
+import { bytesIn, rangesText, withReadErrors } from '../../model/unread.ts'
+import type { Place, Range, Reader } from '../../model/world.ts'
 import { readersFor } from '../../readers/index.ts'
-import type { FsReader } from '../../readers/reader.ts'
+import { unreadNames, type FsReader } from '../../readers/reader.ts'
 import type { FoundVolume, Verdict } from '../../readers/volumes.ts'
 
 /** More errors than this and a volume is given up: what follows would be noise. */
@@ -26,6 +29,8 @@ export interface Task {
   /** Where the image ends: a volume that goes on behind it cannot be whole. Infinite for directories. */
   readonly imageBytes: number
   readonly verdict: Verdict | null
+  /** Why something may be missing whatever the reader says; null: no cause to think so. */
+  readonly doubt: string | null
   /** The first is asked; one that fails is taken out. */
   readonly readers: { readonly reader: FsReader; readonly version: string; readonly volume: Volume }[]
   /** Why those before failed, or could not be asked. */
@@ -46,16 +51,17 @@ export async function tasksFor(
   world: Reader,
 ): Promise<readonly Task[]> {
   return Promise.all(
-    volumes.map(async ({ alsoTypes, verdict, ...volume }) => {
+    volumes.map(async ({ alsoTypes, verdict, doubt = null, ...volume }) => {
       const waived: Verdict = { outcome: 'waived', reason: 'skipped, as its file says' }
       if (policy.partitions[volume.fs] === 'skip')
-        return { volume, imageBytes, verdict: waived, readers: [], failures: [], failed: [] }
-      if (verdict !== null) return { volume, imageBytes, verdict, readers: [], failures: [], failed: [] }
+        return { volume, imageBytes, verdict: waived, doubt, readers: [], failures: [], failed: [] }
+      if (verdict !== null)
+        return { volume, imageBytes, verdict, doubt, readers: [], failures: [], failed: [] }
       const asked = [volume.type, ...alsoTypes].flatMap((type) => {
         const as = { ...volume, type }
         return readersFor(as).map((reader) => ({ reader, volume: as }))
       })
-      const task: Task = { volume, imageBytes, verdict, readers: [], failures: [], failed: [] }
+      const task: Task = { volume, imageBytes, verdict, doubt, readers: [], failures: [], failed: [] }
       for (const { reader, volume: as } of asked) {
         const version = await reader.version(world, as)
         if (version === null) task.failures.push(`${reader.name} cannot be used here`)
@@ -68,11 +74,12 @@ export async function tasksFor(
 
 /** The records of all volumes, one volume after the other; each one's report is pushed when it has ended. */
 export async function* gather(
-  image: Place,
+  image: { readonly place: Place; readonly unread: readonly Range[] },
   tasks: readonly Task[],
   reports: VolumeReport[],
   world: Reader,
 ): AsyncGenerator<readonly RawRecord[]> {
+  const failing = withReadErrors(world, image.place, image.unread)
   let done = 0
   for (const task of tasks) {
     const { volume, verdict, readers, failures } = task
@@ -90,10 +97,10 @@ export async function* gather(
       reports.push({ ...volume, outcome: 'unreadable', reason, reader: '', ...failed })
       continue
     }
-    const tally = new Tally()
+    const tally = new Tally(first.reader.isHearsay === true ? unreadIn(volume, image.unread) : [])
     try {
-      for await (const batch of first.reader.list(image, first.volume, world)) {
-        const records = batch.map((found) => tally.take(found, volume.fs))
+      for await (const batch of first.reader.list(image.place, first.volume, failing)) {
+        const records = batch.flatMap((found) => tally.take(found, volume.fs))
         yield records
         done += batch.length
         world.progress(done, null, 'records')
@@ -121,6 +128,10 @@ export async function* gather(
 const isFailureToRead = (error: unknown): error is NttError =>
   error instanceof NttError && !(error instanceof InterruptedError || error instanceof StoreError)
 
+/** What was not read of the place of a volume. */
+const unreadIn = ({ start, bytes }: Volume, unread: readonly Range[]): readonly Range[] =>
+  intersect([{ start, end: start + bytes }], unread)
+
 /** What passed of one volume. */
 class Tally {
   root = false
@@ -128,8 +139,27 @@ class Tally {
   #hidden = 0
   #entries = 0
   #first = ''
+  /** Of what a blind reader did not see that it was never read: what no file was met in. */
+  #unseen: readonly Range[]
+  readonly #unread: readonly Range[]
 
-  take(found: Entry | EntryError, fs: number): RawRecord {
+  constructor(unread: readonly Range[]) {
+    this.#unread = unread
+    this.#unseen = unread
+  }
+
+  /** The record of what was found; and for a directory that was not read whole, which a blind reader cannot know, an error. */
+  take(found: Entry | EntryError, fs: number): readonly RawRecord[] {
+    const record = this.#count(found, fs)
+    if (this.#unread.length === 0 || !isEntry(found)) return [record]
+    const hit = intersect(found.extents ?? [], this.#unread)
+    if (hit.length === 0) return [record]
+    const sorted = hit.toSorted((one, other) => one.start - other.start)
+    this.#unseen = this.#unseen.flatMap((range) => subtract(range, sorted))
+    return found.type === 'd' ? [record, this.#count(unreadNames(found.path, hit), fs)] : [record]
+  }
+
+  #count(found: Entry | EntryError, fs: number): RawRecord {
     if (!isEntry(found)) {
       this.errors += 1
       if (hidesNames(found)) {
@@ -146,11 +176,15 @@ class Tally {
     return { fs, entry: found }
   }
 
-  verdict({ volume, imageBytes }: Task): Verdict {
+  verdict({ volume, imageBytes, doubt }: Task): Verdict {
     const missing = volume.start + volume.bytes - imageBytes
     const reasons = [
       ...(this.errors > mostErrors ? [`given up after ${mostErrors} errors`] : []),
       ...(this.#hidden > 0 ? [`${this.#hidden} could not be read, the first: ${this.#first}`] : []),
+      ...(doubt === null ? [] : [doubt]),
+      ...(bytesIn(this.#unseen) > 0
+        ? [`${rangesText(this.#unseen)} were never read, and its reader cannot tell what lies there`]
+        : []),
       ...(missing > 0 ? [`its last ${missing} bytes are past the end of the image`] : []),
     ]
     if (reasons.length > 0) return { outcome: 'partial', reason: reasons.join('; ') }

@@ -4,7 +4,8 @@ import { ObserveError } from '../../model/errors.ts'
 import type { Medium } from '../../model/medium.ts'
 import { findImage } from '../../model/places.ts'
 import type { RawRecord } from '../../model/raw.ts'
-import type { Place, Reader } from '../../model/world.ts'
+import { unreadOf, withReadErrors } from '../../model/unread.ts'
+import type { Place, Range, Reader } from '../../model/world.ts'
 import { findVolumes, type FoundVolume } from '../../readers/volumes.ts'
 import { ReaderFailed, gather, type Task } from './gather.ts'
 
@@ -12,6 +13,8 @@ export interface Source {
   readonly place: Place
   /** Infinite for a directory. */
   readonly bytes: number
+  /** What of the image was never read of the medium. */
+  readonly unread: readonly Range[]
   readonly volumes: readonly FoundVolume[]
 }
 
@@ -25,12 +28,14 @@ export async function findSource(
     const stat = await world.stat(medium.source.path)
     if (stat === null) return null
     if (stat.kind !== 'directory') throw new ObserveError(`${medium.source.path} is not a directory`)
-    return { place: medium.source.path, bytes: Number.POSITIVE_INFINITY, volumes: [tree] }
+    return { place: medium.source.path, bytes: Number.POSITIVE_INFINITY, unread: [], volumes: [tree] }
   }
   const image = await findImage(medium, world)
   if (image === null) return null
   const { place, stat } = image
-  return { place, bytes: stat.bytes, volumes: await findVolumes(place, stat.bytes, world, judge) }
+  const unread = await unreadOf(image, world)
+  const volumes = await findVolumes(place, stat.bytes, withReadErrors(world, place, unread), judge)
+  return { place, bytes: stat.bytes, unread, volumes }
 }
 
 const tree: FoundVolume = {
@@ -65,7 +70,7 @@ export async function needSource(medium: Medium, world: Reader): Promise<Source>
  * is called again with what the next reader says.
  */
 export async function walkSource<Made>(
-  { place }: Source,
+  { place, unread }: Source,
   tasks: readonly Task[],
   world: Reader,
   take: (records: AsyncIterable<readonly RawRecord[]>, reports: readonly VolumeReport[]) => Promise<Made>,
@@ -73,7 +78,7 @@ export async function walkSource<Made>(
   for (;;) {
     const reports: VolumeReport[] = []
     try {
-      return await take(gather(place, tasks, reports, world), reports)
+      return await take(gather({ place, unread }, tasks, reports, world), reports)
     } catch (error) {
       // A tree is there or not; nobody else could read it better.
       if (!(error instanceof ReaderFailed) || tasks.every(({ volume }) => volume.type === 'directory'))

@@ -146,10 +146,11 @@ async function walkAgain(tail: RawTail, source: Source | null, world: Reader): P
 /** The reader that is recorded, and no other: another one may know more or less of times and owners. */
 async function sameTask(
   { outcome, reason, reader: recorded, ...volume }: VolumeReport,
-  { bytes }: Source,
+  { bytes, volumes }: Source,
   world: Reader,
 ): Promise<Task> {
-  const task = { volume, imageBytes: bytes, failures: [], failed: [] }
+  const doubt = volumes.find(({ fs }) => fs === volume.fs)?.doubt ?? null
+  const task = { volume, imageBytes: bytes, doubt, failures: [], failed: [] }
   if (recorded === '') return { ...task, verdict: { outcome, reason }, readers: [] }
   const reader = readerNamed(recorded)
   const version = (await reader?.version(world, volume)) ?? null

@@ -3,9 +3,20 @@
 set -eu
 cd "$(dirname "$0")/.."
 sh scripts/setup.sh
-# ^C is ntt's to answer; what it answers is the answer of this script.
+# In the background only for the shell, so that it hears signals at once; the terminal stays ntt's.
+exec 3<&0
+bin/ntt apply --yes <&3 3<&- &
+ntt=$!
+# ^C reaches ntt by itself. What others send to this script is handed on; what ntt answers is the answer of this script.
 trap : INT
+trap 'kill -s TERM "$ntt" 2>/dev/null || :' TERM
+trap 'kill -s HUP "$ntt" 2>/dev/null || :' HUP
 status=0
-bin/ntt apply --yes || status=$?
+while :; do
+  status=0
+  wait "$ntt" || status=$?
+  # Not the end of ntt, but a signal, where it is still there.
+  kill -0 "$ntt" 2>/dev/null || break
+done
 [ "$status" != 0 ] || echo "To see ntt find planted faults, try next: bin/ntt demo"
 exit "$status"

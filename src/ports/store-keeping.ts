@@ -6,6 +6,7 @@ import {
   constants,
   fchmodSync,
   fstatSync,
+  ftruncateSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -178,7 +179,7 @@ export class Keeper {
     if (this.holds(blob, bytes)) return { blob, bytes, temp: null }
     const { fd, name } = this.#create(folder)
     try {
-      writeAll(fd, content)
+      writeAll(fd, content, 0)
       closeSync(fd)
     } catch (error) {
       throw new WriteFailure(name, error)
@@ -260,7 +261,8 @@ export class Temp {
     if (this.#fd === null) throw new Error('written to after its end')
     this.#hasher.update(chunk)
     try {
-      writeAll(this.#fd, chunk)
+      // A disk image of mostly nothing takes no more room here than it did where it lay.
+      if (!isZero(chunk)) writeAll(this.#fd, chunk, this.bytes)
     } catch (error) {
       throw new WriteFailure(this.#name, error)
     }
@@ -292,6 +294,7 @@ export class Temp {
     this.#fd = null
     if (fd === null) return
     try {
+      ftruncateSync(fd, this.bytes)
       closeSync(fd)
     } catch (error) {
       throw new WriteFailure(this.#name, error)
@@ -388,6 +391,12 @@ const hasMode = ({ mode }: Stats, wanted: number): boolean => (mode & 0o777) ===
 const isChanged = (before: Stats, after: Stats): boolean =>
   before.size !== after.size || before.mtimeMs !== after.mtimeMs
 
-function writeAll(fd: number, content: Buffer): void {
-  for (let written = 0; written < content.length;) written += writeSync(fd, content, written)
+function writeAll(fd: number, content: Buffer, at: number): void {
+  for (let written = 0; written < content.length;)
+    written += writeSync(fd, content, written, content.length - written, at + written)
 }
+
+const zeros = Buffer.alloc(slabBytes)
+
+const isZero = (chunk: Buffer): boolean =>
+  chunk[0] === 0 && chunk.length <= zeros.length && chunk.equals(zeros.subarray(0, chunk.length))

@@ -139,6 +139,28 @@ describe('contents', () => {
     expect(filesOf(folder).map((path) => statSync(path).ino)).toEqual(before)
   })
 
+  test('what is zeros for long takes no room, and reads back as it was: at its start, inside, and at its end', async () => {
+    const { folder, store } = open()
+    const size = 200_000_003
+    execFileSync(
+      'sh',
+      [
+        '-c',
+        'truncate -s 200000003 holes; printf middle | dd of=holes bs=1 seek=90000001 conv=notrunc status=none',
+      ],
+      {
+        cwd: folder,
+      },
+    )
+    const kept = await ingest(store, file(folder, 'holes', size))
+    const [blob] = kept.map((one) => ('blob' in one ? one.blob : ''))
+    const at = blobAt(join(folder, 'by-hash'), blob ?? '')
+    expect(execFileSync('b3sum', ['--no-names', at], { encoding: 'utf8' }).trim()).toBe(blob)
+    execFileSync('cmp', [join(folder, 'holes'), at])
+    const { size: bytes, blocks } = statSync(at)
+    expect([bytes, blocks * 512 < 4_000_000]).toEqual([size, true])
+  })
+
   test('ranges of an image are put together in file order, holes as zeros', async () => {
     const { folder, store } = open()
     const image = noise(4_000_000, 1)

@@ -164,7 +164,7 @@ class Tally {
       this.errors += 1
       if (hidesNames(found)) {
         this.#hidden += 1
-        this.#first ||= `${found.error}, ${JSON.stringify(found.path.toString())}: ${found.message}`
+        this.#first ||= brief(`${found.error}, ${JSON.stringify(found.path.toString())}: ${found.message}`)
       }
       return { fs, error: found }
     }
@@ -192,6 +192,10 @@ class Tally {
     return { outcome: 'empty', reason: `a ${volume.type ?? 'filesystem'} without a file in it` }
   }
 }
+
+/** A path may be as long as a book; the record of the error has it whole. */
+const brief = (text: string): string =>
+  text.length <= 400 ? text : `${text.slice(0, 200)} … ${text.slice(-200)}`
 
 /** Made with the filesystem, by nobody. */
 const lostAndFound = Buffer.from('lost+found')

@@ -9,9 +9,10 @@ import { iso9660 } from './iso9660.ts'
 import { kernel } from './kernel.ts'
 import { ntfs } from './ntfs.ts'
 import type { FsReader } from './reader.ts'
+import { udf } from './udf.ts'
 
 /** Where several read a type, the first is asked first. */
-const readers: readonly FsReader[] = [directory, iso9660, bsdtar, fat, ext, ntfs, kernel, fiwalk]
+const readers: readonly FsReader[] = [directory, udf, iso9660, bsdtar, fat, ext, ntfs, kernel, fiwalk]
 
 /** Who can read this volume, the preferred one first; empty where nobody can. */
 export const readersFor = (volume: Volume): readonly FsReader[] =>

@@ -1,5 +1,6 @@
 // What the database, the stores and media.d say against each other. Looks at all of them, believes no flag, writes nothing.
 import type { ExitCode } from './model/errors.ts'
+import { olderEmpty, type OlderRecord } from './model/older.ts'
 import { findingCodes, type Finding, type FindingCode } from './model/finding.ts'
 import type { CatalogueRow, Place, Reader } from './model/world.ts'
 
@@ -47,6 +48,7 @@ export function auditExit(findings: readonly Finding[]): ExitCode {
   const grave: readonly FindingCode[] = [
     'false-claim',
     'archived-over-nothing',
+    'loaded-in-part',
     'missing-blob',
     'wrong-size-blob',
   ]
@@ -87,6 +89,7 @@ async function auditMedium(
     finding(code, row, row.hash, count, text, examples)
   const findings: Finding[] = []
   const loaded = (row.load?.tables.length ?? 0) > 0
+  if (!loaded && row.older !== null) return auditOlder(row, row.older, there.archive, world)
   if (!loaded) {
     const has = [there.raw ? 'its enumeration' : '', there.archive ? 'its archive' : ''].filter(
       (one) => one !== '',
@@ -143,6 +146,51 @@ async function auditMedium(
     )
   }
   return findings
+}
+
+/** What the older pipeline left of a medium that is not loaded here yet, as it was seen when it was taken over. */
+async function auditOlder(
+  row: CatalogueRow,
+  { sorting, claims: { enumDone, copyDone }, files, lost, paths, records, seenAt }: OlderRecord,
+  isArchived: boolean,
+  world: Reader,
+): Promise<readonly Finding[]> {
+  const seen = `the older pipeline, seen ${seenAt}`
+  const say = (code: FindingCode, count: number, text: string, examples: readonly string[] = []): Finding =>
+    finding(code, row, row.hash, count, `${text} (${seen})`, examples)
+  const claimed = [enumDone === null ? '' : 'enum_done', copyDone === null ? '' : 'copy_done'].filter(
+    (one) => one !== '',
+  )
+  if (sorting === 'complete') {
+    const absent = ['enum_done', 'copy_done'].filter((one) => !claimed.includes(one))
+    return absent.length === 0
+      ? []
+      : [
+          say(
+            'unclaimed',
+            files,
+            `all ${files} files have a content or a reason; only ${absent.join(' and ')} missing`,
+          ),
+        ]
+  }
+  const what = {
+    'never-loaded': 'nothing was ever loaded',
+    'loaded-in-part': `${paths} of ${records ?? 'unknown many'} entries were loaded`,
+    'copied-in-part': `${lost} of ${files} files have no content in the store and no reason`,
+  }[sorting]
+  const count = sorting === 'copied-in-part' ? lost : 1
+  const named = await world.query<{ examples: readonly Buffer[] }>(
+    `select examples[1:${examplesKept}] as examples from older where medium_hash = $1`,
+    [row.hash],
+  )
+  const examples = named.flatMap((one) => one.examples.map((path) => path.toString('latin1')))
+  // A copy cannot be done of what was not loaded; a load can be of what was copied in part.
+  const untrue = claimed.filter((one) => sorting !== 'copied-in-part' || one === 'copy_done')
+  return [
+    say(sorting, count, what, examples),
+    ...untrue.map((one) => say('false-claim', count, `${one} is set, and ${what}`)),
+    ...(isArchived ? [say('archived-over-nothing', count, `archived, and ${what}`)] : []),
+  ]
 }
 
 const tallies = `
@@ -223,7 +271,7 @@ async function auditStore(world: Reader): Promise<readonly Finding[]> {
         [ids],
       )
       const known = new Set(rows.map(({ id }) => id))
-      for (const id of ids) if (!known.has(id)) orphan.add(id)
+      for (const id of ids) if (!known.has(id) && id !== olderEmpty) orphan.add(id)
     }
   }
   return orphan.done()

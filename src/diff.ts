@@ -104,7 +104,7 @@ function restored(steps: readonly Step[], observed: Observed): readonly Step[] {
     const needed = steps
       .slice(index + 1)
       .find(({ stage, action }) => action === 'run' && stage !== 'archive' && stage !== 'load')
-    if (needed === undefined || step.action !== 'keep') return step
+    if (needed === undefined || (step.action !== 'keep' && step.action !== 'prove')) return step
     const text = `${step.because.text}; restored from there, ${needed.stage} needs it`
     return { ...step, action: 'run', because: { code: 'restore', text } }
   })

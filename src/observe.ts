@@ -3,6 +3,7 @@ import { fingerprint } from './model/canonical.ts'
 import { InterruptedError, NttError } from './model/errors.ts'
 import { sideBySide } from './model/lanes.ts'
 import type { Declaration, Identity, Medium, StageName } from './model/medium.ts'
+import type { OlderRecord } from './model/older.ts'
 import type { Claim, Observation, Observed, Proof, Stage, Unidentified } from './model/stage.ts'
 import type { CatalogueRow, Reader } from './model/world.ts'
 
@@ -109,5 +110,38 @@ async function claims(medium: Medium, world: Reader): Promise<readonly Claim[]> 
   if (row === null) return []
   const claim = (stage: StageName, column: string, at: string | null): readonly Claim[] =>
     at === null ? [] : [{ stage, text: `the database claims ${column} (${at})` }]
-  return [...claim('load', 'enum_done', row.enumDone), ...claim('copy', 'copy_done', row.copyDone)]
+  return [
+    ...claim('load', 'enum_done', row.enumDone),
+    ...claim('copy', 'copy_done', row.copyDone),
+    ...(row.load === null && row.older !== null ? falseClaims(row.older) : []),
+  ]
+}
+
+/** What the older pipeline claims and its own rows and store deny. */
+function falseClaims({
+  sorting,
+  claims: { enumDone, copyDone },
+  files,
+  lost,
+}: OlderRecord): readonly Claim[] {
+  const claim = (stage: StageName, column: string, at: string | null, instead: string): readonly Claim[] =>
+    at === null ? [] : [{ stage, text: `the older pipeline claims ${column} (${at}), and ${instead}` }]
+  switch (sorting) {
+    case 'never-loaded':
+      return [
+        ...claim('load', 'enum_done', enumDone, 'loaded nothing'),
+        ...claim('copy', 'copy_done', copyDone, 'loaded nothing'),
+      ]
+    case 'loaded-in-part':
+      return [
+        ...claim('load', 'enum_done', enumDone, 'loaded a part'),
+        ...claim('copy', 'copy_done', copyDone, 'loaded a part'),
+      ]
+    case 'copied-in-part':
+      return claim('copy', 'copy_done', copyDone, `${lost} of ${files} files have no content and no reason`)
+    case 'complete':
+      return []
+    default:
+      return sorting satisfies never
+  }
 }

@@ -1,18 +1,19 @@
 // ntt add: looks at a device, an image or a folder and writes its file in media.d. Never over one that is there.
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { stringify } from 'yaml'
 import type { Config } from '../config.ts'
 import { mediumName, nameProblem, readDesired } from '../desired.ts'
 import { DesiredError, ObserveError, RefusedError, UsageError, errnoOf } from '../model/errors.ts'
 import type { ExitCode } from '../model/errors.ts'
 import type { Declaration, Identity, KindName, Source, Target } from '../model/medium.ts'
 import type { Reader } from '../model/world.ts'
+import { writeYaml } from '../model/yaml.ts'
 import type { Eyes } from '../observe.ts'
 import type { FoundVolume } from '../readers/volumes.ts'
 import { count, counted, readable, size } from '../views/format.ts'
 import { render, span } from '../views/paint.ts'
 import type { Line } from '../views/paint.ts'
 import { readMediaFolder } from './folder.ts'
+import { nameOf } from './naming.ts'
 import { writeNew } from './new-file.ts'
 import { writeDocument } from './out.ts'
 import type { Out } from './out.ts'
@@ -83,13 +84,7 @@ function chooseName(wanted: string | undefined, { source, volume }: Sighting): s
     source.type === 'device'
       ? (volume ?? '')
       : basename(source.path).replace(source.type === 'image' ? /\.[a-z0-9]{1,5}$/i : '', '')
-  const name = from
-    .normalize('NFKD')
-    .replace(/\p{M}/gu, '')
-    .toLowerCase()
-    .replace(/[^a-z0-9._+-]+/g, '-')
-    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '')
-    .slice(0, 60)
+  const name = nameOf(from)
   if (name === '')
     throw new UsageError('nothing on the medium tells a name for it', {
       hint: 'Give it one with --name NAME.',
@@ -119,7 +114,6 @@ const declare = (
   policy: { rescued: 100, unreadableFiles: 'refuse', partitions: {} },
 })
 
-/** The document. Every text goes through the YAML writer: no label can end a line or begin a key. */
 function yamlOf(
   { name, label, source, target, expect }: Declaration,
   { hash, version, kind }: Identity,
@@ -138,7 +132,7 @@ function yamlOf(
     ...(version !== 'directory' && hash !== name && { medium_hash: hash }),
     ...(bytes !== null && { expect }),
   }
-  return stringify(document, { lineWidth: 0, minContentWidth: 0 })
+  return writeYaml(document)
 }
 
 /** Reads the new document as the next `ntt plan` would, beside all others. */

@@ -155,6 +155,24 @@ program
   .action(verb(async () => (await import('./add-verb.ts')).addVerb))
 
 program
+  .command('import')
+  .argument('<url>', 'the database of the older pipeline, which is only read')
+  .description(
+    'take over what the older pipeline left, where it lies: a file for each medium, and nothing believed',
+  )
+  .addHelpText(
+    'after',
+    `
+Where its files lie is said as for every verb: --root image=…, raw, by-hash and archive, or its own variables.
+
+Example:
+  ntt import postgres:///copyjob --root image=/data/fast/img --root raw=/data/fast/raw \\
+    --root by-hash=/data/fast/ntt/by-hash --root archive=/data/cold/img-read
+`,
+  )
+  .action(verb(async () => (await import('./import.ts')).importVerb))
+
+program
   .command('doctor')
   .description('tools, database, roots, space and privileges: each problem with its fix')
   .addHelpText('after', '\nExample:\n  ntt doctor\n')

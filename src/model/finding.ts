@@ -5,6 +5,7 @@ export const findingCodes = {
   'false-claim': 'a claim says done, and it is not so',
   'copied-in-part': 'files of the medium have no content in the store and no reason',
   'never-loaded': 'met, imaged or enumerated, and nothing of it is in the database',
+  'loaded-in-part': 'rows of a part of the enumeration, and of no more',
   'archived-over-nothing': 'an archive exists, and what must be proven before it is not there',
   'orphan-raw': 'an enumeration that no loaded medium belongs to',
   'orphan-archive': 'an archive of a medium that the database does not know',

@@ -20,6 +20,21 @@ export function legacyFormat(head: Buffer): RawFormat | null {
   return /^[0-7]{1,7}$/.test(first) ? 'legacy-v0' : null
 }
 
+/** The path of the first record, which is where the walk began; null where the bytes hold no whole record, or it is not UTF-8. */
+export function legacyRoot(head: Buffer): string | null {
+  if (legacyFormat(head) === null) return null
+  let at = 0
+  for (let field = 0; field < 6; field += 1) {
+    at = head.indexOf(separator, at) + 1
+    if (at === 0) return null
+  }
+  const end = head.indexOf(0, at)
+  if (end === -1) return null
+  const bytes = head.subarray(at, end)
+  const text = bytes.toString('utf8')
+  return Buffer.from(text, 'utf8').equals(bytes) ? text : null
+}
+
 const kindOfMode: Readonly<Record<number, EntryType>> = {
   0o01: 'p',
   0o02: 'c',

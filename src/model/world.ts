@@ -1,6 +1,7 @@
 // Everything that a stage may do to the world. A Reader cannot write: it does not compile.
 import type { Command } from './command.ts'
 import type { Entry, EntryError } from './entry.ts'
+import type { OlderRecord } from './older.ts'
 import type { Frame } from './seekable.ts'
 
 /**
@@ -63,6 +64,8 @@ export interface CatalogueRow {
   /** Loaded generation, null for none: attached partitions, their file nodes, sizes and write counters. */
   readonly load: TableLook | null
   readonly outcome: TableLook | null
+  /** What the older pipeline left of it, as `ntt import` saw it; null where it never had it. */
+  readonly older: OlderRecord | null
 }
 
 /** Cheap look at a set of tables: changes when anything was written, or the tables were rebuilt. */

@@ -1,6 +1,22 @@
 // YAML text into one tree whose nodes know their place; what is no YAML, or too much of it, is told and not thrown.
-import { Composer, isAlias, isMap, isNode, isScalar, isSeq, Lexer, Parser, Schema, visit } from 'yaml'
+import {
+  Composer,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  Lexer,
+  Parser,
+  Schema,
+  stringify,
+  visit,
+} from 'yaml'
 import type { Alias, Document, Node } from 'yaml'
+
+/** A document for media.d or ntt.yaml: no text in it can end a line or begin a key, and no line is folded. */
+export const writeYaml = (document: object): string =>
+  stringify(document, { lineWidth: 0, minContentWidth: 0 })
 
 /** Something wrong with the text as YAML. Offsets are UTF-16 units. */
 export interface Flaw {

@@ -1,4 +1,5 @@
 // What the catalogue says of all media, in two questions whatever their number; partitions are seen, not believed.
+import type { OlderRecord } from '../model/older.ts'
 import type { CatalogueRow, Reader, TableLook } from '../model/world.ts'
 
 type Query = Reader['query']
@@ -13,6 +14,7 @@ interface MediumRow {
   readonly copy_done: string | null
   readonly loaded_from: string | null
   readonly copied_from: string | null
+  readonly older: OlderRecord | null
 }
 
 interface PartitionRow {
@@ -27,8 +29,15 @@ const media = `
   select m.medium_id, m.medium_hash, m.name, m.health, m.image_path,
          to_char(m.enum_done at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') as enum_done,
          to_char(m.copy_done at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') as copy_done,
-         g.origin as loaded_from, c.origin as copied_from
+         g.origin as loaded_from, c.origin as copied_from,
+         case when o.medium_hash is not null then json_build_object(
+           'seenAt', to_char(o.seen_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), 'sorting', o.sorting,
+           'claims', json_build_object(
+             'enumDone', to_char(o.enum_done at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'),
+             'copyDone', to_char(o.copy_done at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'), 'health', o.health),
+           'files', o.files, 'lost', o.lost, 'paths', o.paths, 'records', o.records) end as older
     from medium m
+    left join older o using (medium_hash)
     left join generation g using (medium_id)
     left join copying c using (medium_id)
    where $1::text is null or m.medium_hash = $1`
@@ -79,6 +88,7 @@ export async function readCatalogue(
           copyDone: row.copy_done,
           load: look(row.loaded_from, loaded),
           outcome: look(row.copied_from, copied),
+          older: row.older,
         },
       ]
     }),

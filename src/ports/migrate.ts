@@ -22,10 +22,10 @@ interface Applied {
 type Query = Transaction['query']
 
 /**
- * `none`: no ntt has been here. `behind`: made by an older ntt; `apply` brings it up. `newer`: made by a newer one.
+ * `none`: no ntt has been here. `foreign`: no ntt, and tables of ours would stand beside those of the older pipeline. `behind`: made by an older ntt; `apply` brings it up. `newer`: made by a newer one.
  * `altered`: an applied migration is not the file that we have.
  */
-export type SchemaState = 'none' | 'current' | 'behind' | 'newer' | 'altered'
+export type SchemaState = 'none' | 'foreign' | 'current' | 'behind' | 'newer' | 'altered'
 
 /** Reads `NNNN-name.sql` files, which must be numbered 1, 2, 3 … */
 export async function readMigrations(folder: string): Promise<readonly Migration[]> {
@@ -40,14 +40,17 @@ export async function readMigrations(folder: string): Promise<readonly Migration
   )
 }
 
-/** What the database has applied, in order; null where it never met ntt. */
-async function readApplied(query: Query): Promise<readonly Applied[] | null> {
-  const [row] = await query<{ there: boolean }>("select to_regclass('ntt_migration') is not null as there")
-  if (row?.there !== true) return null
+/** What the database has applied, in order; null where it never met ntt, `foreign` where others have tables of our names. */
+async function readApplied(query: Query): Promise<readonly Applied[] | 'foreign' | null> {
+  const [row] = await query<{ there: boolean; taken: boolean }>(
+    "select to_regclass('ntt_migration') is not null as there, to_regclass('medium') is not null as taken",
+  )
+  if (row?.there !== true) return row?.taken === true ? 'foreign' : null
   return query<Applied>('select version, name, sha256 from ntt_migration order by version')
 }
 
-function compare(applied: readonly Applied[] | null, ours: readonly Migration[]): SchemaState {
+function compare(applied: readonly Applied[] | 'foreign' | null, ours: readonly Migration[]): SchemaState {
+  if (applied === 'foreign') return 'foreign'
   if (applied === null || applied.length === 0) return 'none'
   if (
     applied.some(({ version, sha256 }, index) => {
@@ -69,6 +72,11 @@ function objection(state: SchemaState, name: string): { message: string; hint: s
       return {
         message: `the schema of the database ${name} is not the one of this ntt: an applied migration has changed`,
         hint: 'Use the ntt that made it, or another database.',
+      }
+    case 'foreign':
+      return {
+        message: `the database ${name} has a table medium that no ntt of ours made`,
+        hint: 'Is it the one of the older pipeline? Give ntt another database (or none: its own), and take that one over with: ntt import URL',
       }
     case 'none':
     case 'behind':
@@ -110,6 +118,7 @@ export async function migrate(database: Target, migrations: readonly Migration[]
       const applied = await readApplied((sql, params) => tx.query(sql, params))
       const stop = objection(compare(applied, migrations), database.name)
       if (stop) throw new RunError(stop.message, { hint: stop.hint })
+      if (applied === 'foreign') return true
       const next = migrations[applied?.length ?? 0]
       if (next === undefined) return true
       if (applied === null) await tx.execute(table)

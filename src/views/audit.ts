@@ -7,6 +7,7 @@ const marks: Readonly<Record<FindingCode, 'bad' | 'doubt' | 'dim'>> = {
   'false-claim': 'bad',
   'copied-in-part': 'bad',
   'never-loaded': 'bad',
+  'loaded-in-part': 'bad',
   'archived-over-nothing': 'bad',
   'orphan-raw': 'doubt',
   'orphan-archive': 'doubt',

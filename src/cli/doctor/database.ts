@@ -58,6 +58,13 @@ function schemaFinding(state: SchemaState): Finding {
       return { ...base, condition: 'good', text: "none yet; the first 'ntt apply' makes it" }
     case 'behind':
       return { ...base, condition: 'good', text: "of an older ntt; the next 'ntt apply' brings it up" }
+    case 'foreign':
+      return {
+        ...base,
+        condition: 'problem',
+        text: 'tables of our names that no ntt of ours made: the older pipeline?',
+        fix: 'Give ntt another database, and take that one over with: ntt import URL',
+      }
     case 'newer':
       return { ...base, condition: 'problem', text: 'made by a newer ntt', fix: 'Use that one here.' }
     case 'altered':

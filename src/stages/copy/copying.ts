@@ -21,6 +21,7 @@ import {
   type Outcome,
 } from './outcomes.ts'
 import { repair } from './repair.ts'
+import { rejectStrangers } from './strangers.ts'
 import { damageOf, damagePrint, needSource, volumeReader, type Source } from './source.ts'
 import { Worklist, byVolume, type Named } from './worklist.ts'
 
@@ -121,12 +122,27 @@ class Copying {
   }
 
   async copy(wanted: Wanted, fresh: boolean): Promise<void> {
-    for await (const batch of this.#world.ingest(this.#pieces(this.#names(wanted, fresh)))) {
+    const again = await this.#copyThese(this.#names(wanted, fresh))
+    if (again.length === 0) return
+    const still = await this.#copyThese(each(again))
+    if (still.length > 0)
+      throw new RunError(`${still.length} contents were written and are not what their names say`)
+  }
+
+  /** Gives back the files whose content lay in the store under a name that is not its own. */
+  async #copyThese(names: AsyncIterable<Named>): Promise<readonly Named[]> {
+    const again: Named[] = []
+    for await (const batch of this.#world.ingest(this.#pieces(names))) {
       await this.#guard(batch)
-      const outcomes = batch.map((stored) => this.#outcomeOf(stored))
+      const rejected = await rejectStrangers(batch, this.#world)
+      const isRejected = (one: Stored<Named>): boolean => 'blob' in one && rejected.has(one.blob)
+      const kept = rejected.size === 0 ? batch : batch.filter((one) => !isRejected(one))
+      if (rejected.size > 0) again.push(...batch.filter(isRejected).map(({ key }) => key))
+      const outcomes = kept.map((stored) => this.#outcomeOf(stored))
       await this.#world.transaction((tx) => writeOutcomes(this.#id, outcomes, tx))
-      this.#tell(batch.map(({ key }) => key.entry))
+      this.#tell(kept.map(({ key }) => key.entry))
     }
+    return again
   }
 
   /** Files whose names are all excluded: only now is it known that none of them has another name. */
@@ -252,6 +268,10 @@ class Copying {
     this.#world.progress(this.#files, total('files'), 'files')
     this.#world.progress(this.#bytes, total('bytes'), 'bytes')
   }
+}
+
+async function* each<T>(values: readonly T[]): AsyncGenerator<T> {
+  yield* values
 }
 
 const window = 2000

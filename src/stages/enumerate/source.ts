@@ -2,7 +2,7 @@
 import type { VolumeReport } from '../../model/entry.ts'
 import { ObserveError } from '../../model/errors.ts'
 import type { Medium } from '../../model/medium.ts'
-import { findImage } from '../../model/places.ts'
+import { archivePlace, findImage } from '../../model/places.ts'
 import type { RawRecord } from '../../model/raw.ts'
 import { unreadOf, withReadErrors } from '../../model/unread.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
@@ -51,10 +51,10 @@ const tree: FoundVolume = {
   verdict: null,
 }
 
-/** Whether there is something to read entries from; a cheap look. */
+/** Whether there is something to read entries from, or an archive that may hold it; a cheap look. */
 export async function hasSource(medium: Medium, world: Reader): Promise<boolean> {
   if (medium.source.type === 'directory') return (await world.stat(medium.source.path)) !== null
-  return (await findImage(medium, world)) !== null
+  return (await findImage(medium, world)) !== null || (await world.stat(archivePlace(medium))) !== null
 }
 
 /** As findSource, but it must be there. */

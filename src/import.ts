@@ -20,6 +20,8 @@ export interface OlderMedium extends OlderLook {
   /** Bytes; null: not there. */
   readonly image: number | null
   readonly archive: number | null
+  /** Its archive lies in the folder that the older pipeline kept for floppies, where nobody looks for one. */
+  readonly isBelowFloppies: boolean
   /** The folder that a tree was walked at, as its enumeration says; null for a mounted image, or where nothing tells. */
   readonly tree: string | null
   /** Names of the first files without content, as one char for each byte. */
@@ -52,9 +54,13 @@ export async function lookAtOlder(hash: string, older: Query, world: Reader): Pr
   }
   // Names of another shape are no names of ours to look for.
   const own = /^[0-9a-f]{32}$/.test(hash)
-  const [image, archive] = own
-    ? await Promise.all([world.stat(`image:${hash}.img`), world.stat(`archive:${hash}.tar.zst`)])
-    : [null, null]
+  const [image, archive, floppy] = own
+    ? await Promise.all([
+        world.stat(`image:${hash}.img`),
+        world.stat(`archive:${hash}.tar.zst`),
+        world.stat(`archive:floppies/${hash}.tar.zst`),
+      ])
+    : [null, null, null]
   const raw = own ? await lookAtRaw(hash, world) : { counts: null, tree: null }
   const [paths] = await older<{ count: string }>(
     'select count(*)::text as count from path where medium_hash = $1',
@@ -70,6 +76,7 @@ export async function lookAtOlder(hash: string, older: Query, world: Reader): Pr
     claims: { enumDone: text('enum_done'), copyDone: text('copy_done'), health: text('health') },
     image: image?.bytes ?? null,
     archive: archive?.bytes ?? null,
+    isBelowFloppies: archive === null && floppy !== null,
     tree: raw.tree,
     raw: raw.counts,
     paths: Number(paths?.count),

@@ -1,7 +1,7 @@
 // ntt import: an installation shaped like the field's is taken over in place, sorted right whatever its flags say, and mended.
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Finding } from '../src/model/finding.ts'
@@ -136,6 +136,36 @@ describe('43 complete, 18 copied in part, 13 never loaded, and no flag that is t
       if (bytes === 'image') expect(existsSync(join(left.folder, 'img', `${hash}.img`))).toBe(true)
     expect(await rowsDigest(older)).toBe(before[0])
   }, 900_000)
+})
+
+test('what cannot be taken over as it is, is told; a hostile text stays a text', async () => {
+  const older = await freshDatabase('empty')
+  const left = await olderInstallation(scratch(), older, [1, 0, 0], 3)
+  const [nothing, carved, floppy] = ['af1349b9f5f9a1a6a0404dea36dcc949', 'carved_s-1', 'f'.repeat(32)]
+  const message = 'x"\nsource: {device: /dev/sda}\n# \u001b[2J'
+  await ask(
+    older,
+    `insert into medium (medium_hash, medium_human, message) select h, 'a b', $2 from unnest($1::text[]) as h`,
+    [[nothing, carved, floppy], message],
+  )
+  mkdirSync(join(left.folder, 'img-read/floppies'))
+  writeFileSync(join(left.folder, 'img-read/floppies', `${floppy}.tar.zst`), 'an archive')
+  const made = project({ database: await freshDatabase() })
+  const ran = await made.ntt('import', older, ...left.roots, '--json')
+  expect(ran.code, ran.err).toBe(0)
+  const { media } = JSON.parse(ran.out) as {
+    media: readonly { hash: string; medium: string | null; note: string | null }[]
+  }
+  expect(Object.fromEntries(media.map(({ hash, medium, note }) => [hash, [medium, note]]))).toMatchObject({
+    [nothing]: [null, expect.stringContaining('nothing at all')],
+    [carved]: [null, expect.stringContaining('32 hex digits')],
+    [floppy]: ['a-b', expect.stringContaining(`ln floppies/${floppy}.tar.zst`)],
+  })
+  expect((await made.ntt('validate')).code).toBe(0)
+  const planned: Plan = JSON.parse((await made.ntt('plan', '--json')).out)
+  expect(planned.lanes.find(({ hash }) => hash === floppy)?.label).toBe(message)
+  const text = await made.ntt('import', older)
+  expect(text.out).not.toContain('\u001b')
 })
 
 describe('what is not an installation of the older pipeline', () => {

@@ -65,25 +65,32 @@ async function takeOver(found: OlderMedium, into: Into): Promise<Imported> {
   const told = { hash, sorting, tally: found.tally, lost: lostFiles(found.tally), paths: found.paths }
   const { image, archive, raw, examples } = found
   const seen = { ...told, raw, image, archive, examples }
-  if (!/^[0-9a-f]{32}$/.test(hash))
-    return {
-      ...seen,
-      medium: null,
-      file: null,
-      isNew: false,
-      note: 'its hash is not of 32 hex digits: no file was written',
-    }
+  const problem = hashProblem(hash)
+  if (problem !== null)
+    return { ...seen, medium: null, file: null, isNew: false, note: `${problem}: no file was written` }
   const declared = into.declarations.find((one) => one.hash === hash)
   const name = declared?.name ?? chooseName(found, into.names)
   const file = declared?.file ?? relative(into.config.project, join(into.config.media, `${name}.yaml`))
   if (declared === undefined)
     await writeNew(join(into.config.media, `${name}.yaml`), yamlOf(found, into.config))
   await record(found, name, into.database)
-  const away = image === null && archive === null && found.tree === null
-  const note = away
-    ? 'neither image nor archive is there: to read it again, the medium itself is needed'
-    : null
+  const note = noteOn(found)
   return { ...seen, medium: name, file, isNew: declared === undefined, note }
+}
+
+/** BLAKE3 of no bytes: a drive that gave none once became a medium of this name. */
+const hashOfNothing = 'af1349b9f5f9a1a6a0404dea36dcc949'
+
+function hashProblem(hash: string): string | null {
+  if (hash === hashOfNothing) return 'its hash is that of nothing at all, which could be any medium'
+  return /^[0-9a-f]{32}$/.test(hash) ? null : 'its hash is not of 32 hex digits'
+}
+
+function noteOn({ hash, image, archive, tree, isBelowFloppies }: OlderMedium): string | null {
+  if (isBelowFloppies)
+    return `its archive lies below floppies/: link it to where ntt looks (ln floppies/${hash}.tar.zst . in the archive root)`
+  if (image !== null || archive !== null || tree !== null) return null
+  return 'neither image nor archive is there: to read it again, the medium itself is needed'
 }
 
 function chooseName({ hash, human }: OlderMedium, taken: Set<string>): string {

@@ -212,7 +212,7 @@ export function progressText(stage: StageView, nowMs: number): string {
   const stalled = still === null ? '' : `, stalled: no movement for ${duration(still / 1000)}`
   if (pace === null || main === null) return `${word === '' ? 'at work' : word.trim()}${stalled}`
   const amount = (value: number): string =>
-    main.unit === 'bytes' ? size(value) : `${count(Math.round(value))} ${main.unit}`
+    main.unit === 'bytes' ? size(value) : counted(Math.round(value), main.unit.slice(0, -1))
   const done =
     main.total === null
       ? `${word}${amount(main.done)}`

@@ -38,11 +38,12 @@ export function openTerminal(file: string, args: readonly string[], options: Ter
   // The tests may run where CI is set; the terminal of a person has no such thing.
   const { CI: _ci, NO_COLOR: _noColor, FORCE_COLOR: _force, ...rest } = process.env
   const pty: IPty = spawn(file, [...args], {
-    name: 'xterm-256color',
+    // It is what TERM will be.
+    name: env['TERM'] ?? 'xterm-256color',
     cols: columns,
     rows,
     cwd,
-    env: { ...rest, TERM: 'xterm-256color', ...env },
+    env: { ...rest, ...env },
   })
   const terminal = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true, scrollback: 5000 })
   let bytes = ''

@@ -20,6 +20,8 @@ import {
 import type { Picture, ScreenStore } from './store.ts'
 
 export type ScreenManner = Pick<Manner, 'color' | 'ascii'>
+/** The columns that a row has beside. */
+type RowManner = ScreenManner & Pick<Manner, 'width'>
 
 interface ScreenProps {
   readonly store: ScreenStore
@@ -33,18 +35,20 @@ export function Screen({ store, manner }: ScreenProps): ReactNode {
     if (pressed !== null) store.press(pressed)
   })
   const { layout } = picture
+  const width = layout.columns
+  const rows = { ...manner, width }
   return (
     <Box flexDirection="column" width={layout.columns} height={layout.rows} overflow="hidden">
       {layout.tiny ? (
-        <Rows lines={tinyLines(picture, manner.ascii)} manner={manner} />
+        <Rows lines={tinyLines(picture, manner.ascii)} manner={rows} />
       ) : (
-        <Panes picture={picture} manner={manner} />
+        <Panes picture={picture} manner={rows} />
       )}
     </Box>
   )
 }
 
-function Panes({ picture, manner }: { readonly picture: Picture; readonly manner: ScreenManner }): ReactNode {
+function Panes({ picture, manner }: { readonly picture: Picture; readonly manner: RowManner }): ReactNode {
   const { view, look, layout, nowMs } = picture
   const { ascii } = manner
   const medium = look.pane === 'detail' ? view.media[view.places.get(look.selected ?? '') ?? -1] : undefined
@@ -80,7 +84,7 @@ function Panes({ picture, manner }: { readonly picture: Picture; readonly manner
 }
 
 /** Only the rows in sight exist: 500 media cost what 50 do. */
-function List({ picture, manner }: { readonly picture: Picture; readonly manner: ScreenManner }): ReactNode {
+function List({ picture, manner }: { readonly picture: Picture; readonly manner: RowManner }): ReactNode {
   const { view, look, layout, nowMs } = picture
   const media = listed(view, look)
   const top = topOf(look, media, layout.list)
@@ -110,7 +114,7 @@ interface MediumRowProps {
   readonly marked: boolean
   readonly nowMs: number
   readonly layout: Layout
-  readonly manner: ScreenManner
+  readonly manner: RowManner
 }
 
 const MediumRow = memo(
@@ -122,6 +126,7 @@ const MediumRow = memo(
     before.marked === after.marked &&
     before.nowMs === after.nowMs &&
     before.layout.rest === after.layout.rest &&
+    before.manner.width === after.manner.width &&
     before.layout.health === after.layout.health &&
     before.layout.name === after.layout.name,
 )
@@ -135,13 +140,7 @@ const scrolled = (lines: readonly Line[], by: number, height: number): readonly 
 const filled = (lines: readonly Line[], height: number, width: number): readonly Line[] =>
   Array.from({ length: height }, (_, place) => fit(lines[place] ?? [], width))
 
-function Rows({
-  lines,
-  manner,
-}: {
-  readonly lines: readonly Line[]
-  readonly manner: ScreenManner
-}): ReactNode {
+function Rows({ lines, manner }: { readonly lines: readonly Line[]; readonly manner: RowManner }): ReactNode {
   // Lines have no identity but their place.
   return lines.map((line, place) => <Row key={`line-${String(place)}`} line={line} manner={manner} />)
 }
@@ -157,11 +156,13 @@ const colors: Readonly<
   bold: { bold: true },
 }
 
-function Row({ line, manner }: { readonly line: Line; readonly manner: ScreenManner }): ReactNode {
+function Row({ line, manner }: { readonly line: Line; readonly manner: RowManner }): ReactNode {
   if (line.length === 0) return <Text> </Text>
+  // Look-alikes and escapes may be longer than what they stand for.
+  const shown = manner.ascii ? fit(line, manner.width, true) : line
   return (
     <Text wrap="truncate">
-      {line.map((part, place) => {
+      {shown.map((part, place) => {
         if (typeof part === 'string') return written(part, manner)
         const text = written(part.text, manner)
         return manner.color ? (

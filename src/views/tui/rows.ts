@@ -20,6 +20,7 @@ import {
   clock,
   columns,
   count,
+  counted,
   duration,
   pad,
   padLeft,
@@ -28,7 +29,7 @@ import {
   shortRange,
   size,
 } from '../format.ts'
-import { span, type Line, type Span, type Style } from '../paint.ts'
+import { span, written, type Line, type Span, type Style } from '../paint.ts'
 import { stuckAt } from '../summary.ts'
 import type { Layout } from './layout.ts'
 import type { Picture } from './store.ts'
@@ -81,8 +82,11 @@ export function topLine({ view, look, nowMs, layout, purpose }: Picture): Line {
   const running = at(({ stages }) => stages.some(isAtWork))
   const troubled = at(isStuck)
   const left: Span[] = [
-    span('bold', `ntt ${view.verb === '' ? 'run' : view.verb}`),
-    `  ${count(done)} of ${count(at((medium) => !isIdle(medium)))} done`,
+    span('bold', view.verb === '' ? 'ntt' : `ntt ${view.verb}`),
+    // Before its plan a run has nothing to count.
+    view.media.length === 0
+      ? '  starting'
+      : `  ${count(done)} of ${count(at((medium) => !isIdle(medium)))} done`,
     ...(running === 0 ? [] : [span('busy', `  ${count(running)} running`)]),
     ...(troubled === 0 ? [] : [span('bad', `  ${count(troubled)} stuck`)]),
     ...(purpose === 'watch'
@@ -142,7 +146,7 @@ export function headLine({ view, look, layout }: Picture, from: number, shown: n
   const health = layout.health === 0 ? '' : pad('health', layout.health + 2)
   const left = `  ${pad('medium', layout.name)}  ${label}${health}${heads}`
   const filter = look.filter === 'all' ? '' : `${look.filter}: `
-  const range = total === 0 ? '' : `${count(from + 1)}–${count(from + shown)} of ${count(total)}`
+  const range = total === 0 ? 'none' : `${count(from + 1)}–${count(from + shown)} of ${count(total)}`
   const search = look.search === '' && !look.searching ? '' : `/${look.search}${look.searching ? '_' : ''}  `
   const all = total === view.media.length && shown === total ? '' : `${filter}${range}`
   return spread([span('dim', left)], [span('doubt', readable(search)), span('dim', all)], layout.columns)
@@ -155,11 +159,8 @@ export function mediumLine(
   layout: Layout,
   ascii: boolean,
 ): Line {
-  const name = pad(clip(readable(medium.medium), layout.name), layout.name)
-  const label =
-    layout.label === 0
-      ? []
-      : [span('dim', pad(clip(readable(medium.label ?? ''), layout.label), layout.label)), '  ']
+  const name = column(medium.medium, layout.name, ascii)
+  const label = layout.label === 0 ? [] : [span('dim', column(medium.label ?? '', layout.label, ascii)), '  ']
   const cells = medium.stages.flatMap((stage): Span[] => [
     cellSpan(stage, ascii),
     ' '.repeat(layout.cell - 1),
@@ -255,7 +256,11 @@ function workSpans(stage: StageView, width: number, nowMs: number, ascii: boolea
 }
 
 const amountText = (value: number, unit: Unit | null): string =>
-  unit === 'bytes' ? size(value) : `${count(Math.round(value))}${unit === null ? '' : ` ${unit}`}`
+  unit === 'bytes'
+    ? size(value)
+    : unit === null
+      ? count(Math.round(value))
+      : counted(Math.round(value), unit.slice(0, -1))
 
 /** What waits for a person's hands. */
 export function personLines({ view, layout }: Picture): readonly Line[] {
@@ -282,10 +287,7 @@ export function logLines({ view, layout }: Picture, ascii: boolean): readonly Li
   const rule = `${ascii ? '-' : '─'.repeat(2)} log `
   const lines = view.log.slice(-layout.log).map(({ atMs, medium, stage, text, weight }): Line => {
     const at = ` ${clock((atMs - (view.startedMs ?? atMs)) / 1000)} `
-    const place =
-      medium === null
-        ? ''
-        : `${pad(clip(readable(medium), layout.name), layout.name)}  ${pad(stage ?? '', 9)}  `
+    const place = medium === null ? '' : `${column(medium, layout.name, ascii)}  ${pad(stage ?? '', 9)}  `
     const words = clip(readable(text), Math.max(0, layout.columns - columns(at) - columns(place)))
     const style = weights[weight]
     return [span('dim', at), place, style === null ? words : span(style, words)]
@@ -320,12 +322,19 @@ export function spread(left: readonly Span[], right: readonly Span[], width: num
   return fit(left, width)
 }
 
-/** A line cut to its width, span by span. */
-export function fit(line: Line, width: number): Line {
+/** What is cut is marked; in ASCII by one character too, so that columns stay columns. */
+const cutMark = (ascii: boolean): string => (ascii ? '~' : '…')
+
+/** Text from outside in exactly `width` columns. */
+const column = (text: string, width: number, ascii: boolean): string =>
+  pad(clip(written(text, { ascii }), width, cutMark(ascii)), width)
+
+/** A line cut to its width, span by span, as it will be written. */
+export function fit(line: Line, width: number, ascii = false): Line {
   let room = width
   return line.flatMap((part): Span[] => {
-    const text = typeof part === 'string' ? part : part.text
-    const kept = clip(text, Math.max(0, room))
+    const text = written(typeof part === 'string' ? part : part.text, { ascii })
+    const kept = clip(text, Math.max(0, room), cutMark(ascii))
     room -= columns(kept)
     if (kept === '') return []
     return [typeof part === 'string' ? kept : { ...part, text: kept }]

@@ -1,6 +1,12 @@
 // What the older pipeline left, medium by medium: its rows against its enumerations and its store. Believes no flag, writes nothing.
 import { NttError, ObserveError } from './model/errors.ts'
-import type { OlderClaims, OlderLook, OlderTally } from './model/older.ts'
+import {
+  olderEmpty,
+  type OlderBlobs,
+  type OlderClaims,
+  type OlderLook,
+  type OlderTally,
+} from './model/older.ts'
 import { decodeRaw, RawError, type RawTail } from './model/raw.ts'
 import { legacyRoot } from './model/raw-legacy.ts'
 import { readRange } from './model/range.ts'
@@ -193,6 +199,28 @@ async function lookAtRaw(
   if (counts === undefined) throw new ObserveError(`${place} was read, and its end was not seen`)
   const sum = (name: 'records' | 'files'): number => counts.reduce((all, one) => all + one[name], 0)
   return { counts: { records: sum('records'), files: sum('files') }, tree }
+}
+
+/** Its table of contents against the store; null: it has none. Hex text, though the column was bytea once. */
+export async function lookAtBlobs(older: Query, world: Reader): Promise<OlderBlobs | null> {
+  const [table] = await older<{ there: boolean }>("select to_regclass('blobs') is not null as there")
+  if (table?.there !== true) return null
+  const found = { rows: 0, missing: 0, examples: new Array<string>() }
+  for (let after = '', more = true; more;) {
+    const rows = await older<{ id: string }>(
+      `select blobid::text as id from blobs where blobid::text > $1 order by blobid::text limit ${atOnce}`,
+      [after],
+    )
+    more = rows.length === atOnce
+    after = rows.at(-1)?.id ?? after
+    const held = await world.blobs(rows.flatMap(({ id }) => (isBlob(id) ? [id] : [])))
+    const missing = rows.filter(({ id }) => !held.has(id) && id !== olderEmpty)
+    found.rows += rows.length
+    found.missing += missing.length
+    const room = Math.max(0, examplesKept - found.examples.length)
+    found.examples.push(...missing.slice(0, room).map(({ id }) => id))
+  }
+  return found
 }
 
 /** A medium that could not be looked at is told, and does not keep the others from being looked at. */

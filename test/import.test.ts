@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Finding } from '../src/model/finding.ts'
-import type { Imported } from '../src/model/older.ts'
+import type { Imported, OlderBlobs } from '../src/model/older.ts'
 import type { Plan } from '../src/model/stage.ts'
 import { olderInstallation, type Installation } from './support/older.ts'
 import { ask, freshDatabase } from './support/postgres.ts'
@@ -28,6 +28,7 @@ describe('43 complete, 18 copied in part, 13 never loaded, and no flag that is t
   let left: Installation
   let made: Project
   let imported: readonly Extract<Imported, { medium: unknown }>[]
+  let blobs: OlderBlobs
   let before: readonly string[]
   beforeAll(async () => {
     older = await freshDatabase('empty')
@@ -41,6 +42,7 @@ describe('43 complete, 18 copied in part, 13 never loaded, and no flag that is t
     const validate = new Ajv2020({ strictRequired: false }).compile(schema)
     expect(validate(document), JSON.stringify(validate.errors)).toBe(true)
     imported = (document as { media: typeof imported }).media
+    blobs = (document as { blobs: OlderBlobs }).blobs
   }, 600_000)
 
   test('each is sorted by its rows and its store, with the counts of what is lost', () => {
@@ -50,6 +52,15 @@ describe('43 complete, 18 copied in part, 13 never loaded, and no flag that is t
     const found = imported.map(({ hash, sorting, lost }) => [hash, { sorting, lost }] as const)
     expect(found).toHaveLength(74)
     expect(Object.fromEntries(found)).toEqual(Object.fromEntries(expected))
+  })
+
+  test('its table of contents is held against its store', async () => {
+    const ids = await ask<{ blobid: string }>(older, 'select blobid from blobs order by 1')
+    const isThere = (id: string): boolean =>
+      existsSync(join(left.folder, 'ntt/by-hash', id.slice(0, 2), id.slice(2, 4), id))
+    const missing = ids.map(({ blobid }) => blobid).filter((id) => !isThere(id))
+    expect(missing.length).toBeGreaterThan(3)
+    expect(blobs).toEqual({ rows: ids.length, missing: missing.length, examples: missing.slice(0, 100) })
   })
 
   test('nothing of the old is changed, and nothing is copied into the project', async () => {

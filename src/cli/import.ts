@@ -2,7 +2,7 @@
 import { join, relative } from 'node:path'
 import type { Config } from '../config.ts'
 import { nameProblem } from '../desired.ts'
-import { lookOrTell, olderMedia, type OlderMedium } from '../import.ts'
+import { lookAtBlobs, lookOrTell, olderMedia, type OlderMedium } from '../import.ts'
 import { ObserveError, UsageError, type ExitCode } from '../model/errors.ts'
 import type { Declaration } from '../model/medium.ts'
 import { lostFiles, sortOlder, type Imported } from '../model/older.ts'
@@ -42,9 +42,10 @@ export async function importVerb([url]: readonly string[], flags: Flags): Promis
       imported.push(one)
       if (flags.json !== true && flags.quiet !== true) verb.write(importLine(one, verb.manner))
     }
+    const blobs = await lookAtBlobs(ask, world)
     const settings = await writeSettings(config)
-    if (flags.json === true) verb.write(`${JSON.stringify({ media: imported, settings })}\n`)
-    else verb.write(importText(imported, { database: older.name, settings }, verb.manner))
+    if (flags.json === true) verb.write(`${JSON.stringify({ media: imported, blobs, settings })}\n`)
+    else verb.write(importText(imported, { database: older.name, blobs, settings }, verb.manner))
     return imported.some((one) => 'unknown' in one) ? 5 : 0
   } finally {
     await older.close()

@@ -34,6 +34,13 @@ export interface OlderLook {
   readonly raw: { readonly records: number; readonly files: number } | 'damaged' | null
 }
 
+/** Its table of contents: how many it has, and how many of those its store does not hold; the first of them. */
+export interface OlderBlobs {
+  readonly rows: number
+  readonly missing: number
+  readonly examples: readonly string[]
+}
+
 export const sortings = ['complete', 'copied-in-part', 'loaded-in-part', 'never-loaded'] as const
 export type Sorting = (typeof sortings)[number]
 

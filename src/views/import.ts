@@ -1,5 +1,5 @@
 // What was taken over of the older pipeline: a line for each medium as it is looked at, and the sum of them.
-import { sortings, type Imported, type Sorting } from '../model/older.ts'
+import { sortings, type Imported, type OlderBlobs, type Sorting } from '../model/older.ts'
 import { count, counted, pad, readable } from './format.ts'
 import { render, span, type Line, type Manner, type Style } from './paint.ts'
 
@@ -31,9 +31,15 @@ export function importLine(one: Imported, manner: Manner): string {
   return render(lines, manner)
 }
 
+interface ImportEnd {
+  readonly database: string
+  readonly blobs: OlderBlobs | null
+  readonly settings: string | null
+}
+
 export function importText(
   imported: readonly Imported[],
-  { database, settings }: { readonly database: string; readonly settings: string | null },
+  { database, blobs, settings }: ImportEnd,
   manner: Manner,
 ): string {
   const seen = imported.flatMap((one) => ('unknown' in one ? [] : [one]))
@@ -63,6 +69,13 @@ export function importText(
               `${count(unknown).padStart(6)} `,
               span('doubt', pad('unknown', 14)),
               '  could not be looked at',
+            ] as Line,
+          ]),
+      ...(blobs === null
+        ? []
+        : [
+            [
+              `${count(blobs.missing).padStart(6)} of ${counted(blobs.rows, 'content')} of its table are not in the store${blobs.missing === 0 ? '' : `: ${readable(blobs.examples[0] ?? '')}${blobs.missing > 1 ? ' …' : ''}`}`,
             ] as Line,
           ]),
       [],

@@ -218,7 +218,7 @@ async function patiently<T>(embedded: boolean, connect: () => Promise<T>): Promi
 async function prepare(client: pg.ClientBase, purpose: Purpose, embedded: boolean): Promise<void> {
   await client.query(
     `set timezone = 'UTC'; set datestyle = 'ISO'; set bytea_output = 'hex'; set extra_float_digits = 1;
-     set default_transaction_read_only = ${purpose === 'look' ? 'on' : 'off'}`,
+     set synchronize_seqscans = off; set default_transaction_read_only = ${purpose === 'look' ? 'on' : 'off'}`,
   )
   if (embedded) return
   // The server then notices within a second that we are gone, even inside a long query (some platforms cannot).

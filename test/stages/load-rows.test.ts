@@ -3,10 +3,12 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ObserveError } from '../../src/model/errors.ts'
 import { InodeSet } from '../../src/model/inodes.ts'
+import { openHasher } from '../../src/ports/blake3.ts'
 import { Sum } from '../../src/model/sum.ts'
 import { Directories } from '../../src/stages/load/directories.ts'
 import { Pipe } from '../../src/stages/load/pipe.ts'
-import { sumTuples, Tuples } from '../../src/stages/load/tuples.ts'
+import { anyOrder, inOrder } from '../../src/stages/load/marks.ts'
+import { markTuples, Tuples } from '../../src/stages/load/tuples.ts'
 
 const path = fc
   .array(fc.constantFrom('a', 'b', 'ab', 'c\xff', ''), { maxLength: 5 })
@@ -151,7 +153,7 @@ describe('tuples', () => {
   test('have the same sum when they are made and when they are read, whatever the chunks', async () => {
     await fc.assert(
       fc.asyncProperty(rows, fc.integer({ min: 1, max: 64 }), async (given, size) => {
-        const tuples = new Tuples(3)
+        const tuples = new Tuples(3, anyOrder())
         for (const [number, bytes, count] of given) {
           const row = tuples.open(bytes?.length ?? 0).int8(number)
           if (bytes === null) row.nothing()
@@ -159,25 +161,43 @@ describe('tuples', () => {
           row.count(count).close()
         }
         const all = Buffer.concat([...tuples.end()])
-        const read = await sumTuples(
+        const read = await markTuples(
           (async function* () {
             for (let at = 0; at < all.length; at += size) yield all.subarray(at, at + size)
           })(),
+          anyOrder(),
         )
-        expect([read.members, read.hex()]).toEqual([given.length, tuples.sum.hex()])
+        expect(read).toEqual(tuples.told)
+        expect(read.members).toBe(given.length)
       }),
     )
   })
 
+  test('have the hash of their whole stream when they are marked in their order', () => {
+    const [one, other] = [new Tuples(1, inOrder(openHasher())), new Tuples(1, inOrder(openHasher()))]
+    const stream = openHasher()
+    for (let at = 0; at < 40_000; at += 1) {
+      one.open(0).int4(at).close()
+      other
+        .open(0)
+        .int4(at === 20_000 ? 0 : at)
+        .close()
+    }
+    for (const block of one.end()) stream.update(block)
+    other.end()
+    expect(one.told).toEqual({ members: 40_000, mark: stream.digest().blake3.slice(0, 32) })
+    expect(other.told.mark).not.toBe(one.told.mark)
+  })
+
   test.each([0, 5, 19, 20, 21, 30])('that end after %i bytes are not taken for all', async (length) => {
-    const tuples = new Tuples(1)
+    const tuples = new Tuples(1, anyOrder())
     tuples.open(0).int4(7).close()
     const all = Buffer.concat([...tuples.end()])
     expect(all.length).toBe(31)
     const cut = (async function* () {
       yield all.subarray(0, length)
     })()
-    await expect(sumTuples(cut)).rejects.toThrow(ObserveError)
+    await expect(markTuples(cut, anyOrder())).rejects.toThrow(ObserveError)
   })
 })
 

@@ -7,6 +7,8 @@ import { readRange } from '../../model/range.ts'
 import { decodeRaw, readTail, type RawRecord, type RawTail } from '../../model/raw.ts'
 import type { Medium } from '../../model/medium.ts'
 import type { Reader } from '../../model/world.ts'
+import type { Mark } from './marks.ts'
+import { Rows, tables } from './rows.ts'
 
 export interface Origin {
   /** Digest of the records, whatever their order: an enumeration made again, of the same, is the same. */
@@ -54,12 +56,15 @@ export function parseOrigin(text: string): (Origin & { readonly records: number 
 
 /** The enumeration that is there now, by its last bytes. null: none, or none that could be loaded. */
 export async function lookAtRaw(medium: Medium, world: Reader): Promise<Origin | null> {
+  const tail = await lookAtTail(medium, world)
+  return tail === null || (tail.format === 'ntt-1' && !tail.complete) ? null : originOf(tail)
+}
+
+/** How it ended, by its last bytes. null: there is none, or it is none. */
+export async function lookAtTail(medium: Medium, world: Reader): Promise<RawTail | null> {
   const place = rawPlace(medium)
   const stat = await world.stat(place)
-  if (stat === null) return null
-  const tail = await readTail((start, end) => readRange(world, place, { start, end }), stat.bytes)
-  if (tail === null || (tail.format === 'ntt-1' && !tail.complete)) return null
-  return originOf(tail)
+  return stat === null ? null : readTail((start, end) => readRange(world, place, { start, end }), stat.bytes)
 }
 
 /** Every record of the enumeration, read from its file and decoded to its end; then how it ended. Progress is told in records. */
@@ -79,4 +84,20 @@ export async function readRaw(
   const [tail] = tails
   if (tail === undefined) throw new ObserveError('the enumeration has no end')
   return tail
+}
+
+/** The rows of the enumeration. `mark`: what is to be kept of them; they themselves are thrown away. */
+export async function remade(medium: Medium, world: Reader, mark: () => Mark): Promise<Remade> {
+  const rows = new Rows(mark)
+  const tail = await readRaw(medium, world, null, (records) => {
+    for (const record of records) rows.add(record)
+    for (const table of tables) rows.made[table].take()
+  })
+  for (const table of tables) rows.made[table].end()
+  return { rows, tail }
+}
+
+export interface Remade {
+  readonly rows: Rows
+  readonly tail: RawTail
 }

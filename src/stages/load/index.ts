@@ -6,8 +6,9 @@ import type { TableLook, Writer } from '../../model/world.ts'
 import { Slots } from '../../model/lanes.ts'
 import type { Medium } from '../../model/medium.ts'
 import { checkBeside, Filling, refresh, swap, sweep, type Owner } from './generation.ts'
-import { lookAtRaw, parseOrigin, readRaw, type Origin } from './enumeration.ts'
-import { proveLoad } from './prove.ts'
+import { lookAtRaw, parseOrigin, readRaw, remade, type Origin } from './enumeration.ts'
+import { inOrder, type Mark } from './marks.ts'
+import { proveLoad, type Made } from './prove.ts'
 import { Rows } from './rows.ts'
 
 export interface Seen {
@@ -50,15 +51,24 @@ export const load: Stage<Seen> = {
     }
     if (decision.action !== 'run' && !replace)
       throw new RefusedError(`nothing is replaced unasked: ${decision.because.text}`)
-    const rows = new Rows()
+    const rows = new Rows(() => inOrder(world.hasher()))
     const tail = await fill(medium, owner, rows, world, seen.raw?.records ?? null)
     // A first load is looked at in its place. One that others have to give way to is looked at before.
-    if (seen.rows !== null) await checkBeside(owner, rows, world)
+    const again = async (mark: () => Mark): Promise<Rows> => (await remade(medium, world, mark)).rows
+    if (seen.rows !== null) await checkBeside(owner, rows, again, world)
     await swap(owner, rows, tail, world, replace)
+    justMade.set(medium, { tail, expected: rows.told() })
   },
 
-  verify: proveLoad,
+  async verify(medium, world, depth) {
+    const made = justMade.get(medium) ?? null
+    justMade.delete(medium)
+    return proveLoad(medium, world, depth, made)
+  },
 }
+
+/** For the witness that looks right after a load; a later one makes the rows once more. */
+const justMade = new WeakMap<Medium, Made>()
 
 function judge({ rows, raw }: Seen): Decision {
   const work = raw?.records === undefined || raw.records === null ? {} : { work: { entries: raw.records } }

@@ -3,21 +3,42 @@ import { canonicalJson, fingerprint } from '../../model/canonical.ts'
 import { ObserveError } from '../../model/errors.ts'
 import type { VolumeReport } from '../../model/entry.ts'
 import type { Medium } from '../../model/medium.ts'
-import { RawError, type RawCounts, type RawRecord, type RawTail } from '../../model/raw.ts'
+import { RawError, type RawCounts, type RawTail } from '../../model/raw.ts'
 import type { Check, Depth, Verification } from '../../model/stage.ts'
 import type { Reader } from '../../model/world.ts'
-import { originOf, parseOrigin, readRaw, volumeFacts } from './enumeration.ts'
-import { columns, Rows, tables } from './rows.ts'
-import { sumTuples } from './tuples.ts'
+import { compareRows, presentRows } from './compare.ts'
+import {
+  lookAtTail,
+  originOf,
+  parseOrigin,
+  readRaw,
+  remade,
+  volumeFacts,
+  type Remade,
+} from './enumeration.ts'
+import { inOrder, type Mark } from './marks.ts'
+import type { Expected, Rows } from './rows.ts'
 
-export async function proveLoad(medium: Medium, world: Reader, depth: Depth): Promise<Verification> {
+/** Rows as they were made of the enumeration that ends so. */
+export interface Made {
+  readonly tail: RawTail
+  readonly expected: Expected
+}
+
+/** `made`: by the load that has just ended, so that the same records need not be made into the same rows once more. */
+export async function proveLoad(
+  medium: Medium,
+  world: Reader,
+  depth: Depth,
+  made: Made | null,
+): Promise<Verification> {
   const row = await world.catalogue(medium.hash)
   if (row === null || row.load === null) {
     return { checks: [check('rows', 'there', 'none')], figures: {} }
   }
   const id = row.mediumId
   const [tail, found] =
-    depth === 'hash' ? await compareRows(medium, id, world) : await compareCounts(medium, id, world)
+    depth === 'hash' ? await compareBytes(medium, id, world, made) : await compareCounts(medium, id, world)
   const kept = parseOrigin(row.load.origin)
   const sum = (of: (counts: RawCounts) => number): number =>
     tail.counts.reduce((all, one) => all + of(one), 0)
@@ -55,13 +76,9 @@ const check = (name: string, expected: string, actual: string): Check => ({
 })
 
 /** The enumeration once more; one that is damaged is no measure of rows. */
-async function reread(
-  medium: Medium,
-  world: Reader,
-  each: (records: readonly RawRecord[]) => void,
-): Promise<RawTail> {
+async function measured<T>(read: () => Promise<T>): Promise<T> {
   try {
-    return await readRaw(medium, world, null, each)
+    return await read()
   } catch (error) {
     if (!(error instanceof RawError)) throw error
     throw new ObserveError(`the rows cannot be compared with the enumeration: ${error.message}`, {
@@ -71,29 +88,25 @@ async function reread(
 }
 
 /** Every byte of every row against the rows that the enumeration makes. */
-async function compareRows(medium: Medium, id: number, world: Reader): Promise<readonly [RawTail, Found]> {
-  const rows = new Rows()
-  const expecting = reread(medium, world, (records) => {
-    for (const record of records) rows.add(record)
-    for (const table of tables) rows.made[table].take()
-  })
-  const looking = Promise.all(
-    tables.map((table) =>
-      sumTuples(
-        world.copyOut(
-          `copy (select ${columns[table].join(', ')} from ${table} where medium_id = ${id}) to stdout (format binary)`,
-        ),
-      ),
-    ),
-  )
-  const [tail, sums] = await both(expecting, looking)
-  const text = (sum: { readonly members: number; hex(): string }): string =>
-    `${sum.members} rows, ${sum.hex()}`
-  const checks = tables.map((table, at) => {
-    const sum = sums[at]
-    return check(table, text(rows.made[table].sum), sum === undefined ? 'none' : text(sum))
-  })
-  return [tail, { checks, content: fingerprint(checks.map(({ actual }) => actual)) }]
+async function compareBytes(
+  medium: Medium,
+  id: number,
+  world: Reader,
+  made: Made | null,
+): Promise<readonly [RawTail, Found]> {
+  const again = (mark: () => Mark): Promise<Remade> => measured(() => remade(medium, world, mark))
+  const now = made === null ? null : await lookAtTail(medium, world)
+  const { tail, expected } =
+    made !== null && now?.complete === true && now.digest === made.tail.digest
+      ? made
+      : await again(() => inOrder(world.hasher())).then(({ rows, tail: end }) => ({
+          tail: end,
+          expected: rows.told(),
+        }))
+  const rowsAgain = async (mark: () => Mark): Promise<Rows> => (await again(mark)).rows
+  const checks = await compareRows(await presentRows(id, world), expected, rowsAgain, world)
+  // Of the records, not of the rows: those depend on the order in which somebody listed the same.
+  return [tail, { checks, content: fingerprint(['rows', originOf(tail).content]) }]
 }
 
 /** Waits for both, also when one fails, so that nothing is left running behind a failure. */
@@ -129,7 +142,7 @@ async function compareCounts(medium: Medium, id: number, world: Reader): Promise
       select fs, count(*)::text as rows from anomaly where medium_id = ${id} and kind <> 'repeated-inode' group by fs`),
   ])
   const [tail, [names, inodes, repeated, errors]] = await both(
-    reread(medium, world, () => undefined),
+    measured(() => readRaw(medium, world, null, () => undefined)),
     looking,
   )
   const kindsOf = (fs: number): ReadonlyMap<string, number> => {

@@ -4,7 +4,8 @@ import type { Entry, EntryType } from '../../model/entry.ts'
 import { InodeSet } from '../../model/inodes.ts'
 import type { RawRecord } from '../../model/raw.ts'
 import { Directories } from './directories.ts'
-import { Tuples } from './tuples.ts'
+import { anyOrder, type Mark } from './marks.ts'
+import { Tuples, type Told } from './tuples.ts'
 
 const slash = 0x2f
 const none = Buffer.alloc(0)
@@ -19,20 +20,35 @@ export const columns = {
 export type Table = keyof typeof columns
 export const tables: readonly Table[] = ['directory', 'inode', 'entry', 'anomaly']
 
+/** What the rows must be. */
+export type Expected = Readonly<Record<Table, Told>>
+
 /**
  * Makes rows of records: an inode for each first meeting of a number, an entry for each name, a directory for each that holds
  * an entry. What could not be read is an anomaly, and so is another record for the same inode, unless both say that it has
  * several names: the first one wins, and the other one's facts are kept there.
  */
 export class Rows {
-  readonly made: Readonly<Record<Table, Tuples>> = {
-    directory: new Tuples(columns.directory.length),
-    inode: new Tuples(columns.inode.length),
-    entry: new Tuples(columns.entry.length),
-    anomaly: new Tuples(columns.anomaly.length),
-  }
+  readonly made: Readonly<Record<Table, Tuples>>
   readonly #directories = new Directories()
   readonly #met = new Map<number, Met>()
+
+  /** `mark`: what is to be kept of the rows of a table. Anomalies lie among those of others, in no order of ours. */
+  constructor(mark: () => Mark) {
+    const { directory, inode, entry, anomaly } = columns
+    this.made = {
+      directory: new Tuples(directory.length, mark()),
+      inode: new Tuples(inode.length, mark()),
+      entry: new Tuples(entry.length, mark()),
+      anomaly: new Tuples(anomaly.length, anyOrder()),
+    }
+  }
+
+  /** What was kept of them, when they have ended. */
+  told(): Expected {
+    const { directory, inode, entry, anomaly } = this.made
+    return { directory: directory.told, inode: inode.told, entry: entry.told, anomaly: anomaly.told }
+  }
 
   add(record: RawRecord): void {
     if ('error' in record) {

@@ -1,6 +1,6 @@
-// Rows as PostgreSQL's binary COPY has them: written into blocks, found again in what the server sends; each is summed.
+// Rows as PostgreSQL's binary COPY has them: written into blocks, found again in what the server sends; a mark is kept of all.
 import { ObserveError } from '../../model/errors.ts'
-import { Sum } from '../../model/sum.ts'
+import type { Mark } from './marks.ts'
 
 const signature = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
 const blockBytes = 256 * 1024
@@ -9,16 +9,19 @@ const fixedRoom = 256
 
 /** Rows of one table on their way to the server. */
 export class Tuples {
-  readonly sum = new Sum()
+  members = 0
+  readonly #mark: Mark
   readonly #columns: number
   #block = Buffer.allocUnsafeSlow(blockBytes)
   #view = new DataView(this.#block.buffer)
   #start: number
   #at: number
   #full: Buffer[] = []
+  #told: Told | null = null
 
-  constructor(columns: number) {
+  constructor(columns: number, mark: Mark) {
     this.#columns = columns
+    this.#mark = mark
     this.#at = signature.copy(this.#block)
     this.#start = this.#at
   }
@@ -26,7 +29,7 @@ export class Tuples {
   /** Begins a row; `room`: bytes of its names. */
   open(room: number): this {
     if (this.#at + room + fixedRoom > this.#block.length) {
-      if (this.#at > 0) this.#full.push(this.#block.subarray(0, this.#at))
+      if (this.#at > 0) this.#pass(this.#block.subarray(0, this.#at))
       this.#block = Buffer.allocUnsafeSlow(Math.max(blockBytes, room + fixedRoom))
       this.#view = new DataView(this.#block.buffer)
       this.#at = 0
@@ -85,7 +88,13 @@ export class Tuples {
   }
 
   close(): void {
-    this.sum.take(this.#view, this.#start, this.#at).close()
+    this.members += 1
+    this.#mark.row(this.#view, this.#start, this.#at)
+  }
+
+  #pass(block: Buffer): void {
+    this.#mark.block(block)
+    this.#full.push(block)
   }
 
   /** The blocks that are full. They are nobody else's from then on. */
@@ -95,16 +104,30 @@ export class Tuples {
     return full
   }
 
-  /** What is left, and the mark of the end. */
+  /** What is left, with the sign of the end; after it, `told` is what was marked. */
   end(): readonly Buffer[] {
-    const last = Buffer.concat([this.#block.subarray(0, this.#at), Buffer.from([0xff, 0xff])])
-    return [...this.take(), last]
+    this.#pass(Buffer.concat([this.#block.subarray(0, this.#at), Buffer.from([0xff, 0xff])]))
+    this.#at = 0
+    this.#told = { members: this.members, mark: this.#mark.text() }
+    return this.take()
+  }
+
+  /** Of all rows; there are none before `end`. */
+  get told(): Told {
+    if (this.#told === null) throw new Error('the rows have not ended')
+    return this.#told
   }
 }
 
-/** Sums the rows of a binary COPY TO as they come from the server; the same as `Tuples.sum` for the same rows. */
-export async function sumTuples(source: AsyncIterable<Buffer>): Promise<Sum> {
-  const sum = new Sum()
+/** How many rows, and what is kept of them. */
+export interface Told {
+  readonly members: number
+  readonly mark: string
+}
+
+/** Marks the rows of a binary COPY TO as they come from the server; the same as of `Tuples` for the same rows. */
+export async function markTuples(source: AsyncIterable<Buffer>, mark: Mark): Promise<Told> {
+  let members = 0
   let rest: Buffer = Buffer.alloc(0)
   let begun = false
   let ended = false
@@ -124,13 +147,16 @@ export async function sumTuples(source: AsyncIterable<Buffer>): Promise<Sum> {
     const view = new DataView(block.buffer, block.byteOffset, block.length)
     for (let end = endOfTuple(view, at); end !== null && !ended; end = endOfTuple(view, at)) {
       if (end === at + 2) ended = true
-      else sum.take(view, at, end).close()
+      else {
+        members += 1
+        mark.row(view, at, end)
+      }
       at = end
     }
     rest = Buffer.from(block.subarray(at))
   }
   if (!ended || rest.length > 0) throw new ObserveError('the server sent rows without an end')
-  return sum
+  return { members, mark: mark.text() }
 }
 
 /** Where the row from `at` ends; null: not within the view. The mark of the end is two bytes. */

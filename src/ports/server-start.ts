@@ -12,6 +12,9 @@ import { settings, socketFile, socketFolder, temporaryFolders } from './server-s
 
 export const user = 'ntt'
 
+/** How long a fast shutdown may take before an immediate one, which is as safe and leaves a log to be replayed. */
+export const fastSec = 20
+
 /** Opens a file of ours, making it if need be. Not through a link: root may work in another's folder. */
 export function openOurs(path: string, more = 0): number {
   try {
@@ -143,8 +146,11 @@ function launch(
  * The pid is only signalled while it is a process that was started with this data directory.
  */
 function guard(home: string, data: string, socket: string): void {
-  const stopIt = `while [ -e "$1" ] && ! flock --nonblock "$1" true; do
-      read -r pid <"$0/postmaster.pid" && grep -aqF "$0" "/proc/$pid/cmdline" && kill -INT "$pid"
+  const stopIt = `tries=0
+    while [ -e "$1" ] && ! flock --nonblock "$1" true; do
+      [ $tries -lt ${fastSec * 10} ] && how=INT || how=QUIT
+      read -r pid <"$0/postmaster.pid" && grep -aqF "$0" "/proc/$pid/cmdline" && kill -$how "$pid"
+      tries=$((tries + 1))
       sleep 0.1
     done
     rmdir "$2"`

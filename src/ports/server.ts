@@ -11,7 +11,7 @@ import { InterruptedError, NttError, ObserveError, errnoOf, messageOf } from '..
 import { flock } from './flock.ts'
 import { readPostmaster } from './server-pid.ts'
 import { port } from './server-settings.ts'
-import { openOurs, startServer, unlessAway, unlessBusy, user } from './server-start.ts'
+import { fastSec, openOurs, startServer, unlessAway, unlessBusy, user } from './server-start.ts'
 
 /** Where a server listens: the folder of its socket, and the port that names the socket in it. */
 export interface Address {
@@ -100,18 +100,29 @@ async function reach(home: string, data: string, packageRoot: string, signal: Ab
   })
 }
 
-/** Fast shutdown, awaited. Only for one who holds `users.lock` alone. */
+/**
+ * Fast shutdown, awaited; a server that does not end by it is stopped at once, and replays its log when it is started again.
+ * (PostgreSQL 18 never ends when it is asked while it mends itself after the loss of a process.) Only for one who holds
+ * `users.lock` alone.
+ */
 async function stop(home: string, data: string): Promise<void> {
-  const alive = readPostmaster(data)
-  if (!alive) return
-  try {
-    process.kill(alive.pid, 'SIGINT')
-  } catch (error) {
-    unlessAway(error)
-  }
   const lock = openOurs(join(home, 'server.lock'))
   try {
-    if (await flock(lock, 'exclusive', 60)) await rmdir(alive.socket).catch(unlessBusy)
+    for (const [name, waitSec] of [
+      ['SIGINT', fastSec],
+      ['SIGQUIT', 60],
+    ] as const) {
+      const alive = readPostmaster(data)
+      if (!alive) return
+      try {
+        process.kill(alive.pid, name)
+      } catch (error) {
+        unlessAway(error)
+      }
+      if (!(await flock(lock, 'exclusive', waitSec))) continue
+      await rmdir(alive.socket).catch(unlessBusy)
+      return
+    }
   } finally {
     closeSync(lock)
   }

@@ -357,3 +357,16 @@ test('an interrupted start leaves no server', async () => {
   await gone()
   await (await open()).leave()
 })
+
+test('a server that does not end by a fast shutdown is ended all the same, and starts again', async () => {
+  await prepare()
+  const server = await open()
+  // It waits for its checkpointer, which waits for us: as PostgreSQL 18 does when it is asked while it mends itself.
+  const [checkpointer] = execFileSync('pgrep', ['-P', String(postmaster()), '-f', 'checkpointer'])
+    .toString()
+    .split('\n')
+  process.kill(Number(checkpointer), 'SIGSTOP')
+  await server.leave()
+  await gone()
+  await (await open()).leave()
+})

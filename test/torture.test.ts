@@ -1,0 +1,47 @@
+// A short form of `npm run torture`: killed at some moments, it converges as if nothing had been.
+import { chmodSync, truncateSync, writeFileSync } from 'node:fs'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { openArena, type Arena } from './torture/arena.ts'
+import { findLies } from './torture/lies.ts'
+import { killAnywhere } from './torture/kills.ts'
+import { blobsIn } from './torture/truth.ts'
+
+let arena: Arena
+beforeAll(async () => {
+  arena = await openArena()
+}, 300_000)
+
+describe('kill it anywhere', () => {
+  test(
+    'after kills at random moments everything is as after an undisturbed run',
+    { timeout: 600_000 },
+    async () => {
+      const report = await killAnywhere(arena, {
+        kills: 5,
+        seed: 'short',
+        isOver: () => false,
+        tell: () => undefined,
+      })
+      expect(report.failures).toEqual([])
+      expect(report.converged).toBe(report.chains)
+    },
+  )
+
+  test('the search for lies finds those that are planted', async () => {
+    const made = arena.fresh(['floppy'], true)
+    expect((await made.ntt('apply', '--yes')).code).toBe(0)
+    expect(findLies(made, arena.truth)).toEqual([])
+    const [blob = ''] = blobsIn(made.path('.ntt/by-hash'))
+    const { hash = '' } = arena.truth.get('floppy') ?? {}
+    chmodSync(made.path('.ntt/by-hash', blob), 0o644)
+    writeFileSync(made.path('.ntt/by-hash', blob), 'other bytes')
+    truncateSync(made.path('.ntt/raw', `${hash}.raw`), 100)
+    truncateSync(made.path('.ntt/archive', `${hash}.tar.zst`), 10_000)
+    expect(findLies(made, arena.truth)).toEqual([
+      expect.stringContaining('holds'),
+      expect.stringContaining('mode 644'),
+      expect.stringContaining('.raw is not'),
+      expect.stringContaining('.tar.zst is not'),
+    ])
+  })
+})

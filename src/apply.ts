@@ -147,8 +147,11 @@ async function carryOut(
     await stage.run(medium, observation.seen, world, replace)
   }
   const before = now.proofs.filter((proof) => proof.stage === step.stage)
+  // What failed at a depth is only mended at that depth.
   const depth = made
-    ? (stage.depths?.run ?? 'counts')
+    ? step.because.code === 'failed-proof'
+      ? 'hash'
+      : (stage.depths?.run ?? 'counts')
     : step.because.code === 'gate'
       ? 'counts'
       : (stage.depths?.prove ?? 'counts')

@@ -51,10 +51,7 @@ function judge(
     return { ...base, action: 'unknown', because, contradicts: null, of: null, proof: null }
   }
   const { decision, of } = observation
-  const latest = proofs
-    .filter((proof) => proof.of === of)
-    .toSorted(byTime)
-    .at(-1)
+  const latest = telling(proofs.filter((proof) => proof.of === of).toSorted(byTime))
   const proof = latest?.ok === true ? { at: latest.at, depth: latest.depth } : null
   const once = proofs.some(({ ok }) => ok)
   const step = (action: Action, because: Reason, contradicts: Step['contradicts'] = null): Step => ({
@@ -90,6 +87,14 @@ function judge(
   const failed = latest.checks.find(({ ok }) => !ok)
   const text = failed === undefined ? 'failed its verification' : `failed its verification: ${failed.name}`
   return step(stage === 'image' ? 'refuse' : 'run', { code: 'failed-proof', text }, 'proof')
+}
+
+/** The last proof counts; but what failed is not mended by one that looked less deep. */
+function telling(proofs: readonly Proof[]): Proof | undefined {
+  const failed = proofs.findLastIndex(({ ok }) => !ok)
+  const depth = proofs[failed]?.depth
+  const isMended = proofs.slice(failed + 1).some((later) => later.depth === 'hash' || depth === 'counts')
+  return isMended ? proofs.at(-1) : (proofs[failed] ?? proofs.at(-1))
 }
 
 /** Oldest first. */

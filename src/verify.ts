@@ -1,7 +1,8 @@
 // Prove again what is there, on request; runs nothing.
-import { NttError, mostSerious, type ExitCode } from './model/errors.ts'
+import { NttError, VerifyError, mostSerious, type ExitCode } from './model/errors.ts'
 import { sideBySide } from './model/lanes.ts'
-import type { Depth, Observed } from './model/stage.ts'
+import type { Medium, StageName } from './model/medium.ts'
+import type { Depth, Observed, Proof } from './model/stage.ts'
 import { stageNamed, type Hands } from './apply.ts'
 import { healthMember, prove } from './prove.ts'
 
@@ -55,7 +56,9 @@ async function verifyMedium(
         }
         continue
       }
-      codes.push(await verifyStage(observation.stage, { medium, proofs }, hands, depth, held.signal))
+      const how = { depth, signal: held.signal, over: null }
+      const code = await verifyStage(observation.stage, { medium, proofs }, hands, how)
+      if (code !== null) codes.push(code)
     }
   } finally {
     await held.release()
@@ -63,14 +66,20 @@ async function verifyMedium(
   return mostSerious(codes)
 }
 
-async function verifyStage(
-  name: Observed['observations'][number]['stage'],
-  { medium, proofs }: Pick<Observed, 'medium' | 'proofs'>,
+export interface HowToVerify {
+  readonly depth: Depth
+  readonly signal: AbortSignal
+  /** Fires when there is no more time for it; null: it may take what it takes. */
+  readonly over: AbortSignal | null
+}
+
+/** Proves one product that is there. null: there was no time to end it. */
+export async function verifyStage(
+  name: StageName,
+  { medium, proofs }: { readonly medium: Medium; readonly proofs: readonly Proof[] },
   hands: Hands,
-  depth: Depth,
-  signal: AbortSignal,
-): Promise<ExitCode> {
-  if (medium.hash === null) return 5
+  { depth, signal, over }: HowToVerify,
+): Promise<ExitCode | null> {
   const at = { medium: medium.name, hash: medium.hash, stage: name } as const
   const began = hands.seconds()
   const stage = stageNamed(hands.stages, name)
@@ -98,6 +107,7 @@ async function verifyStage(
     })
     return 0
   } catch (error) {
+    if (over?.aborted === true && !(error instanceof VerifyError)) return null
     if (!(error instanceof NttError)) throw error
     const { tag, message, hint, exitCode } = error
     const durationSec = hands.seconds() - began

@@ -120,8 +120,13 @@ program
       .choices(['counts', 'hash'])
       .default('counts'),
   )
+  .option('--budget <amount>', 'what was proven longest ago first, for so long (10m) or so much (20GB)')
+  .option('--max-age <time>', 'with --budget: leave alone what was proven later than so long ago', '30d')
   .option('--log', 'whether proofs, runs and the event log are as they were written; changes nothing')
-  .addHelpText('after', '\nExamples:\n  ntt verify --depth hash\n  ntt verify --log\n')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  ntt verify --depth hash\n  ntt verify --budget 10m\n  ntt verify --log\n',
+  )
   .action(verb(async () => (await import('./verify.ts')).verifyVerb))
 
 program

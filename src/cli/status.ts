@@ -1,11 +1,18 @@
 // ntt status: one line a medium.
 import type { ExitCode } from '../model/errors.ts'
+import { coverage } from '../ledger.ts'
 import type { Lane, Observed } from '../model/stage.ts'
 import { planExit } from '../plan.ts'
+import { products } from '../sweep.ts'
+import { coverageOf, coverageText, type Covered } from '../views/coverage.ts'
 import { statusText, waitsFor, rung, type Standing } from '../views/status.ts'
 import { look, select } from './look.ts'
 import type { Flags } from './main.ts'
+import type { Session } from './session.ts'
 import { openVerb } from './verb.ts'
+
+/** As `verify --budget` has it by default. */
+const maxAgeMs = 30 * 86_400_000
 
 interface StatusFlags extends Flags {
   readonly watch?: boolean
@@ -21,6 +28,7 @@ export async function statusVerb(named: readonly string[], flags: StatusFlags): 
   }
   const { plan, observed } = await look(verb.session, chosen)
   const standings = plan.lanes.map((lane) => standing(lane, observed.get(lane.medium)))
+  const covered = await readCoverage(verb.session, [...observed.values()])
   if (flags.json === true) {
     const document = standings.map(({ lane, health, proven }) => ({
       medium: lane.medium,
@@ -31,9 +39,21 @@ export async function statusVerb(named: readonly string[], flags: StatusFlags): 
       health,
       waits_for: waitsFor(lane),
     }))
-    verb.write(`${JSON.stringify(document)}\n`)
-  } else verb.write(statusText(standings, Date.now(), verb.manner))
+    verb.write(`${JSON.stringify({ media: document, read_back: covered })}\n`)
+  } else {
+    verb.write(statusText(standings, Date.now(), verb.manner))
+    if (covered !== null) verb.write(`${coverageText(covered, maxAgeMs, Date.now())}\n`)
+  }
   return planExit(plan)
+}
+
+/** null: there is nothing that could be covered, or no database that knows. */
+async function readCoverage({ database }: Session, media: readonly Observed[]): Promise<Covered | null> {
+  if (database === null) return null
+  const since = new Date(Date.now() - maxAgeMs).toISOString()
+  const store = await coverage((sql, params) => database.query(sql, params), since)
+  const kept = products(media)
+  return kept.length + store.blobs === 0 ? null : coverageOf(store, kept, since)
 }
 
 function standing(lane: Lane, observed: Observed | undefined): Standing {

@@ -14,10 +14,16 @@ interface VerifyFlags extends Flags {
   readonly jobs?: string
   readonly depth?: Depth
   readonly log?: boolean
+  readonly budget?: string
+  readonly maxAge?: string
 }
 
 export async function verifyVerb(named: readonly string[], flags: VerifyFlags): Promise<ExitCode> {
   if (flags.log === true) return verifyLog(flags)
+  if (flags.budget !== undefined) {
+    const { verifyByBudget } = await import('./verify-budget.ts')
+    return verifyByBudget(named, { ...flags, budget: flags.budget })
+  }
   await using verb = await openVerb(flags, { writes: true })
   const { session, declarations, signals } = verb
   const depth = flags.depth ?? 'counts'

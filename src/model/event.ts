@@ -70,6 +70,26 @@ export type Happening =
       readonly hash: string | null
       readonly text: string
     }
+  /** A part of the store was read back, and that is written down. `from`, `to`: the first 12 digits of the hashes at its ends. */
+  | {
+      readonly type: 'store.read'
+      readonly from: string
+      readonly to: string
+      readonly blobs: number
+      readonly bytes: number
+      readonly bad: number
+      readonly durationSec: number
+    }
+  /** A blob is not what its name says. */
+  | {
+      readonly type: 'store.bad'
+      readonly blob: string
+      readonly text: string
+      /** Names of the media that hold it (their hashes, where they have none). */
+      readonly media: readonly string[]
+      /** The first of their files that have this content, as one char for each byte: `<medium>: <path>`. */
+      readonly paths: readonly string[]
+    }
   | { readonly type: 'run.stopping'; readonly text: string }
   | {
       readonly type: 'run.finished'

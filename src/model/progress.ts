@@ -95,6 +95,8 @@ export interface RunView {
   readonly media: readonly MediumView[]
   readonly places: ReadonlyMap<string, number>
   readonly log: readonly Told[]
+  /** What of the store was read back. */
+  readonly store: { readonly blobs: number; readonly bytes: number; readonly bad: number }
   readonly stopping: string | null
   readonly finished: {
     readonly exitCode: ExitCode
@@ -115,6 +117,7 @@ export const emptyRun: RunView = {
   media: [],
   places: new Map(),
   log: [],
+  store: { blobs: 0, bytes: 0, bad: 0 },
   stopping: null,
   finished: null,
 }
@@ -245,6 +248,13 @@ export function fold(view: RunView, event: Event): RunView {
       const run = changedMedium(next, event.medium, (medium) => ({ ...medium, waitsFor: text }))
       return text === null ? run : tell(run, 'doubt', text)
     }
+    case 'store.read': {
+      const { blobs, bytes, bad } = next.store
+      const store = { blobs: blobs + event.blobs, bytes: bytes + event.bytes, bad: bad + event.bad }
+      return { ...next, store }
+    }
+    case 'store.bad':
+      return tell(next, 'bad', `${event.blob.slice(0, 16)}…: ${event.text}`)
     case 'run.stopping':
       return tell({ ...next, stopping: event.text }, 'doubt', event.text)
     case 'run.finished': {

@@ -36,6 +36,7 @@ export const reasonCodes = {
   unaccounted: 'files without an outcome',
   failed: 'files that could not be read are not accepted by policy',
   missing: 'a product that was proven is gone',
+  'over-budget': 'it needs more than the budget of this verification',
   asked: 'a person asked for it to be made again',
   restore: 'needed by a later stage; restored from the archive',
   archived: 'the image lives in a proven archive',

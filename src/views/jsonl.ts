@@ -49,6 +49,8 @@ const bareNames = {
   'run.started': 'run_started',
   'plan.ready': 'plan_ready',
   'medium.waiting': 'medium_waiting',
+  'store.read': 'store_read',
+  'store.bad': 'store_bad',
   'run.stopping': 'run_stopping',
   'run.finished': 'run_finished',
 } as const
@@ -121,6 +123,12 @@ function members(event: Happening): LogLine {
       }
     case 'step.held':
       return { action: event.action, code: event.because.code, reason: event.because.text }
+    case 'store.read': {
+      const { from, to, blobs, bytes, bad } = event
+      return { from, to, blobs, bytes, bad, duration_sec: seconds(event.durationSec) }
+    }
+    case 'store.bad':
+      return { blob: event.blob, text: event.text, media: event.media, paths: event.paths }
     case 'medium.waiting':
     case 'run.stopping':
       return { text: event.text }

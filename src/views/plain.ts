@@ -114,7 +114,7 @@ export function openPlain({
 }
 
 const isLoud = ({ type }: Event): boolean =>
-  type === 'step.failed' || type === 'step.contradicted' || type === 'run.stopping'
+  type === 'step.failed' || type === 'step.contradicted' || type === 'store.bad' || type === 'run.stopping'
 
 interface Place {
   readonly medium: string | null
@@ -185,6 +185,13 @@ function lineOf(event: Event, verbose: boolean, dated: boolean): Line | null {
         : [span('doubt', event.action === 'refuse' ? 'refused: ' : 'unknown: '), readable(event.because.text)]
     case 'medium.waiting':
       return event.text === '' ? null : [span('doubt', 'waiting for you: '), readable(event.text)]
+    case 'store.read':
+      return [`store: ${counted(event.blobs, 'content')}, ${size(event.bytes)} read back`]
+    case 'store.bad':
+      return [
+        span('bad', `store: ${event.blob} ${readable(event.text)}`),
+        event.media.length === 0 ? '' : ` (of ${event.media.map(readable).join(', ')})`,
+      ]
     case 'run.stopping':
       return [span('doubt', readable(event.text))]
     default:

@@ -42,6 +42,24 @@ function happeningOf(line: Members): Happening {
       const hash = line.textOrNull('medium_hash')
       return { type: 'medium.waiting', medium: line.text('medium'), hash, text: line.text('text') }
     }
+    case 'store_read':
+      return {
+        type: 'store.read',
+        from: line.text('from'),
+        to: line.text('to'),
+        blobs: line.number('blobs'),
+        bytes: line.number('bytes'),
+        bad: line.number('bad'),
+        durationSec: line.number('duration_sec'),
+      }
+    case 'store_bad':
+      return {
+        type: 'store.bad',
+        blob: line.text('blob'),
+        text: line.text('text'),
+        media: line.texts('media'),
+        paths: line.texts('paths'),
+      }
     case 'run_stopping':
       return { type: 'run.stopping', text: line.text('text') }
     case 'run_finished':

@@ -251,6 +251,22 @@ export const shortRun: readonly Happening[] = [
     stderr: 'bsdtar: Truncated input file',
     durationSec: 2.5,
   },
+  {
+    type: 'store.read',
+    from: '000000000000',
+    to: '00ffffffffff',
+    blobs: 1200,
+    bytes: 3_400_000,
+    bad: 1,
+    durationSec: 2.5,
+  },
+  {
+    type: 'store.bad',
+    blob: 'ab'.repeat(32),
+    text: 'is not in the store',
+    media: ['ceh-001'],
+    paths: ['ceh-001: LETTERS/M\xfcLLER.DOC'],
+  },
   { type: 'run.stopping', text: 'stopping after the running steps' },
   {
     type: 'run.finished',

@@ -1,0 +1,74 @@
+// ntt verify --budget: what was proven longest ago is proven again, as far as a time or a number of bytes goes.
+import { coverage } from '../ledger.ts'
+import { parseBudget, parseTime } from '../model/budget.ts'
+import { ObserveError, UsageError, type ExitCode } from '../model/errors.ts'
+import { makeReader } from '../ports/world.ts'
+import { products, sweep, type SweepHands } from '../sweep.ts'
+import { coverageOf } from '../views/coverage.ts'
+import { sweepText } from '../views/sweep.ts'
+import { lineText } from '../views/jsonl.ts'
+import { openPlain } from '../views/plain.ts'
+import { look } from './look.ts'
+import type { Flags } from './main.ts'
+import { startRun } from './run.ts'
+import { openVerb } from './verb.ts'
+
+interface BudgetFlags extends Flags {
+  readonly budget: string
+  readonly maxAge?: string
+  readonly only?: readonly string[]
+}
+
+export async function verifyByBudget(named: readonly string[], flags: BudgetFlags): Promise<ExitCode> {
+  const budget = parseBudget(flags.budget)
+  if (budget === null)
+    throw new UsageError(`--budget takes a time or a size, not ${JSON.stringify(flags.budget)}`, {
+      hint: 'For example 10m, 2h, 20GB.',
+    })
+  const maxAgeMs = parseTime(flags.maxAge ?? '30d')
+  if (maxAgeMs === null)
+    throw new UsageError(`--max-age takes a time, not ${JSON.stringify(flags.maxAge)}`, {
+      hint: 'For example 30d, 12h.',
+    })
+  if (named.length > 0 || (flags.only ?? []).length > 0)
+    throw new UsageError('a budget is for the whole installation: the oldest comes first, whatever it is', {
+      hint: 'ntt verify MEDIUM --depth hash proves one medium.',
+    })
+  await using verb = await openVerb(flags, { writes: true })
+  const { session, declarations, signals, manner, write } = verb
+  const { database, ports } = session
+  if (database === null) throw new ObserveError('there is no database')
+  const looked = await look(session, declarations)
+  const { verbose = false, quiet = false, json = false } = flags
+  const plain = openPlain({ manner, write, verbose, quiet })
+  const run = await startRun(session, {
+    verb: 'verify',
+    arguments: process.argv.slice(2),
+    reader: (event) => (json ? write(`${lineText(event)}\n`) : plain.read(event)),
+    stopping: signals.stopping,
+    unpaused: async () => {},
+    wait: false,
+  })
+  const hands: SweepHands = {
+    ...run.hands,
+    query: (sql, params) => database.query(sql, params),
+    transaction: (work) => database.transaction(work),
+    store: (signal) =>
+      makeReader(ports, {
+        signal: AbortSignal.any([session.signal, signal]),
+        progress: () => undefined,
+        line: () => undefined,
+      }),
+  }
+  const media = [...looked.observed.values()]
+  const ended = await sweep(media, hands, { budget, maxAgeMs })
+  await run.finish(ended.exit, { converged: ended.products, failed: ended.exit === 0 ? 0 : 1 })
+  if (!json) {
+    const since = new Date(Date.now() - maxAgeMs).toISOString()
+    const store = await coverage(hands.query, since)
+    const fresh = await look({ ...session, eyes: session.freshEyes() }, declarations)
+    const covered = coverageOf(store, products([...fresh.observed.values()]), since)
+    write(sweepText(ended, covered, { maxAgeMs, nowMs: Date.now() }, manner))
+  }
+  return ended.exit
+}

@@ -1,0 +1,14 @@
+// How a verification by a budget ended.
+import type { ExitCode } from './errors.ts'
+
+export interface SweepEnd {
+  readonly exit: ExitCode
+  /** Products of media that were proven. */
+  readonly products: number
+  readonly blobs: number
+  readonly bytes: number
+  /** What needs more than the whole budget, in words. */
+  readonly putOff: readonly string[]
+  /** Something is left that was due. */
+  readonly isUnfinished: boolean
+}

@@ -1,0 +1,202 @@
+// Verification by a budget: what was proven longest ago comes first, products of media and ranges of the store alike.
+import { LockedError, mostSerious, type ExitCode } from './model/errors.ts'
+import type { Budget } from './model/budget.ts'
+import type { Medium, StageName } from './model/medium.ts'
+import type { Depth, Observed, Proof } from './model/stage.ts'
+import type { SweepEnd } from './model/sweep-end.ts'
+import type { Reader, Transaction } from './model/world.ts'
+import type { Hands } from './apply.ts'
+import { readLedger, type SweptRange } from './ledger.ts'
+import { Purse } from './sweep/purse.ts'
+import { StoreSweep } from './sweep/store.ts'
+import { verifyStage } from './verify.ts'
+
+/** What a verification by a budget needs beside the hands of a run. */
+export interface SweepHands extends Hands {
+  query: Reader['query']
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
+  /** For reading the store, until the signal fires. */
+  store(signal: AbortSignal): Reader
+}
+
+export interface SweepOptions {
+  readonly budget: Budget
+  /** What was proven later than so long ago is left alone. */
+  readonly maxAgeMs: number
+}
+
+/** A product of a medium that is due. */
+export interface Product {
+  readonly medium: Medium
+  readonly stage: StageName
+  readonly depth: Depth
+  /** When it was last looked at so deeply, ISO 8601; null: never. */
+  readonly last: string | null
+  readonly bytes: number
+  readonly proofs: readonly Proof[]
+}
+
+/** The contents of a copy are read with the store, once for all media: here its outcomes are counted. */
+export const depthOf = (stage: StageName): Depth => (stage === 'copy' ? 'counts' : 'hash')
+
+/** Every product that is there, with when it was last proven of exactly what it is now. */
+export function products(media: readonly Observed[]): readonly Product[] {
+  return media.flatMap(({ medium, observations, proofs }) => {
+    if (medium.hash === null) return []
+    return observations.flatMap((observation): readonly Product[] => {
+      if ('unknown' in observation || observation.decision.action !== 'keep') return []
+      const { stage, of } = observation
+      const depth = depthOf(stage)
+      const own = proofs.filter((proof) => proof.stage === stage)
+      const looked = own.filter((proof) => proof.of === of && (depth === 'counts' || proof.depth === depth))
+      const last =
+        looked
+          .map(({ at }) => at)
+          .toSorted()
+          .at(-1) ?? null
+      return [
+        {
+          medium,
+          stage,
+          depth,
+          last,
+          bytes: bytesOf(
+            stage,
+            own.findLast(({ ok }) => ok),
+          ),
+          proofs: own,
+        },
+      ]
+    })
+  })
+}
+
+/** About how many bytes its proof reads, by what the last one told. */
+function bytesOf(stage: StageName, proof: Proof | undefined): number {
+  const { bytes = 0, content_bytes: content = 0, records = 0, files = 0 } = proof?.figures ?? {}
+  switch (stage) {
+    case 'image':
+      return bytes
+    case 'archive':
+      return bytes + content
+    case 'enumerate':
+    case 'load':
+      return records * 100
+    case 'copy':
+      return files * 100
+    default:
+      return stage satisfies never
+  }
+}
+
+const byAge = (one: { readonly last: string | null }, other: { readonly last: string | null }): number => {
+  const [a, b] = [one.last ?? '', other.last ?? '']
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+type Unit = { readonly last: string | null } & (
+  | { readonly product: Product }
+  | { readonly range: SweptRange }
+)
+
+/** Proves what is due, the oldest first, until the budget is used up. */
+export async function sweep(
+  media: readonly Observed[],
+  hands: SweepHands,
+  { budget, maxAgeMs }: SweepOptions,
+): Promise<SweepEnd> {
+  const due = new Date(hands.now().getTime() - maxAgeMs).toISOString()
+  const ranges = await readLedger((sql, params) => hands.query(sql, params))
+  const units: Unit[] = [
+    ...products(media).map((product) => ({ last: product.last, product })),
+    ...ranges.map((range) => ({ last: range.at, range })),
+  ]
+  const purse = new Purse(budget, () => hands.seconds())
+  const store = new StoreSweep(media, hands, purse)
+  const work = new Work(hands, purse, store)
+  try {
+    for (const unit of units.filter(({ last }) => last === null || last < due).toSorted(byAge))
+      await work.take(unit)
+    return await work.end()
+  } finally {
+    purse.close()
+  }
+}
+
+class Work {
+  readonly #hands: SweepHands
+  readonly #purse: Purse
+  readonly #store: StoreSweep
+  readonly #codes: ExitCode[] = []
+  readonly #large: Product[] = []
+  readonly #putOff: string[] = []
+  #products = 0
+  #isUnfinished = false
+  constructor(hands: SweepHands, purse: Purse, store: StoreSweep) {
+    this.#hands = hands
+    this.#purse = purse
+    this.#store = store
+  }
+
+  async take(unit: Unit): Promise<void> {
+    if (this.#hands.stopping.aborted || this.#purse.isEmpty) this.#isUnfinished = true
+    else if ('range' in unit) {
+      if (!(await this.#store.read(unit.range))) this.#isUnfinished = true
+    } else if (!this.#purse.couldFit(unit.product.bytes)) this.#large.push(unit.product)
+    else if (this.#purse.fits(unit.product.bytes)) await this.#prove(unit.product)
+    // What follows may still fit; this one is before all of it in the next budget.
+    else this.#isUnfinished = true
+  }
+
+  /** What seems to need more than a whole budget is tried with what is left, so that it holds up nothing else. */
+  async end(): Promise<SweepEnd> {
+    for (const product of this.#large) {
+      if (this.#isUnfinished || this.#hands.stopping.aborted || !this.#purse.mayTry) this.#tellLarge(product)
+      else await this.#prove(product)
+    }
+    const large = await this.#store.readLarge()
+    const codes = [...this.#codes, ...(this.#store.bad > 0 ? [3 as const] : [])]
+    return {
+      exit: this.#hands.stopping.aborted ? 130 : mostSerious(codes),
+      products: this.#products,
+      blobs: this.#store.blobs,
+      bytes: this.#purse.spent,
+      putOff: [...this.#putOff, ...large],
+      isUnfinished: this.#isUnfinished || this.#putOff.length + large.length > 0,
+    }
+  }
+
+  #tellLarge({ medium, stage, bytes }: Product): void {
+    const text = `${medium.name} ${stage}, about ${bytes.toLocaleString('en-US')} bytes`
+    this.#putOff.push(text)
+    const at = { medium: medium.name, hash: medium.hash, stage } as const
+    const because = { code: 'over-budget', text: `needs more than the budget: ${text}` } as const
+    this.#hands.emit({ type: 'step.held', ...at, action: 'wait', because })
+  }
+
+  async #prove(product: Product): Promise<void> {
+    const { medium, stage, depth, proofs } = product
+    let held: Awaited<ReturnType<Hands['hold']>>
+    try {
+      held = await this.#hands.hold(medium)
+    } catch (error) {
+      if (!(error instanceof LockedError)) throw error
+      this.#codes.push(11)
+      return
+    }
+    try {
+      const { over } = this.#purse
+      const signal = AbortSignal.any([held.signal, over])
+      const code = await verifyStage(stage, { medium, proofs }, this.#hands, { depth, signal, over })
+      if (code === null) {
+        this.#tellLarge(product)
+        return
+      }
+      this.#purse.spent += product.bytes
+      this.#products += 1
+      this.#codes.push(code)
+    } finally {
+      await held.release()
+    }
+  }
+}

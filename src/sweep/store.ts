@@ -1,0 +1,336 @@
+// The store read back range by range, in the order of the hashes; what is not what its name says is told to its media.
+import { stageNamed } from '../apply.ts'
+import { blobsFrom, credit, positionOf, type KnownBlob, type SweptRange } from '../ledger.ts'
+import { ObserveError } from '../model/errors.ts'
+import type { Medium } from '../model/medium.ts'
+import { storeMarker } from '../model/places.ts'
+import type { Observed, Proof } from '../model/stage.ts'
+import type { Reader } from '../model/world.ts'
+import { observeStage } from '../observe.ts'
+import type { SweepHands } from '../sweep.ts'
+import type { Purse } from './purse.ts'
+
+const page = 1000
+/** What is handed to a thread at a time: the most that is read in vain when the time is over. */
+const batchBlobs = 64
+const batchBytes = 64 * 1024 * 1024
+/** So often what was read is written down. */
+const commitSeconds = 5
+const commitBlobs = 5000
+
+/** Blobs that were read one after another, not yet written down. */
+interface Reach {
+  from: number
+  to: number
+  blobs: number
+  bytes: number
+  readonly bad: Bad[]
+  beganSec: number
+}
+
+interface Bad {
+  readonly blob: string
+  readonly is: 'missing' | 'unreadable' | 'altered' | 'resized'
+  readonly text: string
+}
+
+type Rehashed = readonly { readonly id: string; readonly bytes: number; readonly blake3: string | null }[]
+
+export class StoreSweep {
+  readonly #media: readonly Observed[]
+  readonly #hands: SweepHands
+  readonly #purse: Purse
+  readonly #world: Reader
+  readonly #at: string
+  readonly #large: KnownBlob[] = []
+  #isChecked = false
+  blobs = 0
+  bad = 0
+  constructor(media: readonly Observed[], hands: SweepHands, purse: Purse) {
+    this.#media = media
+    this.#hands = hands
+    this.#purse = purse
+    this.#world = hands.store(purse.over)
+    this.#at = hands.now().toISOString()
+  }
+
+  /** Reads a range as far as the budget goes; true if to its end, but for what is too large for any budget. */
+  async read(range: SweptRange): Promise<boolean> {
+    const sizes = new Map<string, KnownBlob>()
+    const end = { isWhole: false }
+    let reach = this.#newReach(range.from)
+    try {
+      for await (const found of this.#world.rehash(this.#due(range, sizes, end))) {
+        const [first] = found
+        const last = found.at(-1)
+        if (first === undefined || last === undefined) continue
+        const skipped = this.#large.filter(({ blob }) => {
+          const position = positionOf(blob)
+          return position >= reach.to && position < positionOf(first.id)
+        })
+        for (const { blob } of skipped) {
+          const position = positionOf(blob)
+          await this.#commit({ ...reach, to: position - 1 })
+          reach = this.#newReach(position + 1)
+        }
+        await this.#judge(found, sizes, reach)
+        reach.to = positionOf(last.id)
+        const isDue = reach.blobs >= commitBlobs || this.#hands.seconds() - reach.beganSec >= commitSeconds
+        if (!isDue) continue
+        await this.#commit(reach)
+        reach = this.#newReach(reach.to + 1)
+      }
+    } catch (error) {
+      if (!this.#purse.over.aborted) throw error
+      // What was being read when the time was over is read again another day.
+      end.isWhole = false
+    }
+    if (!end.isWhole) {
+      await this.#commit(reach)
+      return false
+    }
+    const after = this.#large.filter(
+      ({ blob }) => positionOf(blob) >= reach.to && positionOf(blob) <= range.to,
+    )
+    for (const { blob } of after) {
+      await this.#commit({ ...reach, to: positionOf(blob) - 1 })
+      reach = this.#newReach(positionOf(blob) + 1)
+    }
+    await this.#commit({ ...reach, to: range.to })
+    return true
+  }
+
+  /** Tries what seemed too large with what is left of the budget; names what still is. */
+  async readLarge(): Promise<readonly string[]> {
+    const left: string[] = []
+    for (const { blob, size } of this.#large.splice(0)) {
+      const position = positionOf(blob)
+      const isTried = this.#purse.mayTry && !this.#hands.stopping.aborted
+      const one = { from: position, to: position, at: null, run: null, blobs: 0, bytes: 0 }
+      if (isTried && (await this.#readWhole(one))) continue
+      left.push(`a content of ${size.toLocaleString('en-US')} bytes (${blob.slice(0, 16)}…)`)
+    }
+    return left
+  }
+
+  async #readWhole(one: SweptRange): Promise<boolean> {
+    const sizes = new Map<string, KnownBlob>()
+    const blobs = await blobsFrom((sql, params) => this.#hands.query(sql, params), one, null, page)
+    for (const known of blobs) sizes.set(known.blob, known)
+    const reach = this.#newReach(one.from)
+    try {
+      for await (const found of this.#world.rehash(once(blobs.map(({ blob }) => blob))))
+        await this.#judge(found, sizes, reach)
+    } catch (error) {
+      if (!this.#purse.over.aborted) throw error
+      return false
+    }
+    await this.#commit({ ...reach, to: one.to })
+    return true
+  }
+
+  /** The blobs of a range in batches, as long as they fit into the budget. */
+  async *#due(
+    range: SweptRange,
+    sizes: Map<string, KnownBlob>,
+    end: { isWhole: boolean },
+  ): AsyncGenerator<readonly string[]> {
+    let after: string | null = null
+    let batch: KnownBlob[] = []
+    let bytes = 0
+    const take = (): readonly string[] => {
+      const ids = batch.map(({ blob }) => blob)
+      batch = []
+      bytes = 0
+      return ids
+    }
+    for (;;) {
+      const known: readonly KnownBlob[] = await blobsFrom(
+        (sql, params) => this.#hands.query(sql, params),
+        range,
+        after,
+        page,
+      )
+      if (known.length > 0) await this.#needStore()
+      for (const one of known) {
+        const last = batch.at(-1)
+        const isFull = batch.length >= batchBlobs || bytes + one.size > batchBytes
+        // Blobs of one position stay together: a range covers all of a position or nothing of it.
+        if (last !== undefined && isFull && positionOf(last.blob) !== positionOf(one.blob)) yield take()
+        if (!this.#purse.couldFit(one.size)) {
+          if (batch.length > 0) yield take()
+          this.#large.push(one)
+          continue
+        }
+        if (this.#hands.stopping.aborted || !this.#purse.fits(one.size)) {
+          if (batch.length > 0) yield take()
+          return
+        }
+        sizes.set(one.blob, one)
+        batch.push(one)
+        bytes += one.size
+        this.#purse.spent += one.size
+      }
+      after = known.at(-1)?.blob ?? after
+      if (known.length < page) break
+    }
+    if (batch.length > 0) yield take()
+    end.isWhole = true
+  }
+
+  async #judge(found: Rehashed, sizes: Map<string, KnownBlob>, reach: Reach): Promise<void> {
+    for (const { id, bytes, blake3 } of found) {
+      const size = sizes.get(id)?.size ?? 0
+      sizes.delete(id)
+      reach.blobs += 1
+      reach.bytes += size
+      if (blake3 === id && bytes === size) continue
+      reach.bad.push(await this.#diagnose(id, { bytes, blake3 }, size))
+    }
+  }
+
+  async #diagnose(
+    blob: string,
+    { bytes, blake3 }: { readonly bytes: number; readonly blake3: string | null },
+    size: number,
+  ): Promise<Bad> {
+    if (blake3 === blob)
+      return { blob, is: 'resized', text: `has ${bytes} bytes, and ${size} in the database` }
+    if (blake3 !== null) return { blob, is: 'altered', text: `is not what its name says, but ${blake3}` }
+    const isThere = (await this.#world.blobs([blob])).has(blob)
+    return isThere
+      ? { blob, is: 'unreadable', text: 'cannot be read' }
+      : { blob, is: 'missing', text: 'is not in the store' }
+  }
+
+  #newReach(from: number): Reach {
+    return { from, to: from - 1, blobs: 0, bytes: 0, bad: [], beganSec: this.#hands.seconds() }
+  }
+
+  /** Says what is bad, then writes down what was read: who dies between the two says it twice. */
+  async #commit({ from, to, blobs, bytes, bad, beganSec }: Reach): Promise<void> {
+    if (to < from) return
+    if (bad.length > 0) {
+      await this.#needStore(true)
+      await this.#tell(bad)
+    }
+    const { run } = this.#hands
+    await this.#hands.transaction((tx) => credit(tx, { from, to, at: this.#at, run, blobs, bytes }))
+    this.blobs += blobs
+    this.bad += bad.length
+    if (blobs === 0) return
+    const durationSec = this.#hands.seconds() - beganSec
+    const digits = (position: number): string => position.toString(16).padStart(12, '0')
+    this.#hands.emit({
+      type: 'store.read',
+      from: digits(from),
+      to: digits(to),
+      blobs,
+      bytes,
+      bad: bad.length,
+      durationSec,
+    })
+  }
+
+  /** Another filesystem in the place of the store, or none, says nothing about the blobs. */
+  async #needStore(again = false): Promise<void> {
+    if (this.#isChecked && !again) return
+    const [row] = await this.#hands.query<{ store_id: string }>(
+      "select store_id from store where root = 'by-hash'",
+    )
+    const found = (await this.#world.text(storeMarker))?.trim() ?? null
+    if (row !== undefined && found !== row.store_id)
+      throw new ObserveError(
+        `by-hash: (${this.#world.path('by-hash:')}) ${found === null ? 'has no marker' : `is the store ${found}`}, the database knows the store ${row.store_id}`,
+        { hint: 'Mount the right filesystem there, or set the root to where the store lies now.' },
+      )
+    this.#isChecked = true
+  }
+
+  /** To people, by medium and path; and to the record of each declared medium, so that its next plan repairs it. */
+  async #tell(bad: readonly Bad[]): Promise<void> {
+    const owners = await this.#hands.query<Owner>(ownersOf, [bad.map(({ blob }) => blob)])
+    for (const { blob, text } of bad) {
+      const own = owners.filter((owner) => owner.blob === blob)
+      this.#hands.emit({
+        type: 'store.bad',
+        blob,
+        text,
+        media: own.map(nameOf),
+        paths: own.slice(0, 100).map((owner) => `${nameOf(owner)}: ${owner.path?.toString('latin1') ?? ''}`),
+      })
+    }
+    for (const hash of new Set(owners.map((owner) => owner.hash))) {
+      const observed = this.#media.find(({ medium }) => medium.hash === hash)
+      if (observed === undefined || observed.medium.hash === null) continue
+      const blobs = new Set(owners.filter((owner) => owner.hash === hash).map(({ blob }) => blob))
+      await this.#contradict(
+        observed.medium,
+        bad.filter(({ blob }) => blobs.has(blob)),
+      )
+    }
+  }
+
+  async #contradict(medium: Medium, bad: readonly Bad[]): Promise<void> {
+    const held = await this.#hands.hold(medium)
+    try {
+      const { run, host } = this.#hands
+      const stage = stageNamed(this.#hands.stages, 'copy')
+      const seen = await observeStage(stage, medium, this.#hands.reader(medium.name))
+      if ('unknown' in seen) throw new ObserveError(seen.unknown.text)
+      const check = {
+        name: 'contents read back from the store',
+        ok: false,
+        expected: '0 bad',
+        actual: `${bad.length} bad: ${bad
+          .slice(0, 3)
+          .map(({ blob, text }) => `${blob.slice(0, 16)}… ${text}`)
+          .join('; ')}`,
+      }
+      const proof: Proof = {
+        stage: 'copy',
+        of: seen.of,
+        depth: 'hash',
+        ok: false,
+        checks: [check],
+        figures: { bad: bad.length },
+        facts: { bad: bad.slice(0, 1000).map(({ blob, is }) => `${blob} ${is}`) },
+        content: null,
+        run,
+        host,
+        at: this.#hands.now().toISOString(),
+      }
+      await this.#hands.record(medium, proof, undefined)
+      this.#hands.emit({
+        type: 'step.contradicted',
+        medium: medium.name,
+        hash: medium.hash,
+        stage: 'copy',
+        check,
+      })
+    } finally {
+      await held.release()
+    }
+  }
+}
+
+async function* once<T>(value: T): AsyncGenerator<T> {
+  yield value
+}
+
+interface Owner {
+  readonly blob: string
+  readonly hash: string
+  readonly name: string | null
+  readonly path: Buffer | null
+}
+
+const nameOf = ({ name, hash }: Owner): string => name ?? hash
+
+/** Each medium that holds one of these, with one of its files. No index leads there: it is asked only when something is wrong. */
+const ownersOf = `
+  select encode(o.blob_id, 'hex') as blob, m.medium_hash as hash, m.name,
+         (select p.path from path p where p.medium_id = o.medium_id and p.fs = o.fs and p.ino = o.ino order by p.path limit 1) as path
+    from (select distinct on (blob_id, medium_id) blob_id, medium_id, fs, ino from outcome
+           where blob_id = any (select decode(b, 'hex') from unnest($1::text[]) as b) order by blob_id, medium_id, fs, ino) o
+    join medium m using (medium_id) order by 1, 2`

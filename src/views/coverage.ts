@@ -1,0 +1,59 @@
+// How much of what is kept was read back lately, in one line.
+import { age, count, counted, duration } from './format.ts'
+
+/** What of the store and of the products of media was read back since a moment. */
+export interface Covered {
+  /** Blobs; `estimated`: the server's estimate of how many there are. */
+  readonly blobs: {
+    readonly all: number
+    readonly fresh: number
+    readonly ever: number
+    readonly estimated: boolean
+  }
+  readonly products: { readonly all: number; readonly fresh: number; readonly never: number }
+  /** When what was read back longest ago was, ISO 8601; null: nothing ever was. */
+  readonly oldest: string | null
+}
+
+export function coverageOf(
+  store: {
+    readonly blobs: number
+    readonly estimated: boolean
+    readonly fresh: number
+    readonly ever: number
+    readonly oldest: string | null
+  },
+  products: readonly { readonly last: string | null }[],
+  since: string,
+): Covered {
+  const dated = products.flatMap(({ last }) => (last === null ? [] : [last]))
+  const oldest = [...dated, ...(store.oldest === null ? [] : [store.oldest])].toSorted()[0] ?? null
+  return {
+    blobs: { all: store.blobs, fresh: store.fresh, ever: store.ever, estimated: store.estimated },
+    products: {
+      all: products.length,
+      fresh: dated.filter((at) => at >= since).length,
+      never: products.length - dated.length,
+    },
+    oldest,
+  }
+}
+
+/** Never rounded up to all. */
+const percent = (part: number, all: number): string =>
+  all === 0 ? '100 %' : `${(Math.floor((part / all) * 1000) / 10).toFixed(1)} %`
+
+/** `Read back within 30 d: 43.2 % of 120,000 contents, 12 of 15 products; the oldest 41 d ago, never 3 products.` */
+export function coverageText({ blobs, products, oldest }: Covered, maxAgeMs: number, nowMs: number): string {
+  const never = [
+    ...(blobs.all > blobs.ever ? [`${count(blobs.all - blobs.ever)} contents`] : []),
+    ...(products.never > 0 ? [counted(products.never, 'product')] : []),
+  ]
+  const all = `${blobs.estimated ? 'about ' : ''}${counted(blobs.all, 'content')}`
+  const parts = [
+    `${percent(blobs.fresh, blobs.all)} of ${all}, ${count(products.fresh)} of ${counted(products.all, 'product')}`,
+    ...(oldest === null ? [] : [`the oldest ${age(oldest, nowMs)}`]),
+    ...(never.length === 0 ? [] : [`never ${never.join(' and ')}`]),
+  ]
+  return `Read back within ${duration(maxAgeMs / 1000)}: ${parts.join('; ')}.`
+}

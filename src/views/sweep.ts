@@ -1,0 +1,30 @@
+// The end of a verification by a budget: what was read, what is too large for it, and how much is covered.
+import type { SweepEnd } from '../model/sweep-end.ts'
+import { coverageText, type Covered } from './coverage.ts'
+import { counted, size } from './format.ts'
+import { render, span, type Line, type Manner } from './paint.ts'
+
+export function sweepText(
+  { exit, products, blobs, bytes, putOff, isUnfinished }: SweepEnd,
+  covered: Covered,
+  { maxAgeMs, nowMs }: { readonly maxAgeMs: number; readonly nowMs: number },
+  manner: Manner,
+): string {
+  const what =
+    products + blobs === 0
+      ? 'Nothing was due.'
+      : `Proven: ${counted(products, 'product')}, ${counted(blobs, 'content')}, ${size(bytes)} read${isUnfinished ? '; the budget is used up' : '; nothing else is due'}.`
+  const lines: Line[] = [
+    [''],
+    [span(exit === 0 ? 'good' : 'bad', what)],
+    ...(exit === 3
+      ? [[span('bad', 'Something is not as it was proven: ntt plan shows what would mend it.')] as const]
+      : []),
+    ...putOff
+      .slice(0, 10)
+      .map((text): Line => [span('doubt', `Put off, it needs more than this budget: ${text}`)]),
+    ...(putOff.length > 10 ? [[`and ${putOff.length - 10} more`] as const] : []),
+    [coverageText(covered, maxAgeMs, nowMs)],
+  ]
+  return render(lines, manner)
+}

@@ -46,9 +46,12 @@ export interface EntryError {
 export interface Volume {
   /** Number of the filesystem within the medium: 0 for the whole medium, else the partition's number. Half of the inode key. */
   readonly fs: number
-  /** How it was found: `whole`, or the partition table's scheme as partx names it (dos, gpt, mac, bsd, sun, sgi), or `offset`. */
+  /**
+   * How it was found: `whole`, or the partition table's scheme as partx names it (dos, gpt, mac, bsd, sun, sgi), `offset`,
+   * `hybrid`, `session` (of a disc), or `cd` (raw frames).
+   */
   readonly scheme: string
-  /** Partition type as the table says, empty for whole media. */
+  /** Partition type as the table says; mode of the frames, or where a session begins; empty for whole media. */
   readonly partitionType: string
   /** Byte range in the image. For directories 0 and 0. */
   readonly start: number

@@ -8,6 +8,7 @@ import type { Place, Reader } from '../model/world.ts'
 import { iso9660 } from './iso9660.ts'
 import { findTrees, type Trees } from './iso-trees.ts'
 import { Pages } from './pages.ts'
+import { sessionOf } from './sessions.ts'
 
 type Batches = AsyncIterable<readonly (Entry | EntryError)[]>
 
@@ -21,7 +22,7 @@ export async function* bothSides(
   world: Reader,
   udf: Batches,
 ): AsyncGenerator<readonly (Entry | EntryError)[]> {
-  const trees = await findTrees(new Pages(image, volume.start, world)).catch(orNone)
+  const trees = await findTrees(new Pages(image, volume.start, world), sessionOf(volume)).catch(orNone)
   if (trees instanceof UnreadError) {
     const message = 'whether the disc has an ISO 9660 side was never read: it may hold other names than these'
     yield [{ error: 'EIO', path: Buffer.alloc(0), message }]

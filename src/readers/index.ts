@@ -1,6 +1,7 @@
 // The readers, and which are asked for what, in the order of preference (reference/fs-readers.md 1.2).
 import type { Volume } from '../model/entry.ts'
 import { bsdtar } from './bsdtar.ts'
+import { cdScheme, onRawCd } from './cd.ts'
 import { directory } from './directory.ts'
 import { ext } from './ext.ts'
 import { fat } from './fat.ts'
@@ -14,10 +15,13 @@ import { udf } from './udf.ts'
 /** Where several read a type, the first is asked first. */
 const readers: readonly FsReader[] = [directory, udf, iso9660, bsdtar, fat, ext, ntfs, kernel, fiwalk]
 
+/** The same for raw images of CDs, whose sectors are in frames. */
+const onCds: readonly FsReader[] = [udf, iso9660].map(onRawCd)
+
 /** Who can read this volume, the preferred one first; empty where nobody can. */
 export const readersFor = (volume: Volume): readonly FsReader[] =>
-  readers.filter((reader) => reader.reads(volume))
+  (volume.scheme === cdScheme ? onCds : readers).filter((reader) => reader.reads(volume))
 
 /** The reader of a volume report (`fiwalk 4.11.1`) or of its bare name; null for one that is not known here. */
 export const readerNamed = (name: string): FsReader | null =>
-  readers.find((reader) => reader.name === name.split(' ')[0]) ?? null
+  [...readers, ...onCds].find((reader) => reader.name === name.split(' ')[0]) ?? null

@@ -15,14 +15,15 @@ export interface Trees {
   readonly isUnsure: boolean
 }
 
-/** Reads the volume descriptors; throws RunError where there is none of ISO 9660. */
-export async function findTrees(pages: Pages): Promise<Trees> {
+/** Reads the volume descriptors of the session that begins at a sector; throws RunError where there is none of ISO 9660. */
+export async function findTrees(pages: Pages, session = 0): Promise<Trees> {
   let primary: Tree | null = null
   let joliet: Tree | null = null
-  for (let at = 16 * sector; ; at += sector) {
+  const first = (session + 16) * sector
+  for (let at = first; ; at += sector) {
     const block = await pages.bytes(at, sector)
     const type = block.readUInt8(0)
-    if (block.toString('latin1', 1, 6) !== 'CD001' || type === 255 || at > 1024 * sector) break
+    if (block.toString('latin1', 1, 6) !== 'CD001' || type === 255 || at > first + 1024 * sector) break
     if (type !== 1 && type !== 2) continue
     const [root] = parseRecords(block.subarray(156, 190))
     const blockBytes = block.readUInt16LE(128)
@@ -33,10 +34,10 @@ export async function findTrees(pages: Pages): Promise<Trees> {
   }
   if (primary === null) throw new RunError('there is no volume descriptor of ISO 9660')
   const { root, blockBytes } = primary
-  const first = await pages.bytes(root.block * blockBytes, sector).then(parseRecords, unlessUnread)
-  const self = first?.[0]
+  const records = await pages.bytes(root.block * blockBytes, sector).then(parseRecords, unlessUnread)
+  const self = records?.[0]
   const skip = self === undefined ? null : skipOf(self.systemUse)
   if (skip !== null) return { main: { ...primary, side: 'rockridge', skip }, other: joliet, isUnsure: false }
   const sides = joliet === null ? { main: primary, other: null } : { main: joliet, other: primary }
-  return { ...sides, isUnsure: first === null }
+  return { ...sides, isUnsure: records === null }
 }

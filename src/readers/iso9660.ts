@@ -8,6 +8,7 @@ import { findTrees } from './iso-trees.ts'
 import { Known, Walk } from './iso-walk.ts'
 import { Pages } from './pages.ts'
 import { byRanges, type FsReader } from './reader.ts'
+import { sessionOf } from './sessions.ts'
 
 export const iso9660: FsReader = {
   name: 'iso9660',
@@ -24,7 +25,7 @@ async function* list(
   world: Reader,
 ): AsyncGenerator<readonly (Entry | EntryError)[]> {
   const pages = new Pages(image, volume.start, world)
-  const { main, other, isUnsure } = await findTrees(pages)
+  const { main, other, isUnsure } = await findTrees(pages, sessionOf(volume))
   if (isUnsure) {
     const message = 'whether the disc has RockRidge was never read: it may hold other names than these'
     yield [{ error: 'EIO', path: Buffer.alloc(0), message }]

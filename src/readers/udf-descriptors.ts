@@ -41,11 +41,14 @@ export const blockAt = (block: number, pages: Pages, blockBytes: number): Promis
     throw error
   })
 
-/** The descriptors that an anchor leads to, in the first or the second copy. Throws RunError where there are none. */
-export async function findDescriptors(pages: Pages, bytes: number): Promise<Descriptors> {
+/**
+ * The descriptors that an anchor leads to, in the first or the second copy; that of a session stands behind its beginning. Throws
+ * RunError where there are none.
+ */
+export async function findDescriptors(pages: Pages, bytes: number, session: number): Promise<Descriptors> {
   for (const blockBytes of blockSizes) {
     const last = Math.floor(bytes / blockBytes) - 1
-    for (const block of [256, last, last - 256, 512]) {
+    for (const block of [session + 256, last, last - 256, session + 512]) {
       const anchor = block < 0 ? null : await blockAt(block, pages, blockBytes)
       if (anchor === null || !isTagged(anchor, tags.anchor)) continue
       for (const extent of [pointed(anchor, 16), pointed(anchor, 24)]) {

@@ -52,8 +52,8 @@ export class UdfVolume {
   }
 
   /** Throws RunError where there is no UDF that can be read. */
-  static async open(start: number, bytes: number, pages: Pages): Promise<UdfVolume> {
-    const found = await findDescriptors(pages, bytes)
+  static async open(start: number, bytes: number, pages: Pages, session = 0): Promise<UdfVolume> {
+    const found = await findDescriptors(pages, bytes, session)
     const volume = new UdfVolume(found.blockBytes, start, bytes, pages)
     await volume.#mount(found)
     return volume

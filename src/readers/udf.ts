@@ -10,6 +10,7 @@ import type { Place, Range, Reader } from '../model/world.ts'
 import { bothSides } from './bridge.ts'
 import { Pages } from './pages.ts'
 import { byRanges, inBatches, joinPath, unreadNames, type FsReader } from './reader.ts'
+import { sessionOf } from './sessions.ts'
 import { parseNames, targetOf, type UdfName, type UdfNode, type UdfPointer } from './udf-layout.ts'
 import { UdfVolume } from './udf-volume.ts'
 import { mend } from './utf16.ts'
@@ -24,13 +25,10 @@ export const udf: FsReader = {
   contents: byRanges,
 }
 
-async function* list(
-  image: Place,
-  { start, bytes }: Volume,
-  world: Reader,
-): AsyncGenerator<Entry | EntryError> {
+async function* list(image: Place, found: Volume, world: Reader): AsyncGenerator<Entry | EntryError> {
+  const { start, bytes } = found
   const pages = new Pages(image, start, world)
-  const volume = await UdfVolume.open(start, bytes, pages)
+  const volume = await UdfVolume.open(start, bytes, pages, sessionOf(found))
   const walk = new Walk(volume, pages)
   yield* walk.all()
   const told = volume.integrity

@@ -3,9 +3,11 @@ import type { Volume, VolumeOutcome } from '../model/entry.ts'
 import { ObserveError, RunError } from '../model/errors.ts'
 import { UnreadError } from '../model/unread.ts'
 import type { Place, Range, Reader } from '../model/world.ts'
+import { findCdVolumes } from './cd-volumes.ts'
 import { Pages } from './pages.ts'
 import { secondReading } from './partition-table.ts'
 import { blkid, parseBlkid, parsePartx, partx, type Partition, type Probe } from './probe.ts'
+import { furtherSessions } from './sessions.ts'
 
 export interface FoundVolume extends Volume {
   /** What else it may be, where blkid will not decide: tried after `type`. */
@@ -35,7 +37,7 @@ const oddOffsets: readonly number[] = [16_384]
 export async function findVolumes(
   image: Place,
   bytes: number,
-  world: Pick<Reader, 'path' | 'probe' | 'read'>,
+  world: Pick<Reader, 'path' | 'probe' | 'read' | 'text'>,
   judge: typeof judgeNothing = judgeNothing,
 ): Promise<readonly FoundVolume[]> {
   if (bytes === 0) {
@@ -44,6 +46,9 @@ export async function findVolumes(
     })
   }
   await canRead(image, world)
+  // In frames blkid sees nothing, or what is not there.
+  const tracks = await findCdVolumes(image, bytes, world, false)
+  if (tracks !== null) return tracks
   const look = async (range: Range | null, type?: string): Promise<Probe> =>
     parseBlkid((await world.probe(blkid(world.path(image), range, type))).stdout)
 
@@ -63,6 +68,7 @@ export async function findVolumes(
     const mac = await look(null, 'hfs,hfsplus')
     const side = volume(macSide, 'hybrid', '', { start: 0, end: bytes }, mac)
     if (mac.usage === 'filesystem') found.push({ ...side, verdict: null })
+    if (told.length === 0) found.push(...(await furtherSessions(image, whole, world)))
   }
   for (const partition of typeof table === 'string' ? told : table) {
     const range = { start: partition.start, end: Math.min(partition.start + partition.bytes, bytes) }
@@ -82,7 +88,8 @@ export async function findVolumes(
     const one = volume(0, 'offset', '', { start, end: bytes }, probe)
     if (probe.usage === 'filesystem') return [{ ...one, verdict: judgeType(one), ...doubt }]
   }
-  return [{ ...whole, verdict: await judge(image, whole, world, disk.table) }]
+  const later = disk.table === null ? await findCdVolumes(image, bytes, world, true) : null
+  return later ?? [{ ...whole, verdict: await judge(image, whole, world, disk.table) }]
 }
 
 /** What is missing where the table could not be read a second time, because it was not read of the medium. */

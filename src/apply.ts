@@ -94,6 +94,7 @@ async function applyLane(
     const signal = AbortSignal.any([held.signal])
     // Whoever held the medium before us may have done the work already: what is true now counts.
     const proofs = await hands.proofs([medium.hash])
+    const redo = new Set(options.redo.get(medium.name))
     let now = await observeMedium(medium, proofs.get(medium.hash) ?? [], hands)
     for (const planned of lane.steps) {
       const stop = halted()
@@ -101,7 +102,6 @@ async function applyLane(
       if (hands.stopping.aborted) throw new InterruptedError('stopped before the next step')
       await hands.unpaused()
       now = await lookAgain(now, medium, planned.stage, hands)
-      const redo = options.redo.get(medium.name) ?? new Set<StageName>()
       const steps = diff(now, { wanted, run: hands.run, redo })
       const step = steps.find(({ stage }) => stage === planned.stage)
       if (step === undefined || step.action === 'keep') continue
@@ -111,6 +111,8 @@ async function applyLane(
       now = await failing(medium, step.stage, hands, () =>
         carryOut(step, planned, medium, now, hands, signal, redo),
       )
+      // Once is what was asked for: what comes next is judged by what is there now.
+      redo.delete(step.stage)
     }
     const left = diff(now, { wanted, run: hands.run }).filter(({ action }) => action !== 'keep')
     return left.length === 0 ? 0 : 4

@@ -20,21 +20,25 @@ export function diff(observed: Observed, options: DiffOptions): readonly Step[] 
   const steps: Step[] = []
   /** A stage before is refused, unknown or waits: nothing after it may be built on it. */
   let held: StageName | null = null
-  let running = false
+  const asked = options.wanted.filter((stage) => options.redo?.has(stage) === true)
   for (const name of options.wanted) {
     const observation = observed.observations.find(({ stage }) => stage === name)
-    const step = judge(name, observation, observed, options, { held, running })
+    const step = judge(name, observation, observed, options, { held, follows: followed(name, asked) })
     steps.push(step)
     if (held === null && (step.action === 'refuse' || step.action === 'unknown')) held = name
-    if (step.action === 'run') running = true
   }
   return gated(restored(steps, observed), observed, options)
 }
 
 interface Before {
   readonly held: StageName | null
-  readonly running: boolean
+  /** A stage that is made again on request, and this one will be with it. */
+  readonly follows: StageName | null
 }
+
+/** Outcomes are decided by the rows: other rows, other outcomes. */
+const followed = (stage: StageName, asked: readonly StageName[]): StageName | null =>
+  stage === 'copy' && asked.includes('load') && !asked.includes('copy') ? 'load' : null
 
 function judge(
   stage: StageName,
@@ -69,6 +73,9 @@ function judge(
   // A false claim or an outdated proof is told even where the step has to wait.
   const contradicted: Step['contradicts'] = once ? 'proof' : claimed ? 'claim' : null
   const asked = options.redo?.has(stage) === true
+  if (before.follows !== null && decision.action !== 'run') {
+    return step('run', { code: 'follows', text: `${decision.because.text}; follows ${before.follows}` })
+  }
   if (decision.action === 'refuse' && !(asked && decision.mayRedo === true)) {
     return step('refuse', decision.because, contradicted)
   }

@@ -182,6 +182,18 @@ test('what a person asks to be made again is run, and nothing else', () => {
   ])
 })
 
+test('rows that are made again on request bring the outcomes with them, whatever is there', () => {
+  const redo = new Set<StageName>(['load'])
+  const withCopy = (copy: Decision) =>
+    actions(
+      stageNames.map((stage) => saw(stage, stage === 'copy' ? copy : keep)),
+      allProven,
+      { redo },
+    )
+  const expected = ['image keep', 'enumerate keep', 'load run', 'copy run', 'archive keep']
+  expect([withCopy(keep), withCopy(refuse)]).toEqual([expected, expected])
+})
+
 test('a medium that is not the declared one is refused, one that cannot be seen is unknown', () => {
   for (const action of ['refuse', 'unknown'] as const) {
     const stranger = {

@@ -61,7 +61,11 @@ export async function applyVerb(named: readonly string[], flags: ApplyFlags): Pr
         verbose: flags.verbose === true,
       }),
     )
-  if (steps === 0) return planExit(looked.plan)
+  if (steps === 0) {
+    // Nothing that a machine could do: it has ended, and what is refused or waits did not converge.
+    const exit = planExit(looked.plan)
+    return exit === 2 ? 4 : exit
+  }
   if (flags.yes !== true && saved === null) await confirm(write)
 
   const teller = await openTeller(verb, flags)

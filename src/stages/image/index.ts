@@ -174,7 +174,10 @@ function planWithout(medium: Medium, seen: Seen): Decision {
     return { action: 'keep', because: { code: 'archived', text }, elsewhere: true }
   }
   if (medium.source.type !== 'device')
-    return refuse('source-away', `${path} is not there, and no archive holds it`)
+    return refuse(
+      'source-away',
+      `${path} is not there, and no archive holds it; if it is lost, this needs the medium again`,
+    )
   const missing = withoutDevice(medium, seen)
   if (missing !== null) return missing
   const bytes = medium.bytes ?? 0

@@ -244,3 +244,35 @@ test('the whole run has a percentage only when every size is known, and ends at 
   const both = folded([...lanes, ...done, ...done.map((one) => ({ ...one, medium: 'b' }) as Happening)])
   expect(outlook(both, both.latestMs)).toMatchObject({ share: 1, remaining: null })
 })
+
+test('of a directory the whole is known once it was enumerated, and no stage that begins makes it less than it was', () => {
+  const box = newLane('a', 'directory', 0)
+  const steps = box.steps.map((step) => (step.stage === 'archive' ? { ...step, work: { read: 0 } } : step))
+  const done = (stage: 'enumerate' | 'load' | 'copy'): Happening => ({
+    type: 'step.done',
+    ...at('a', stage),
+    action: 'run',
+    depth: 'counts',
+    durationSec: 1,
+    figures: { bytes: 1000 },
+  })
+  const before: readonly Happening[] = [
+    { type: 'plan.ready', lanes: [{ ...box, bytes: null, steps: steps.slice(1) }] },
+  ]
+  const wholeOf = (more: readonly Happening[]) => {
+    const view = folded([...before, ...more])
+    return outlook(view, view.latestMs)
+  }
+  expect(wholeOf([]).totalBytes).toBe(null)
+  const enumerated = [done('enumerate'), done('load')]
+  expect(wholeOf(enumerated)).toMatchObject({ totalBytes: 2000, doneBytes: 0 })
+  expect(wholeOf([...enumerated, done('copy')]).share).toBe(0.5)
+  const archiving: readonly Happening[] = [
+    ...enumerated,
+    done('copy'),
+    { type: 'step.started', ...at('a', 'archive'), action: 'run', because: { code: 'absent', text: 'none' } },
+    { type: 'step.progress', ...at('a', 'archive'), done: 0, total: 1200, unit: 'bytes' },
+  ]
+  // The work tells its own size, which is more than the plan could know.
+  expect(wholeOf(archiving)).toMatchObject({ totalBytes: 2200, doneBytes: 1000 })
+})

@@ -164,7 +164,12 @@ export function fold(view: RunView, event: Event): RunView {
         const { unit, done, total } = event
         const pace = paced(stage.pace ?? newPace(), unit, { done, total }, nowMs)
         // The same figures once more are no sign of life.
-        return pace === stage.pace ? stage : { ...stage, pace, aliveMs: nowMs }
+        if (pace === stage.pace) return stage
+        // What the work itself tells of its size goes before what the plan could know; the witness's is another size.
+        const isWork = stage.cell === 'running' || stage.action === 'prove'
+        const bytes = isWork && unit === 'bytes' ? (total ?? 0) : 0
+        const expected = bytes > (stage.expected ?? 0) ? bytes : stage.expected
+        return { ...stage, pace, expected, aliveMs: nowMs }
       })
     case 'step.line': {
       const run = changed(next, event, (stage) => ({
@@ -375,7 +380,11 @@ const mediumOf = (lane: Lane): MediumView => {
   }
 }
 
-const expectedOf = ({ work }: Step, { bytes }: Lane): number | null => work?.read ?? work?.write ?? bytes
+/** A directory tells no size before it was enumerated: nothing is not its size. */
+const expectedOf = ({ work }: Step, { bytes }: Lane): number | null => {
+  const told = work?.read ?? work?.write ?? bytes
+  return told === 0 && bytes === null ? null : told
+}
 
 function cellOfAction(action: Action): Cell {
   switch (action) {

@@ -64,7 +64,7 @@ test('one picture of a run: totals, cells, what waits for a person, log, keys', 
   const screen = await shown(stamped(shortRun).slice(0, 16), { columns: 80 })
   expect(screen.frame()).toMatchInlineSnapshot(`
     "ntt apply  1 of 5 done  2 stuck                            run 01JTESTRUN   0:16
-     ────────────────────────────────────   0 %  1.5 MB of 180 MB
+     ─────────────────────────────────────   0 %  1.5 MB of 180 MB
       medium   im en lo co ar
       ceh-001  ✓  ·  ·  ·  ·
       ceh-002  ✓  ·  ·  ·  ·

@@ -25,7 +25,7 @@ export interface Layout {
 }
 
 /** Columns in which a stage at work tells all of itself. */
-const workRoom = 60
+const workRoom = 52
 
 /** Top line, bar, heads of the columns, rule of the log, keys. */
 const fixedRows = 5
@@ -46,9 +46,9 @@ export function layoutOf(
       : 3
   const longest = longestOf(view)
   const name = Math.min(Math.max(6, Math.floor(width / 4)), Math.max(6, longest.name))
-  // Where all are well there is nothing to show.
-  const health =
-    width < 90 || view.media.every((medium) => medium.health === null || medium.health === 'ok') ? 0 : 10
+  // Where there is little room it is taken only once there is something to show.
+  const isWell = view.media.every(({ health }) => health === null || health === 'ok')
+  const health = width < 90 || (width < 110 && isWell) ? 0 : 10
   const cell = width < 150 ? 3 : 6
   // What stands behind the cells needs its room first; a label of a few letters says nothing.
   const spare = width - (2 + name + 2 + 2 + (health === 0 ? 0 : health + 2) + 5 * cell + 1) - workRoom

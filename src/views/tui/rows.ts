@@ -132,7 +132,7 @@ export function totalLine({ view, nowMs, layout }: Picture, ascii: boolean): Lin
       ? [padLeft(remaining === null ? '' : `${shortRange(remaining.low, remaining.high)} left`, leftWidth)]
       : []),
   ].join('  ')
-  const width = Math.max(0, layout.columns - columns(words) - 2)
+  const width = Math.max(0, layout.columns - columns(words) - 1)
   return [' ', ...bar(share ?? 0, width, ascii, share === 1 ? 'good' : 'busy'), words]
 }
 
@@ -187,7 +187,7 @@ const healthSpan = ({ health }: MediumView, width: number): Span => {
 function tail(medium: MediumView, width: number, nowMs: number, ascii: boolean): readonly Span[] {
   const stage = current(medium)
   if (stage !== null && isAtWork(stage)) return workSpans(stage, width, nowMs, ascii)
-  if (medium.waitsFor !== null) return [span('doubt', clip(readable(medium.waitsFor), width))]
+  if (medium.waitsFor !== null) return [span('doubt', clip(brief(medium.waitsFor), width))]
   if (medium.heldBy !== null) return [span('busy', clip(`held by ${readable(medium.heldBy)}`, width))]
   if (isConverged(medium)) {
     const took = medium.stages.reduce((sum, { durationSec }) => sum + (durationSec ?? 0), 0)
@@ -209,7 +209,7 @@ function tail(medium: MediumView, width: number, nowMs: number, ascii: boolean):
         ? `contradicted: ${stuck.because.text}`
         : stuck.because?.text)
   const style: Style = stuck.cell === 'failed' || stuck.cell === 'contradicted' ? 'bad' : 'doubt'
-  return [span(style, clip(readable(told ?? cellWords[stuck.cell]), width))]
+  return [span(style, clip(brief(told ?? cellWords[stuck.cell]), width))]
 }
 
 /** Columns of: the stage's word (short where there is little room), percent, rate, remaining. */
@@ -288,7 +288,7 @@ export function logLines({ view, layout }: Picture, ascii: boolean): readonly Li
   const lines = view.log.slice(-layout.log).map(({ atMs, medium, stage, text, weight }): Line => {
     const at = ` ${clock((atMs - (view.startedMs ?? atMs)) / 1000)} `
     const place = medium === null ? '' : `${column(medium, layout.name, ascii)}  ${pad(stage ?? '', 9)}  `
-    const words = clip(readable(text), Math.max(0, layout.columns - columns(at) - columns(place)))
+    const words = clip(brief(text), Math.max(0, layout.columns - columns(at) - columns(place)))
     const style = weights[weight]
     return [span('dim', at), place, style === null ? words : span(style, words)]
   })
@@ -321,6 +321,10 @@ export function spread(left: readonly Span[], right: readonly Span[], width: num
   if (gap >= 2) return [...left, ' '.repeat(gap), ...right]
   return fit(left, width)
 }
+
+/** A text on one line: of a long path only its last name; the detail has all of it. */
+const brief = (text: string): string =>
+  readable(text).replaceAll(/(?<![^\s"'])\/[^\s"':]{20,}\/(?=[^\s/])/g, '…/')
 
 /** What is cut is marked; in ASCII by one character too, so that columns stay columns. */
 const cutMark = (ascii: boolean): string => (ascii ? '~' : '…')

@@ -11,8 +11,10 @@ const archive = (image: string) => listing('bsdtar', ['-cf', '-', '--format=gnut
 export const bsdtar: FsReader = {
   name: 'bsdtar',
   isHearsay: true,
-  // Of a disc with both it reads the ISO 9660 side.
-  reads: ({ type, start }) => (type === 'iso9660' || type === 'udf') && start === 0,
+  // Of a disc with both it reads the ISO 9660 side, and of several sessions the first.
+  reads: ({ type, start, scheme }) =>
+    (type === 'iso9660' || type === 'udf') && start === 0 && scheme !== 'session',
+  needs: 'libarchive-tools',
   version: (world) => versionOf(world, 'bsdtar', ['--version'], /bsdtar (\S+)/),
   ...byTar((image, _volume, world) => world.stream(archive(world.path(image)))),
 }

@@ -29,6 +29,7 @@ export const fiwalk: FsReader = {
   name: 'fiwalk',
   isHearsay: true,
   reads: ({ type }) => type !== null && type in families,
+  needs: 'sleuthkit',
   version: (world) => versionOf(world, 'fiwalk', ['-V'], /SleuthKit Version: (\S+)/),
   list,
   contents,

@@ -10,10 +10,22 @@ import { iso9660 } from './iso9660.ts'
 import { kernel } from './kernel.ts'
 import { ntfs } from './ntfs.ts'
 import type { FsReader } from './reader.ts'
+import { sqfs2tar } from './sqfs2tar.ts'
 import { udf } from './udf.ts'
 
 /** Where several read a type, the first is asked first. */
-const readers: readonly FsReader[] = [directory, udf, iso9660, bsdtar, fat, ext, ntfs, kernel, fiwalk]
+const readers: readonly FsReader[] = [
+  directory,
+  udf,
+  iso9660,
+  bsdtar,
+  fat,
+  ext,
+  ntfs,
+  kernel,
+  sqfs2tar,
+  fiwalk,
+]
 
 /** The same for raw images of CDs, whose sectors are in frames. */
 const onCds: readonly FsReader[] = [udf, iso9660].map(onRawCd)

@@ -40,6 +40,7 @@ export const kernel: FsReader = {
   name: 'kernel',
   isHearsay: true,
   reads: ({ type }) => type !== null && type in drivers,
+  needs: 'root, and a driver for it',
   version,
   async *list(image, volume, world) {
     await using room = await world.room()

@@ -20,6 +20,8 @@ export interface FsReader {
   readonly name: string
   /** It takes a program's or a driver's word for names and bytes; left out: it reads the image's own bytes itself. */
   readonly isHearsay?: true
+  /** What this machine lacks where it cannot be used: a package, or more. */
+  readonly needs?: string
   /** Whether it understands what is on this volume. */
   reads(volume: Volume): boolean
   /** Its version; null: it cannot be used on this machine. */

@@ -34,6 +34,7 @@ export const tools: readonly Tool[] = [
   tool('7zz', '7zip', 'reads UDF, HFS+, APFS, squashfs, FAT', { args: [] }),
   tool('fiwalk', 'sleuthkit', 'reads FAT, exFAT, NTFS, ext with byte ranges', { args: ['-V'] }),
   tool('icat', 'sleuthkit', 'hands out files that have no byte range of their own', { args: ['-V'] }),
+  tool('sqfs2tar', 'squashfs-tools-ng', 'reads squashfs without root'),
   tool('lsblk', 'util-linux', 'tells the model and serial number of a drive'),
   tool('tar', 'tar', 'unpacks archives without ntt'),
   tool('dd', 'coreutils', 'reads a sector again, past every cache'),

@@ -64,8 +64,10 @@ export async function tasksFor(
       const task: Task = { volume, imageBytes, verdict, doubt, readers: [], failures: [], failed: [] }
       for (const { reader, volume: as } of asked) {
         const version = await reader.version(world, as)
-        if (version === null) task.failures.push(`${reader.name} cannot be used here`)
-        else task.readers.push({ reader, version, volume: as })
+        if (version === null) {
+          const lacks = reader.needs === undefined ? '' : ` (it needs ${reader.needs})`
+          task.failures.push(`${reader.name} cannot be used here${lacks}`)
+        } else task.readers.push({ reader, version, volume: as })
       }
       return task
     }),

@@ -20,18 +20,23 @@ export function diff(observed: Observed, options: DiffOptions): readonly Step[] 
   const steps: Step[] = []
   /** A stage before is refused, unknown or waits: nothing after it may be built on it. */
   let held: StageName | null = null
+  let running = false
   const asked = options.wanted.filter((stage) => options.redo?.has(stage) === true)
   for (const name of options.wanted) {
     const observation = observed.observations.find(({ stage }) => stage === name)
-    const step = judge(name, observation, observed, options, { held, follows: followed(name, asked) })
+    const before = { held, running, follows: followed(name, asked) }
+    const step = judge(name, observation, observed, options, before)
     steps.push(step)
     if (held === null && (step.action === 'refuse' || step.action === 'unknown')) held = name
+    if (step.action === 'run') running = true
   }
   return gated(restored(steps, observed), observed, options)
 }
 
 interface Before {
   readonly held: StageName | null
+  /** Some stage before is run. */
+  readonly running: boolean
   /** A stage that is made again on request, and this one will be with it. */
   readonly follows: StageName | null
 }
@@ -71,10 +76,16 @@ function judge(
     ...(decision.work === undefined ? {} : { work: decision.work }),
   })
   // A false claim or an outdated proof is told even where the step has to wait.
-  const contradicted: Step['contradicts'] = once ? 'proof' : claimed ? 'claim' : null
+  // What was proven of exactly this still is so, when it is the policy that asks for more.
+  const isStillSo = decision.outgrown === true || (decision.byPolicy === true && latest?.ok === true)
+  const contradicted: Step['contradicts'] = isStillSo ? null : once ? 'proof' : claimed ? 'claim' : null
   const asked = options.redo?.has(stage) === true
   if (before.follows !== null && decision.action !== 'run') {
     return step('run', { code: 'follows', text: `${decision.because.text}; follows ${before.follows}` })
+  }
+  if (before.running && decision.follows === true && decision.action !== 'run') {
+    const text = `${decision.because.text}; read again where more of the medium is read`
+    return step('run', { code: 'follows', text })
   }
   if (decision.action === 'refuse' && !(asked && decision.mayRedo === true)) {
     return step('refuse', decision.because, contradicted)

@@ -1,5 +1,5 @@
 // The witness: look in depth, compare with the last good proof, and write down what was found. Used by apply and verify.
-import { ObserveError, VerifyError } from './model/errors.ts'
+import { ObserveError, RunError, VerifyError } from './model/errors.ts'
 import type { Emit } from './model/event.ts'
 import type { Medium } from './model/medium.ts'
 import type { Check, Depth, Observation, Proof, Stage, Verification } from './model/stage.ts'
@@ -18,7 +18,8 @@ export interface Witness {
 
 /**
  * Proves one product and records the proof. `made`: it was made anew in this run, so its content may differ from before.
- * Throws VerifyError when a check fails (the failed proof is recorded), ObserveError when it could not be looked at.
+ * Throws VerifyError when a check fails (the failed proof is recorded), ObserveError when it could not be looked at, RunError
+ * when what was made is less than the policy asks for (nothing is recorded).
  */
 export async function prove(
   stage: Stage,
@@ -30,6 +31,8 @@ export async function prove(
   const at = { medium: medium.name, hash: medium.hash, stage: stage.name } as const
   witness.emit({ type: 'step.verifying', ...at, depth: how.depth })
   const first = await seen(stage, medium, world)
+  // Nothing is false here: it was made as well as it could be, and a person has to say whether that is enough.
+  if (how.made && first.decision.byPolicy === true) throw new RunError(first.decision.because.text)
   const verification: Verification =
     first.decision.action === 'keep'
       ? await stage.verify(medium, world, how.depth)

@@ -221,7 +221,7 @@ describe('what is refused, and how it is told', () => {
     ],
     [
       `${image}policy: {partitions: {3: ski}}`,
-      '2:26 policy.partitions[3]: must be one of skip — did you mean "skip"?',
+      '2:26 policy.partitions[3]: must be one of skip, accept — did you mean "skip"?',
     ],
     [`${image}exclude: .Trashes/`, '2:10 exclude: must be a list of patterns, not text'],
     [`${image}exclude: [a, 7]`, '2:14 exclude[1]: must be a gitignore pattern, not a number — quote it: "7"'],

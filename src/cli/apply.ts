@@ -17,7 +17,7 @@ import { moved, planExit, todo } from '../plan.ts'
 import { planText } from '../views/plan.ts'
 import { readHistory } from './history.ts'
 import { openTeller } from './teller.ts'
-import { look, parseRedo, select, stageOfTarget } from './look.ts'
+import { fromDevice, look, parseRedo, select, stageOfTarget } from './look.ts'
 import type { Flags } from './main.ts'
 import { openVerb } from './verb.ts'
 import { startRun } from './run.ts'
@@ -29,17 +29,15 @@ interface ApplyFlags extends Flags {
   readonly yes?: boolean
   readonly wait?: boolean
   readonly redo?: readonly string[]
+  readonly device?: string
 }
 
 export async function applyVerb(named: readonly string[], flags: ApplyFlags): Promise<ExitCode> {
   const saved = await savedPlan(named)
   await using verb = await openVerb(flags, { writes: true })
   const { session, declarations, signals, manner, write } = verb
-  const chosen = select(
-    declarations,
-    saved === null ? named : saved.lanes.map(({ medium }) => medium),
-    flags.only,
-  )
+  const names = saved === null ? named : saved.lanes.map(({ medium }) => medium)
+  const chosen = fromDevice(select(declarations, names, flags.only), flags.device)
   const redo = parseRedo(flags.redo ?? [], declarations)
   const only = stageOfTarget(flags.target) ?? topStage(saved)
   const looked = await look(session, chosen, { only, redo })

@@ -1,4 +1,5 @@
 // From flags to a plan: configuration, declarations, selection, observation, diff. What every verb that looks begins with.
+import { resolve } from 'node:path'
 import type { Config } from '../config.ts'
 import { readDesired } from '../desired.ts'
 import { diff } from '../diff.ts'
@@ -46,6 +47,24 @@ export function select(
     })
   }
   return wanted.length === 0 ? declarations : declarations.filter(({ name }) => wanted.includes(name))
+}
+
+/** The one medium that was chosen, to be read from another drive than the declared one. */
+export function fromDevice(
+  chosen: readonly Declaration[],
+  device: string | undefined,
+): readonly Declaration[] {
+  if (device === undefined) return chosen
+  const [one, another] = chosen
+  if (one === undefined || another !== undefined) {
+    throw new UsageError('--device reads one medium', { hint: 'Name it: ntt apply --device /dev/sr1 MEDIUM' })
+  }
+  if (one.source.type !== 'device') {
+    throw new UsageError(`${one.name} is not read from a drive: its source is ${one.source.path}`, {
+      hint: `Declare \`source: {device: ${device}}\` in its file.`,
+    })
+  }
+  return [{ ...one, source: { type: 'device', path: resolve(device) } }]
 }
 
 /** `medium/stage` pairs of --redo. */

@@ -75,6 +75,7 @@ program
   .addOption(only)
   .option('--out <file>', 'save the plan, for `ntt apply FILE`')
   .option('--redo <medium/stage>', 'show the plan with this product made again', gathered)
+  .option('--device <device>', 'plan to read the medium from this drive instead of the declared one')
   .addHelpText('after', '\nExample:\n  ntt plan ceh-report --target loaded\n')
   .action(verb(async () => (await import('./plan.ts')).planVerb))
 

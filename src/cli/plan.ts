@@ -5,7 +5,7 @@ import { UsageError, errnoOf, type ExitCode } from '../model/errors.ts'
 import { planExit } from '../plan.ts'
 import { planText } from '../views/plan.ts'
 import { readHistory } from './history.ts'
-import { look, parseRedo, select, stageOfTarget } from './look.ts'
+import { fromDevice, look, parseRedo, select, stageOfTarget } from './look.ts'
 import type { Flags } from './main.ts'
 import { openVerb } from './verb.ts'
 
@@ -14,13 +14,15 @@ interface PlanFlags extends Flags {
   readonly only?: readonly string[]
   readonly out?: string
   readonly redo?: readonly string[]
+  readonly device?: string
 }
 
 export async function planVerb(named: readonly string[], flags: PlanFlags): Promise<ExitCode> {
   await using verb = await openVerb(flags, { writes: false })
   const { config, session, declarations, manner, write } = verb
   const redo = parseRedo(flags.redo ?? [], declarations)
-  const { plan, tookSec } = await look(session, select(declarations, named, flags.only), {
+  const chosen = fromDevice(select(declarations, named, flags.only), flags.device)
+  const { plan, tookSec } = await look(session, chosen, {
     only: stageOfTarget(flags.target),
     redo,
   })

@@ -36,8 +36,8 @@ export interface Policy {
   /** The least share of the bytes that must be read, in percent, 0 to 100. */
   readonly rescued: number
   readonly unreadableFiles: 'refuse' | 'accept'
-  /** Waivers: partition number to what is done with it. */
-  readonly partitions: Readonly<Record<string, 'skip'>>
+  /** Waivers, by partition number. `skip`: it is not read. `accept`: what could be read of it is enough. */
+  readonly partitions: Readonly<Record<string, 'skip' | 'accept'>>
   /** The reason for the waivers, in a person's words. */
   readonly why?: string
 }

@@ -43,6 +43,7 @@ export class Decoding {
   readonly #volumes: VolumeReport[] = []
   readonly #legacy = new Legacy()
   #place: 'head' | 'records' | 'volumes' | 'totals' | 'ended' = 'head'
+  #unread: string | null = null
   #tailAt = 0
   #totals: Totals | null = null
   #end = ''
@@ -70,7 +71,7 @@ export class Decoding {
     const { block, at } = fields
     if (this.#place === 'ended') fields.fault('something follows the end')
     if (this.#place === 'head') {
-      readHead(fields.name().toString('utf8', magic.length))
+      this.#unread = readHead(fields.name().toString('utf8', magic.length)).unread ?? null
       this.#place = 'records'
       return
     }
@@ -124,6 +125,7 @@ export class Decoding {
       complete,
       digest: complete ? this.#end : edges.digest(),
       content: this.#totals?.content ?? '',
+      unread: this.#unread,
       volumes: this.#volumes,
       counts: this.#counter.counts(),
     }

@@ -39,6 +39,8 @@ export interface RawTail {
   readonly digest: string
   /** Order-independent digest of all records but their extents: equal for two enumerations that found the same. */
   readonly content: string
+  /** What of the image was not read then, as unreadPrint tells; null: it does not tell. */
+  readonly unread: string | null
   readonly volumes: readonly VolumeReport[]
   /** One for each filesystem with a record, by number; empty where there is no trailer. */
   readonly counts: readonly RawCounts[]

@@ -10,6 +10,8 @@ export interface RawAbout {
   readonly source: string
   /** Program and version. */
   readonly writer: string
+  /** What of the image was not read then, as unreadPrint tells; left out where there is no image. */
+  readonly unread?: string
 }
 
 /** What stands in the trailer. */
@@ -70,8 +72,10 @@ function words(from: Readonly<Record<string, unknown>>, what: string) {
 }
 
 export function readHead(text: string): RawAbout {
-  const about = words(members(text, 'header'), 'header')
-  return { hash: about.text('hash'), source: about.text('source'), writer: about.text('writer') }
+  const from = members(text, 'header')
+  const about = words(from, 'header')
+  const unread = typeof from['unread'] === 'string' ? { unread: from['unread'] } : {}
+  return { hash: about.text('hash'), source: about.text('source'), writer: about.text('writer'), ...unread }
 }
 
 const outcomes: readonly VolumeOutcome[] = ['read', 'empty', 'waived', 'partial', 'unreadable']

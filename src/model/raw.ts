@@ -9,7 +9,9 @@ import {
   endBytes,
   endLine,
   headLine,
+  magic,
   readEnd,
+  readHead,
   readSection,
   totalsLine,
   volumeLine,
@@ -131,6 +133,7 @@ export async function readTail(
     complete: false,
     digest: roughDigest(bytes, head, foot),
     content: '',
+    unread: null,
     volumes: [],
     counts: [],
   }
@@ -139,7 +142,9 @@ export async function readTail(
     const { offset, digest } = readEnd(foot.subarray(-endBytes).toString('latin1'))
     if (offset >= bytes - endBytes || bytes - offset > recordLimit) return rough
     const { volumes, totals } = readSection(await read(offset, bytes - endBytes))
-    return { format, complete: true, digest, volumes, ...totals }
+    const end = head.indexOf(0)
+    const { unread = null } = readHead(head.toString('utf8', magic.length, end === -1 ? edge : end))
+    return { format, complete: true, digest, unread, volumes, ...totals }
   } catch (error) {
     if (error instanceof RawError) return rough
     throw error

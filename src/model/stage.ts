@@ -54,6 +54,15 @@ export interface Decision {
   readonly elsewhere?: boolean
   /** A refusal that a person may overrule by asking for this very stage to be made again: `run` is then told to replace. */
   readonly mayRedo?: boolean
+  /**
+   * It was made while some of the medium was not read: if a stage before it runs, this one may have work as well. Without that
+   * the decision stands.
+   */
+  readonly follows?: boolean
+  /** A refusal of what is as good as it could be made, because the medium's policy asks for more. */
+  readonly byPolicy?: true
+  /** What was proven was so, while less of the medium was read or asked for: to go on contradicts no proof. */
+  readonly outgrown?: true
   /** What a run would move, where it is known. */
   readonly work?: Work
 }

@@ -1,7 +1,9 @@
 // What of an image was never read of its medium, as errors for whoever reads there: as they were for the drive.
+import { fingerprint } from './canonical.ts'
 import { RunError } from './errors.ts'
 import { intersect, parseMapfile, unreadRanges } from './mapfile.ts'
 import { mapBeside, type FoundImage } from './places.ts'
+import type { RawTail } from './raw-record.ts'
 import type { Place, Range, Reader } from './world.ts'
 
 /** Bytes of an image that are not those of its medium: nobody has read them. */
@@ -41,6 +43,21 @@ export function withReadErrors<World extends Pick<Reader, 'read'>>(
   }
   return { ...world, read }
 }
+
+/** Tells apart two states of an image, by what was not read of it: 16 hex digits. */
+export const unreadPrint = (unread: readonly Range[]): string => fingerprint(unread).slice(0, 16)
+
+/**
+ * Whether an enumeration left something open while bytes of the image were not read: it may find more when the image has been
+ * read further. Where it found all names and places, nothing that is read later can change it.
+ */
+export const mayGrow = ({ unread, counts, volumes }: RawTail): boolean =>
+  unread !== null && unread !== unreadPrint([]) && leftOpen({ counts, volumes })
+
+/** Something could not be read, or a volume was not. */
+export const leftOpen = ({ counts, volumes }: Pick<RawTail, 'counts' | 'volumes'>): boolean =>
+  counts.some(({ errors }) => errors > 0) ||
+  volumes.some(({ outcome }) => outcome === 'partial' || outcome === 'unreadable')
 
 /** How many ranges are told; the rest is counted in the bytes. */
 const mostTold = 20

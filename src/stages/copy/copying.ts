@@ -5,8 +5,10 @@ import type { Medium } from '../../model/medium.ts'
 import { rawPlace } from '../../model/places.ts'
 import { readRange } from '../../model/range.ts'
 import { decodeRaw, readTail, type RawTail } from '../../model/raw.ts'
-import type { Piece, Reader, Stored, Writer } from '../../model/world.ts'
+import { unreadPrint } from '../../model/unread.ts'
+import type { Origin as Origins, Piece, Range, Reader, Stored, Writer } from '../../model/world.ts'
 import { exclusionsPrint } from './exclusions.ts'
+import { inMediumOrder } from './order.ts'
 import type { Origin } from './origin.ts'
 import {
   keyText,
@@ -15,20 +17,29 @@ import {
   readTally,
   signed,
   startAnew,
+  takeBack,
   writeOrigin,
   writeOutcomes,
   type Before,
   type Outcome,
 } from './outcomes.ts'
 import { repair } from './repair.ts'
+import {
+  damageOf,
+  needSource,
+  readableOf,
+  readersPrint,
+  unreadIn,
+  volumeReader,
+  type Source,
+} from './source.ts'
 import { rejectStrangers } from './strangers.ts'
-import { damageOf, damagePrint, needSource, volumeReader, type Source } from './source.ts'
 import { Worklist, byVolume, type Named } from './worklist.ts'
 
 export interface HowToCopy {
   /** Digest of the enumeration that the rows are made from. */
   readonly rows: string
-  /** What the outcomes that are there were decided by; null: none are there that could stay. */
+  /** What the outcomes that are there were decided by; null: none are there. */
   readonly before: Origin | null
   /** What is there failed its proof, or a person asked for it anew. */
   readonly replace: boolean
@@ -47,7 +58,7 @@ const large = 1024 * 1024
 
 export async function copyFiles(
   medium: Medium,
-  { rows, before, replace }: HowToCopy,
+  { rows, before: there, replace }: HowToCopy,
   world: Writer,
 ): Promise<void> {
   const tail = await needTail(medium, world)
@@ -56,20 +67,33 @@ export async function copyFiles(
   const origin: Origin = {
     rows,
     exclude: exclusionsPrint(medium.exclude),
-    damage: damagePrint(source.unread),
+    damage: unreadPrint(source.unread),
+    readers: readersPrint(tail.volumes),
     tally: null,
   }
+  const before = there !== null && mayStay(there, origin) ? there : null
   if (before === null) await startAnew(medium, id, origin, world)
   else {
-    await world.transaction((tx) => writeOrigin(id, origin, tx))
+    await world.transaction(async (tx) => {
+      if (before.damage !== origin.damage) await takeBack(id, before.rows !== rows, tx)
+      await writeOrigin(id, origin, tx)
+    })
     if (replace) await repair(id, world)
   }
   const copying = new Copying(medium, id, tail, source, world)
-  const wanted = before === null ? () => true : wantedAgain(before, origin, source, replace)
+  const wanted = before === null ? () => true : wantedAgain(source.unread, tail, replace)
   await copying.copy(wanted, before === null)
   await copying.leaveOut(before)
   await copying.end(origin)
 }
+
+/**
+ * Whether outcomes of before can stand: the rows are the same, or the same readers found more of the same volumes because more of
+ * the image was read. Then a file that has its number, its size and all its bytes is the file that it was.
+ */
+const mayStay = (before: Origin, now: Origin): boolean =>
+  before.rows === now.rows ||
+  (before.readers !== '' && before.readers === now.readers && before.damage !== now.damage)
 
 async function needTail(medium: Medium, world: Reader): Promise<RawTail> {
   const place = rawPlace(medium)
@@ -80,22 +104,22 @@ async function needTail(medium: Medium, world: Reader): Promise<RawTail> {
   return tail
 }
 
-type Wanted = (outcome: Before, entry: Entry) => boolean
+type Wanted = (outcome: Before, name: Named) => boolean
 
 /** Whether a file that has an outcome is due again. */
-function wantedAgain(before: Origin, now: Origin, source: Source, replace: boolean): Wanted {
-  const otherDamage = before.damage !== now.damage
-  return ({ state, again }, entry) => {
+function wantedAgain(unread: readonly Range[], { volumes }: RawTail, replace: boolean): Wanted {
+  const hits = new Map(volumes.map((volume) => [volume.fs, unreadIn(volume, unread)]))
+  return ({ state, again }, { fs, entry }) => {
     switch (state) {
       case 'b':
-        return otherDamage && damageOf(entry, source.unread) !== null
+        return damageOf(entry, hits.get(fs) ?? []) !== null
       // It would not be on the list if it were still left out.
       case 'x':
         return true
       case 'd':
-        return replace || otherDamage
+        return replace
       case 'e':
-        return replace || otherDamage || again
+        return replace || again
       default:
         return state satisfies never
     }
@@ -110,6 +134,8 @@ class Copying {
   readonly #world: Writer
   readonly #list: Worklist
   readonly #hints = new WeakMap<Entry, Hint>()
+  /** Damaged files of which nothing is kept, not written yet. */
+  #lost: (Outcome & Named)[] = []
   #files = 0
   #bytes = 0
   constructor(medium: Medium, id: number, tail: RawTail, source: Source, world: Writer) {
@@ -141,8 +167,17 @@ class Copying {
       const outcomes = kept.map((stored) => this.#outcomeOf(stored))
       await this.#world.transaction((tx) => writeOutcomes(this.#id, outcomes, tx))
       this.#tell(kept.map(({ key }) => key.entry))
+      if (this.#lost.length >= writtenAtOnce) await this.#writeLost()
     }
+    await this.#writeLost()
     return again
+  }
+
+  async #writeLost(): Promise<void> {
+    const lost = this.#lost
+    this.#lost = []
+    if (lost.length > 0) await this.#world.transaction((tx) => writeOutcomes(this.#id, lost, tx))
+    this.#tell(lost.map(({ entry }) => entry))
   }
 
   /** Files whose names are all excluded: only now is it known that none of them has another name. */
@@ -208,7 +243,7 @@ class Copying {
     for (const [at, name] of names.entries()) {
       const key = keys[at]
       const outcome = key === undefined ? undefined : there.get(keyText(key))
-      if (outcome !== undefined && !wanted(outcome, name.entry)) {
+      if (outcome !== undefined && !wanted(outcome, name)) {
         done.push(name.entry)
         continue
       }
@@ -224,11 +259,26 @@ class Copying {
     for await (const { fs, entries } of byVolume(names)) {
       const { volume, reader } = volumeReader(fs, this.#tail.volumes)
       const pieces = reader.contents(this.#source.place, volume, entries, this.#world)
+      const unread = unreadIn(volume, this.#source.unread)
       for await (const piece of inMediumOrder(pieces)) {
         const known = this.#hints.get(piece.key)?.known ?? false
-        yield { ...piece, key: { fs, entry: piece.key }, known }
+        const named = { fs, entry: piece.key }
+        const origin = this.#readable(piece, named, unread)
+        if (origin !== null) yield { ...piece, origin, key: named, known }
       }
     }
+  }
+
+  /** Where the readable bytes of a piece are to be read; null: there are none, and its outcome is settled. */
+  #readable({ origin, size }: Piece<Entry>, { fs, entry }: Named, unread: readonly Range[]): Origins | null {
+    if (unread.length === 0 || entry.extents === null) return origin
+    const detail = damageOf(entry, unread)
+    if (detail === null) return origin
+    // What a reader unpacks from bytes of which some are not there is nothing that the file ever was.
+    const ranges = origin.type === 'ranges' ? readableOf(origin.ranges, size, unread) : null
+    if (origin.type === 'ranges' && ranges !== null) return { ...origin, ranges }
+    this.#lost.push({ fs, entry, ino: signed(entry.ino), state: 'd', bytes: size, detail })
+    return null
   }
 
   #outcomeOf(stored: Stored<Named>): Outcome {
@@ -241,7 +291,8 @@ class Copying {
       return { ...key, state: 'e', class: kind, attempts, message }
     }
     const { blob, bytes } = stored
-    const damage = damageOf(entry, this.#source.unread)
+    const { volume } = volumeReader(fs, this.#tail.volumes)
+    const damage = damageOf(entry, unreadIn(volume, this.#source.unread))
     return damage === null
       ? { ...key, state: 'b', blob, bytes }
       : { ...key, state: 'd', blob, bytes, detail: damage }
@@ -272,28 +323,4 @@ class Copying {
 
 async function* each<T>(values: readonly T[]): AsyncGenerator<T> {
   yield* values
-}
-
-const window = 2000
-
-/** Contents that are read from an image, in the order in which they lie there, as far as a window reaches. */
-async function* inMediumOrder(pieces: AsyncIterable<Piece<Entry>>): AsyncGenerator<Piece<Entry>> {
-  let held: { readonly start: number; readonly piece: Piece<Entry> }[] = []
-  const ordered = (): readonly Piece<Entry>[] => {
-    const sorted = held.toSorted((one, other) => one.start - other.start).map(({ piece }) => piece)
-    held = []
-    return sorted
-  }
-  for await (const piece of pieces) {
-    const { origin } = piece
-    // A stream must be used before the next one is asked for, and live files have no known place.
-    if (origin.type !== 'ranges') {
-      yield* ordered()
-      yield piece
-      continue
-    }
-    held.push({ start: origin.ranges.find(({ start }) => start >= 0)?.start ?? 0, piece })
-    if (held.length >= window) yield* ordered()
-  }
-  yield* ordered()
 }

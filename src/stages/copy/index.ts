@@ -3,11 +3,12 @@ import { RunError, StoreError } from '../../model/errors.ts'
 import type { Medium } from '../../model/medium.ts'
 import { storeMarker } from '../../model/places.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
+import { unreadPrint } from '../../model/unread.ts'
 import type { Reader, TableLook, Writer } from '../../model/world.ts'
 import { copyFiles } from './copying.ts'
 import { exclusionsPrint } from './exclusions.ts'
 import { parseOrigin, type Tally } from './origin.ts'
-import { damagePrint, lookAtDamage } from './source.ts'
+import { lookAtDamage } from './source.ts'
 import { verifyCopy } from './verify.ts'
 
 export interface Seen {
@@ -40,7 +41,7 @@ export const copy: Stage<Seen> = {
     return {
       outcomes,
       rows: contentOf(catalogue?.load ?? null),
-      otherDamage: made !== null && damage !== null && damagePrint(damage) !== made.damage,
+      otherDamage: made !== null && damage !== null && unreadPrint(damage) !== made.damage,
       store,
     }
   },
@@ -52,8 +53,8 @@ export const copy: Stage<Seen> = {
     const rows = contentOf((await world.catalogue(medium.hash))?.load ?? null)
     if (rows === null) throw new RunError('no rows are loaded')
     const made = parseOrigin(seen.outcomes?.origin ?? '')
-    const again = made !== null && made.rows === rows && (seen.outcomes?.tables.length ?? 0) > 0
-    await copyFiles(medium, { rows, before: again ? made : null, replace }, world)
+    const before = (seen.outcomes?.tables.length ?? 0) > 0 ? made : null
+    await copyFiles(medium, { rows, before, replace }, world)
   },
 
   verify: verifyCopy,
@@ -71,21 +72,32 @@ function judge(medium: Medium, { outcomes, rows, otherDamage, store }: Seen): De
     const text = 'outcomes are there, and nothing tells what they were decided by'
     return { action: 'refuse', because: { code: 'foreign', text }, mayRedo: true }
   }
-  if (rows !== null && made.rows !== rows)
-    return { action: 'run', because: { code: 'other-rows', text: 'the outcomes are of another enumeration' } }
+  const outgrown = otherDamage ? ({ outgrown: true } as const) : {}
+  if (rows !== null && made.rows !== rows) {
+    const text = 'the outcomes are of another enumeration'
+    return { action: 'run', because: { code: 'other-rows', text }, ...outgrown }
+  }
   if (made.tally === null || outcomes.tables.length === 0)
     return { action: 'run', because: { code: 'incomplete', text: 'copied in part' } }
   if (made.exclude !== exclusionsPrint(medium.exclude))
     return { action: 'run', because: { code: 'exclusions', text: 'the exclusions have changed since' } }
-  if (otherDamage)
-    return { action: 'run', because: { code: 'damaged', text: 'the image has been read further since' } }
+  if (otherDamage) {
+    const text = 'the image has been read further since'
+    return { action: 'run', because: { code: 'damaged', text }, ...outgrown }
+  }
+  const follows = made.damage === unreadPrint([]) ? {} : { follows: true }
   const { failed, damaged, again } = made.tally
   const text = tallyText(made.tally)
   if (failed + damaged === 0 || medium.policy.unreadableFiles === 'accept')
-    return { action: 'keep', because: { code: 'present', text } }
+    return { action: 'keep', because: { code: 'present', text }, ...follows }
   if (again > 0)
     return { action: 'run', because: { code: 'failed', text: `${text}; ${again} are tried again` } }
-  return { action: 'refuse', because: { code: 'failed', text }, mayRedo: true }
+  const way = `${damaged > 0 ? 'read the medium further (another drive: --device), or ' : ''}accept the loss`
+  const because = {
+    code: 'failed',
+    text: `${text}; ${way}: \`policy: {unreadable_files: accept}\``,
+  } as const
+  return { action: 'refuse', because, mayRedo: true, byPolicy: true, ...follows }
 }
 
 /** `1,056 files: 1,050 copied, 4 excluded, 2 unreadable`. */

@@ -17,8 +17,10 @@ export interface Origin {
   readonly rows: string
   /** Fingerprint of the exclusions. */
   readonly exclude: string
-  /** Fingerprint of the ranges of the image that were not read. */
+  /** What of the image was not read, as unreadPrint tells. */
   readonly damage: string
+  /** Fingerprint of the volumes and of who read them: by the same readers a file keeps its number. Empty: they may not be relied on. */
+  readonly readers: string
   /** null: not come to its end. */
   readonly tally: Tally | null
 }
@@ -34,13 +36,14 @@ export function parseOrigin(text: string): Origin | null {
     return null
   }
   if (!isRecord(value)) return null
-  const { rows, exclude, damage, tally } = value
-  if (typeof rows !== 'string' || typeof exclude !== 'string' || typeof damage !== 'string') return null
-  if (tally === null) return { rows, exclude, damage, tally }
+  const { rows, exclude, damage, readers = '', tally } = value
+  if (typeof rows !== 'string' || typeof exclude !== 'string') return null
+  if (typeof damage !== 'string' || typeof readers !== 'string') return null
+  if (tally === null) return { rows, exclude, damage, readers, tally }
   if (!isRecord(tally)) return null
   const { files, blobs, excluded, damaged, failed, again } = tally
   const counts = { files, blobs, excluded, damaged, failed, again }
-  return isCounts(counts) ? { rows, exclude, damage, tally: counts } : null
+  return isCounts(counts) ? { rows, exclude, damage, readers, tally: counts } : null
 }
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -13,8 +13,8 @@ export interface FileKey {
 export type Outcome = FileKey &
   (
     | { readonly state: 'b'; readonly blob: string; readonly bytes: number }
-    /** `blob`: its content with zeros for what was not read. */
-    | { readonly state: 'd'; readonly blob: string; readonly bytes: number; readonly detail: string }
+    /** `blob`: its content with zeros for what was not read; left out where nothing of it was, or it cannot be unpacked. */
+    | { readonly state: 'd'; readonly blob?: string; readonly bytes: number; readonly detail: string }
     | { readonly state: 'x'; readonly detail: string }
     | { readonly state: 'e'; readonly class: string; readonly attempts: number; readonly message: string }
   )
@@ -53,6 +53,22 @@ export async function startAnew(medium: Medium, id: number, origin: Origin, worl
 const attached = `
   select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
    where i.inhparent = 'outcome'::regclass and split_part(c.relname, '_', 2) = $1`
+
+/**
+ * Takes back what has to be decided again because more (or less) of the medium was read: what is not whole; and where the rows are
+ * others, outcomes of what is no file any more, or one of another size.
+ */
+export async function takeBack(id: number, otherRows: boolean, tx: Transaction): Promise<void> {
+  await tx.execute("delete from outcome where medium_id = $1 and state in ('d', 'e')", [id])
+  if (!otherRows) return
+  await tx.execute(
+    `delete from outcome o where o.medium_id = $1
+        and not exists (select from inode i left join blob b on b.blob_id = o.blob_id
+                         where i.medium_id = $1 and i.fs = o.fs and i.ino = o.ino and i.type = 'f'
+                           and (o.state <> 'b' or b.size = i.size))`,
+    [id],
+  )
+}
 
 /** Says what is being decided by; with a tally, that it has come to its end. */
 export async function writeOrigin(id: number, origin: Origin, tx: Transaction): Promise<void> {
@@ -110,7 +126,11 @@ export async function writeOutcomes(
   outcomes: readonly Outcome[],
   tx: Transaction,
 ): Promise<void> {
-  const blobs = new Map(outcomes.flatMap((one) => ('blob' in one ? [[one.blob, one.bytes] as const] : [])))
+  const blobs = new Map(
+    outcomes.flatMap((one) =>
+      'blob' in one && one.blob !== undefined ? [[one.blob, one.bytes] as const] : [],
+    ),
+  )
   // In one order everywhere: two media with the same new contents must not wait for each other.
   const sorted = [...blobs].toSorted(([a], [b]) => (a < b ? -1 : 1))
   if (sorted.length > 0) {
@@ -130,7 +150,7 @@ export async function writeOutcomes(
       outcomes.map(({ fs }) => fs),
       outcomes.map(({ ino }) => ino.toString()),
       outcomes.map(({ state }) => state),
-      outcomes.map((one) => ('blob' in one ? one.blob : null)),
+      outcomes.map((one) => ('blob' in one ? (one.blob ?? null) : null)),
       outcomes.map(detailOf),
     ],
   )

@@ -3,6 +3,7 @@ import { fingerprint } from '../../model/canonical.ts'
 import type { Entry, Volume, VolumeReport } from '../../model/entry.ts'
 import { ObserveError, RunError } from '../../model/errors.ts'
 import { intersect } from '../../model/mapfile.ts'
+import { subtract } from '../../model/match.ts'
 import type { Medium } from '../../model/medium.ts'
 import { findImage } from '../../model/places.ts'
 import { rangesText, unreadOf } from '../../model/unread.ts'
@@ -38,8 +39,15 @@ export async function lookAtDamage(medium: Medium, world: Reader): Promise<reado
   return image === null ? null : unreadOf(image, world)
 }
 
-/** Of what a copy was made, as far as damage goes. */
-export const damagePrint = (unread: readonly Range[]): string => fingerprint(unread).slice(0, 16)
+/**
+ * Fingerprint of the volumes and of who read them; empty where one was read by hearsay: programs and drivers may give a file
+ * another number when more can be read.
+ */
+export function readersPrint(volumes: readonly VolumeReport[]): string {
+  if (volumes.some(({ reader }) => readerNamed(reader)?.isHearsay === true)) return ''
+  const read = volumes.filter(({ reader }) => reader !== '')
+  return fingerprint(read.map(({ fs, start, type, reader }) => ({ fs, start, type, reader }))).slice(0, 16)
+}
 
 /** The volume of a number, and who read it. */
 export function volumeReader(
@@ -55,11 +63,54 @@ export function volumeReader(
   return { volume, reader }
 }
 
-/** Which bytes of a file were not read, as text; null: none. */
-export function damageOf({ extents }: Pick<Entry, 'extents'>, unread: readonly Range[]): string | null {
+/** What was not read of the place of a volume. */
+export const unreadIn = ({ start, bytes }: Volume, unread: readonly Range[]): readonly Range[] =>
+  intersect([{ start, end: start + bytes }], unread)
+
+/** Which bytes of a file were not read, as text; null: none. `unread`: of its volume. */
+export function damageOf(
+  { extents, size }: Pick<Entry, 'extents' | 'size'>,
+  unread: readonly Range[],
+): string | null {
   if (unread.length === 0) return null
   if (extents === null) return 'not known which of its bytes were not read'
   const hit = intersect(extents, unread)
-  if (hit.length === 0) return null
-  return `${rangesText(hit)} of the image were never read`
+  const placeless = size - bytesOf(extents)
+  if (hit.length === 0 && placeless <= 0) return null
+  const texts = [
+    ...(hit.length > 0 ? [`${rangesText(hit)} of the image were never read`] : []),
+    ...(placeless > 0 ? [`where ${placeless.toLocaleString('en-US')} of its bytes lie was never read`] : []),
+  ]
+  return texts.join('; ')
 }
+
+const bytesOf = (extents: readonly Range[]): number =>
+  extents.reduce((sum, { start, end }) => sum + (start === -1 ? end : end - start), 0)
+
+/**
+ * What can be read of a file of so many bytes, with holes for what was not read of the medium, and at the end for what has no
+ * place; null where that is nothing.
+ */
+export function readableOf(
+  all: readonly Range[],
+  size: number,
+  unread: readonly Range[],
+): readonly Range[] | null {
+  const ranges = all.flatMap((range): readonly Range[] => {
+    if (range.start === -1) return [range]
+    const hit = intersect([range], unread)
+    return [...hit.map(hole), ...subtract(range, hit).map(asIs)]
+      .toSorted((one, other) => one.at - other.at)
+      .map(({ range: part }) => part)
+  })
+  const placeless = size - bytesOf(ranges)
+  if (ranges.every(({ start }) => start === -1)) return null
+  return placeless > 0 ? [...ranges, { start: -1, end: placeless }] : ranges
+}
+
+interface Part {
+  readonly at: number
+  readonly range: Range
+}
+const hole = ({ start, end }: Range): Part => ({ at: start, range: { start: -1, end: end - start } })
+const asIs = (range: Range): Part => ({ at: range.start, range })

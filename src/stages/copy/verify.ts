@@ -74,7 +74,7 @@ async function compareRows(id: number, world: Reader): Promise<Compared> {
     `select (count(*) filter (where i.ino is not null))::text as files,
             (count(*) filter (where o.ino is null))::text as open,
             (count(*) filter (where i.ino is null))::text as strays,
-            (count(*) filter (where o.state in ('b', 'd') and b.size is distinct from i.size))::text as sizes,
+            (count(*) filter (where o.blob_id is not null and b.size is distinct from i.size))::text as sizes,
             coalesce(sum(hashtextextended(concat_ws(' ', o.fs, o.ino, o.state, encode(o.blob_id, 'hex')), 0)), 0)::text as content
        from (select fs, ino, size from inode where medium_id = $1 and type = 'f') i
        full join (select fs, ino, state, blob_id from outcome where medium_id = $1) o on o.fs = i.fs and o.ino = i.ino

@@ -1,6 +1,9 @@
 // Whether a volume that was left open would be looked at otherwise now: the image, the programs or ntt itself may have changed.
 import type { VolumeReport } from '../../model/entry.ts'
 import type { Medium } from '../../model/medium.ts'
+import { findImage } from '../../model/places.ts'
+import type { RawTail } from '../../model/raw.ts'
+import { unreadOf, unreadPrint } from '../../model/unread.ts'
 import type { Reader } from '../../model/world.ts'
 import { readersFor } from '../../readers/index.ts'
 import type { FoundVolume, Verdict } from '../../readers/volumes.ts'
@@ -8,16 +11,18 @@ import { findSource } from './source.ts'
 
 /**
  * What is different now, as a clause; null: nothing is, and reading again would end the same way, or there is nothing to read.
- * Costs a few questions to programs, and no reading through: asked at every plan, but only of media with an open volume.
+ * Costs a few questions to programs, and no reading through: asked at every plan, but only of media that left something open.
  */
 export async function different(
-  volumes: readonly VolumeReport[],
+  { volumes, unread }: RawTail,
   open: readonly VolumeReport[],
   /** When they were read. */
   readNs: string,
   medium: Medium,
   world: Reader,
 ): Promise<string | null> {
+  if (await isReadFurther(unread, medium, world)) return 'the image has been read further since'
+  if (open.length === 0) return null
   const source = await findSource(medium, world, undecided)
   if (source === null) return null
   const image = await world.stat(source.place)
@@ -36,6 +41,13 @@ export async function different(
     if (reader !== null) return `${reader} can be asked now`
   }
   return null
+}
+
+/** Whether other bytes are unread now than when it was made; where nobody said, no. */
+async function isReadFurther(unread: string | null, medium: Medium, world: Reader): Promise<boolean> {
+  if (unread === null || medium.source.type === 'directory') return false
+  const image = await findImage(medium, world)
+  return image !== null && unreadPrint(await unreadOf(image, world)) !== unread
 }
 
 /** Whether it is blank is not asked here: that would read it all. */

@@ -5,11 +5,12 @@ import { rawPlace } from '../../model/places.ts'
 import { readRange } from '../../model/range.ts'
 import { decodeRaw, encodeRaw, readTail, type RawTail } from '../../model/raw.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
+import { leftOpen, mayGrow, unreadPrint } from '../../model/unread.ts'
 import { readerNamed } from '../../readers/index.ts'
 import { different } from './again.ts'
 import { tasksFor } from './gather.ts'
 import { compareLegacy } from './legacy.ts'
-import { isSettled, outcomeText } from './outcome.ts'
+import { isSettled, outcomeText, wayOut } from './outcome.ts'
 import { hasSource, needSource, walkSource } from './source.ts'
 import { verifyRaw } from './verify.ts'
 
@@ -28,8 +29,10 @@ export interface Seen {
     readonly volumes: readonly Pick<VolumeReport, 'fs' | 'type' | 'outcome' | 'reason' | 'reader'>[]
     /** An enumeration of the older pipeline, and the source is there to be read again. */
     readonly renewable: boolean
-    /** Why a volume that was left open may end otherwise if it is read again; null: it would not, or none is open. */
+    /** Why it may find more if it is made again; null: it would not, or it left nothing open. */
     readonly different: string | null
+    /** It left something open that was not read of the medium. */
+    readonly mayGrow: boolean
   } | null
 }
 
@@ -64,7 +67,8 @@ export const enumerate: Stage<Seen> = {
           reader,
         })),
         renewable: tail !== null && tail.format !== 'ntt-1' && (await hasSource(medium, world)),
-        different: isOurs && open.length > 0 ? await different(volumes, open, mtimeNs, medium, world) : null,
+        different: isOurs && leftOpen(tail) ? await different(tail, open, mtimeNs, medium, world) : null,
+        mayGrow: isOurs && mayGrow(tail),
       },
     }
   },
@@ -86,21 +90,28 @@ export const enumerate: Stage<Seen> = {
     if (!raw.complete) {
       return { action: 'run', because: { code: 'incomplete', text: `${size} without an end` } }
     }
+    const follows = raw.mayGrow ? { follows: true } : {}
     const open = raw.volumes.filter((volume) => !isSettled(volume, medium.policy))
-    if (open.length > 0) {
-      const text = open.map(outcomeText).join('; ')
-      if (raw.different === null)
-        return { action: 'refuse', because: { code: 'unread', text }, mayRedo: true }
+    const left = open.map(outcomeText).join('; ')
+    if (raw.different !== null) {
+      const text = `${left === '' ? '' : `${left}; `}read again, because ${raw.different}`
+      return { action: 'run', because: { code: 'unread', text }, outgrown: true }
+    }
+    if (left !== '') {
+      const text = `${left}${wayOut(open)}`
       return {
-        action: 'run',
-        because: { code: 'unread', text: `${text}; read again, because ${raw.different}` },
+        action: 'refuse',
+        because: { code: 'unread', text },
+        mayRedo: true,
+        byPolicy: true,
+        ...follows,
       }
     }
     const others = raw.records - raw.files
     const heard = raw.volumes.filter(({ reader }) => readerNamed(reader)?.isHearsay === true)
     const counts = `${grouped(raw.records)} records: ${grouped(raw.files)} files, ${grouped(others)} others`
     const text = [counts, ...heard.map(hearsay)].join('; ')
-    return { action: 'keep', because: { code: 'present', text } }
+    return { action: 'keep', because: { code: 'present', text }, ...follows }
   },
 
   async run(medium, { raw }, world, replace) {
@@ -110,7 +121,8 @@ export const enumerate: Stage<Seen> = {
     const part = world.part(place)
     const source = await needSource(medium, world)
     const tasks = await tasksFor(source.volumes, source.bytes, medium.policy, world)
-    const about = { hash: medium.hash, source: world.path(source.place), writer: 'ntt' }
+    const unread = medium.source.type === 'directory' ? {} : { unread: unreadPrint(source.unread) }
+    const about = { hash: medium.hash, source: world.path(source.place), writer: 'ntt', ...unread }
     await walkSource(source, tasks, world, (records, reports) =>
       world.create(
         part,

@@ -14,7 +14,7 @@ export function isSettled({ fs, outcome }: Ended, { partitions }: Pick<Policy, '
       return true
     case 'partial':
     case 'unreadable':
-      return partitions[fs] === 'skip'
+      return partitions[fs] !== undefined
     default:
       return outcome satisfies never
   }
@@ -22,6 +22,12 @@ export function isSettled({ fs, outcome }: Ended, { partitions }: Pick<Policy, '
 
 export const outcomeText = ({ fs, type, outcome, reason }: Ended): string =>
   `${fs === 0 ? 'the medium' : `partition ${fs}`} (${type ?? 'unknown'}) ${outcome}${reason === '' ? '' : `: ${reason}`}`
+
+/** What a person can do about volumes of which something may be missing. */
+export const wayOut = (open: readonly Ended[]): string =>
+  `; read the medium further (another drive: --device), or accept what was read: \`policy: {partitions: {${open
+    .map(({ fs, outcome }) => `${fs}: ${outcome === 'partial' ? 'accept' : 'skip'}`)
+    .join(', ')}}}\``
 
 /** Every volume has an outcome that leaves nothing open. */
 export function outcomes(volumes: readonly Ended[], policy: Pick<Policy, 'partitions'>): Check {

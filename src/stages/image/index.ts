@@ -31,7 +31,7 @@ export interface Seen {
   readonly map: MapLook
   /** Imaging that has begun and not ended; null: none. */
   readonly unfinished: MapLook
-  /** Passes that have ended on the drive that is declared. */
+  /** Passes that have ended on the drive that is declared; empty where enough was read. */
   readonly passes: readonly EndedPass[]
   /** Where there is no image: an archive that may hold it. */
   readonly archive: Look | null
@@ -46,10 +46,13 @@ export const image: Stage<Seen> = {
 
   async observe(medium, world) {
     const found = await findImage(medium, world)
-    const passes = parsePasses(await world.text(passesPlace(medium)))
+    const map = found === null ? null : await mapLook(mapBeside(found.place), world)
+    // Of a medium that is read far enough it does not matter which drive read it.
+    const isDone = isMap(map) && isEnough(medium, map)
+    const passes = isDone ? [] : parsePasses(await world.text(passesPlace(medium)))
     const seen = {
       image: found === null ? null : { place: found.place, ...lookOf(found.stat) },
-      map: found === null ? null : await mapLook(mapBeside(found.place), world),
+      map,
       unfinished: found === null ? await unfinishedLook(medium, world) : null,
       passes: passes.filter(({ drive }) => drive === medium.source.path),
       archive: found === null ? await archiveLook(medium, world) : null,
@@ -155,15 +158,17 @@ function planWith(medium: Medium, seen: Seen, { bytes }: Look): Decision {
   const next = medium.source.type === 'device' ? comesNext(medium, seen) : null
   if (next === null) {
     const tried = seen.passes.length === 0 ? '' : `, after ${seen.passes.length} passes`
-    return refuse(
-      'below-policy',
-      `${asked}${tried}; another drive may read more (--device), or the policy accepts it`,
-    )
+    const text = `${asked}${tried}; another drive may read more (--device), or the policy accepts it`
+    return { ...refuse('below-policy', text), byPolicy: true }
   }
   const missing = withoutDevice(medium, seen)
   if (missing !== null)
     return { ...missing, because: { ...missing.because, text: `${asked}; ${missing.because.text}` } }
-  return { action: 'run', because: { code: 'incomplete', text: `${asked}; next: ${next.name}` } }
+  return {
+    action: 'run',
+    because: { code: 'incomplete', text: `${asked}; next: ${next.name}` },
+    outgrown: true,
+  }
 }
 
 function planWithout(medium: Medium, seen: Seen): Decision {

@@ -6,6 +6,7 @@ import { rawPlace } from '../../model/places.ts'
 import { readRange } from '../../model/range.ts'
 import { decodeRaw, readTail, type RawRecord, type RawTail } from '../../model/raw.ts'
 import type { Medium } from '../../model/medium.ts'
+import { mayGrow } from '../../model/unread.ts'
 import type { Reader } from '../../model/world.ts'
 import type { Mark } from './marks.ts'
 import { Rows, tables } from './rows.ts'
@@ -15,6 +16,8 @@ export interface Origin {
   readonly content: string
   /** Fingerprint of what became of the volumes. */
   readonly volumes: string
+  /** What of the image was not read when it was made (unreadPrint); null where nobody said. */
+  readonly unread: string | null
   /** Entries; null where the file does not tell without being read whole. */
   readonly records: number | null
 }
@@ -23,6 +26,7 @@ export function originOf(tail: RawTail): Origin {
   return {
     content: tail.complete ? tail.content : `rough-${tail.digest.slice(0, 32)}`,
     volumes: fingerprint(tail.volumes.map(volumeFacts)).slice(0, 16),
+    unread: tail.unread,
     records: tail.complete ? tail.counts.reduce((sum, { records }) => sum + records, 0) : null,
   }
 }
@@ -44,23 +48,28 @@ export const volumeFacts = (report: VolumeReport) => {
   }
 }
 
-export const originText = ({ content, volumes }: Origin, records: number): string =>
-  `${records} ${content} ${volumes}`
+export const originText = ({ content, volumes, unread }: Origin, records: number): string =>
+  `${records} ${content} ${volumes}${unread === null ? '' : ` ${unread}`}`
 
 /** null: nobody said what the rows were made from, or in no words of ours. */
 export function parseOrigin(text: string): (Origin & { readonly records: number }) | null {
-  const [, records, content, volumes] = /^([0-9]+) (\S+) ([0-9a-f]{16})$/.exec(text) ?? []
+  const [, records, content, volumes, unread = null] =
+    /^([0-9]+) (\S+) ([0-9a-f]{16})(?: ([0-9a-f]{16}))?$/.exec(text) ?? []
   if (records === undefined || content === undefined || volumes === undefined) return null
-  return { content, volumes, records: Number(records) }
+  return { content, volumes, unread, records: Number(records) }
 }
 
-/** The enumeration that is there now, by its last bytes. null: none, or none that could be loaded. */
-export async function lookAtRaw(medium: Medium, world: Reader): Promise<Origin | null> {
+/** The enumeration that is there now, by its ends. null: none, or none that could be loaded. */
+export async function lookAtRaw(
+  medium: Medium,
+  world: Reader,
+): Promise<{ readonly origin: Origin; readonly mayGrow: boolean } | null> {
   const tail = await lookAtTail(medium, world)
-  return tail === null || (tail.format === 'ntt-1' && !tail.complete) ? null : originOf(tail)
+  if (tail === null || (tail.format === 'ntt-1' && !tail.complete)) return null
+  return { origin: originOf(tail), mayGrow: tail.complete && mayGrow(tail) }
 }
 
-/** How it ended, by its last bytes. null: there is none, or it is none. */
+/** How it ended, by its ends. null: there is none, or it is none. */
 export async function lookAtTail(medium: Medium, world: Reader): Promise<RawTail | null> {
   const place = rawPlace(medium)
   const stat = await world.stat(place)

@@ -15,6 +15,8 @@ export interface Seen {
   readonly rows: TableLook | null
   /** The enumeration that is there now; null for none, and where the rows are of exactly it. */
   readonly raw: Origin | null
+  /** The enumeration left something open that was not read of the medium. */
+  readonly mayGrow: boolean
 }
 
 /** The tables that a load attaches. */
@@ -31,10 +33,10 @@ export const load: Stage<Seen> = {
 
   async observe(medium, world) {
     const rows = (await world.catalogue(medium.hash))?.load ?? null
-    const raw = await lookAtRaw(medium, world)
+    const { origin: raw, mayGrow } = (await lookAtRaw(medium, world)) ?? { origin: null, mayGrow: false }
     const kept = parseOrigin(rows?.origin ?? '')
     const same = raw !== null && kept?.content === raw.content && kept.volumes === raw.volumes
-    return { rows, raw: same ? null : raw }
+    return { rows, raw: same ? null : raw, mayGrow }
   },
 
   plan(_medium, seen) {
@@ -56,7 +58,7 @@ export const load: Stage<Seen> = {
     // A first load is looked at in its place. One that others have to give way to is looked at before.
     const again = async (mark: () => Mark): Promise<Rows> => (await remade(medium, world, mark)).rows
     if (seen.rows !== null) await checkBeside(owner, rows, again, world)
-    await swap(owner, rows, tail, world, replace)
+    await swap(owner, rows, tail, world, replace || decision.outgrown === true)
     justMade.set(medium, { tail, expected: rows.told() })
   },
 
@@ -70,7 +72,7 @@ export const load: Stage<Seen> = {
 /** For the witness that looks right after a load; a later one makes the rows once more. */
 const justMade = new WeakMap<Medium, Made>()
 
-function judge({ rows, raw }: Seen): Decision {
+function judge({ rows, raw, mayGrow }: Seen): Decision {
   const work = raw?.records === undefined || raw.records === null ? {} : { work: { entries: raw.records } }
   if (rows === null) return { action: 'run', because: { code: 'absent', text: 'no rows' }, ...work }
   const kept = parseOrigin(rows.origin)
@@ -83,10 +85,18 @@ function judge({ rows, raw }: Seen): Decision {
     return { action: 'refuse', because: { code: 'foreign', text }, mayRedo: true }
   }
   const loaded = `${grouped(kept.records)} records`
-  if (raw === null) return { action: 'keep', because: { code: 'present', text: loaded } }
+  const follows = mayGrow ? { follows: true } : {}
+  if (raw === null) return { action: 'keep', because: { code: 'present', text: loaded }, ...follows }
+  // The same medium, of which more was read than when the rows were made: nothing that anybody would miss goes with them.
+  const isOutgrown = kept.unread !== null && raw.unread !== null && kept.unread !== raw.unread
+  const outgrown = isOutgrown ? ({ outgrown: true } as const) : {}
   if (raw.content === kept.content) {
     const text = `${loaded}; what became of a volume has changed since`
-    return { action: 'run', because: { code: 'changed', text } }
+    return { action: 'run', because: { code: 'changed', text }, ...outgrown }
+  }
+  if (isOutgrown) {
+    const text = `${loaded}; the image has been read further since, and enumerated again`
+    return { action: 'run', because: { code: 'damaged', text }, outgrown: true, ...work }
   }
   const now = raw.records === null ? 'is of the older pipeline' : `has ${grouped(raw.records)}`
   return {

@@ -1,0 +1,161 @@
+// A damaged medium through the real command: real read errors, what they hit, and what becomes of it when more can be read.
+import { readFileSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { intersect, parseMapfile, unreadRanges } from '../src/model/mapfile.ts'
+import { bytesIn } from '../src/model/unread.ts'
+import { ext } from '../src/readers/ext.ts'
+import { fat } from '../src/readers/fat.ts'
+import { iso9660 } from '../src/readers/iso9660.ts'
+import type { FsReader } from '../src/readers/reader.ts'
+import { device } from './support/devices.ts'
+import { make } from './support/looking.ts'
+import { ask, freshDatabase } from './support/postgres.ts'
+import { project, scratch } from './support/project.ts'
+import { listAll, volumeOf } from './support/reading.ts'
+import { plainTree } from './support/trees.ts'
+
+const sized = (bytes: number): string => {
+  const path = join(scratch(), 'image')
+  writeFileSync(path, '')
+  truncateSync(path, bytes)
+  return path
+}
+const tree = (): string => plainTree(join(scratch(), 'tree'))
+
+interface Made {
+  readonly image: string
+  /** Start of a sector in which nothing lies. */
+  readonly free: number
+}
+
+const filesystems: Readonly<Record<string, readonly [FsReader, () => Made]>> = {
+  'ISO 9660': [
+    iso9660,
+    () => {
+      const image = join(scratch(), 'image')
+      make('genisoimage', '-quiet', '-R', '-o', image, tree())
+      // Between the end of the disc's files and its padding.
+      return { image, free: 16 * 1024 }
+    },
+  ],
+  FAT: [
+    fat,
+    () => {
+      const image = sized(1_474_560)
+      const from = tree()
+      make('mkfs.vfat', image)
+      make(
+        'mcopy',
+        '-s',
+        '-m',
+        '-Q',
+        '-i',
+        image,
+        ...readdirSync(from).map((name) => join(from, name)),
+        '::/',
+      )
+      return { image, free: 1_400_832 }
+    },
+  ],
+  ext: [
+    ext,
+    () => {
+      const image = sized(4 << 20)
+      make('mke2fs', '-q', '-F', '-t', 'ext2', '-b', '1024', '-d', tree(), image)
+      return { image, free: 3 << 20 }
+    },
+  ],
+}
+
+interface Row {
+  readonly path: string
+  readonly state: string
+  /** The transaction that wrote it. */
+  readonly at: string
+}
+
+const outcomes = (url: string): Promise<readonly Row[]> =>
+  ask<Row>(
+    url,
+    "select convert_from(p.path, 'UTF8') as path, o.state::text, o.xmin::text as at from outcome o join path p using (medium_id, fs, ino) order by 1",
+  )
+
+const big = 'A long name, with a comma & more.jpeg'
+
+describe.each(Object.entries(filesystems))('%s', (_name, [reader, build]) => {
+  test('a file, a directory and free space are hit: each is told for what it is; read further, all converges', async () => {
+    const { image, free } = build()
+    const whole = await listAll(reader, image, await volumeOf(image))
+    const at = (path: string): number =>
+      whole.entries.find((entry) => entry.path.toString() === path)?.extents?.[0]?.start ?? -1
+    const starts = [at(big) + 8192, at('sub'), free].toSorted((one, other) => one - other)
+    const folder = scratch()
+    const bad = starts.map((start) => [start, 2048] as const)
+    const scratched = await device(folder, image, { bad, name: 'scratched' })
+    const database = await freshDatabase()
+    const made = project({ database })
+    const declare = (policy: string): void =>
+      made.medium(
+        'box',
+        `kind: optical\nsource:\n  device: ${scratched.path}\nexpect:\n  bytes: ${statSync(image).size}\ntarget: copied\npolicy: ${policy}\n`,
+      )
+
+    // A person has to say that names may be missing; and how.
+    declare('{rescued: 90%}')
+    const first = await made.ntt('apply', '--yes')
+    expect([first.code, first.out]).toEqual([4, expect.stringContaining('names may be missing here')])
+    const plan = await made.ntt('plan')
+    expect([plan.code, plan.out]).toEqual([2, expect.stringContaining('policy: {partitions: {0: accept}}')])
+    expect(plan.out).toMatch(/partial: .*"sub": names may be missing here/)
+    expect(plan.out).not.toContain('!')
+    declare('{rescued: 90%, partitions: {0: accept}}')
+    const second = await made.ntt('apply', '--yes')
+    expect([second.code, second.out]).toEqual([4, expect.stringContaining('{unreadable_files: accept}')])
+    declare('{rescued: 90%, partitions: {0: accept}, unreadable_files: accept}')
+    const third = await made.ntt('apply', '--yes')
+    expect([third.code, third.err]).toEqual([0, ''])
+    expect((await made.ntt('plan')).code).toBe(0)
+
+    // The truth: what the map says, laid over the whole volume.
+    const map = readdirSync(made.path('.ntt/img')).find((name) => name.endsWith('.map')) ?? ''
+    const unread = unreadRanges(
+      parseMapfile(readFileSync(made.path('.ntt/img', map), 'utf8')),
+      statSync(image).size,
+    )
+    for (const [start, bytes] of bad)
+      expect(bytesIn(intersect([{ start, end: start + bytes }], unread))).toBe(bytes)
+    const hit = whole.entries
+      .filter(({ type, extents }) => type === 'f' && intersect(extents ?? [], unread).length > 0)
+      .map(({ path }) => path.toString())
+    expect(hit).toContain(big)
+    const before = await outcomes(database)
+    const damaged = before.filter(({ state }) => state === 'd').map(({ path }) => path)
+    // Of a file whose name is lost nothing can be told.
+    expect(damaged).toEqual(hit.filter((path) => before.some((row) => row.path === path)).toSorted())
+    expect(before.filter(({ state }) => state !== 'd' && state !== 'b')).toEqual([])
+    const all = whole.entries.filter(({ type }) => type === 'f')
+    const lostBelow = all.length - before.length
+    expect(lostBelow).toBeGreaterThan(0)
+    expect(before.filter(({ path }) => !path.startsWith('sub/')).length).toBe(
+      all.filter(({ path }) => !path.toString().startsWith('sub/')).length,
+    )
+
+    // Another drive reads what this one could not; exactly what was hit is read again.
+    const healthy = await device(folder, image, { name: 'healthy' })
+    declare('{rescued: 100%, partitions: {0: accept}, unreadable_files: accept}')
+    const more = await made.ntt('plan', '--device', healthy.path, 'box')
+    expect([more.code, more.out]).toEqual([2, expect.stringContaining('enumerate, load, copy follow')])
+    const last = await made.ntt('apply', '--yes', '--device', healthy.path, 'box')
+    expect([last.code, last.err]).toEqual([0, ''])
+    const after = await outcomes(database)
+    expect(after.map(({ path }) => path)).toEqual(all.map(({ path }) => path.toString()).toSorted())
+    expect(after.filter(({ state }) => state !== 'b')).toEqual([])
+    const kept = new Map(before.map(({ path, at: when }) => [path, when]))
+    const again = after.filter(({ path, at: when }) => kept.has(path) && kept.get(path) !== when)
+    expect(again.map(({ path }) => path)).toEqual(damaged)
+    declare('{rescued: 100%}')
+    expect((await made.ntt('plan')).out).toContain('No changes')
+    expect((await made.ntt('verify', '--depth', 'hash')).code).toBe(0)
+  })
+})

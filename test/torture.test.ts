@@ -3,6 +3,7 @@ import { chmodSync, truncateSync, writeFileSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { openArena, type Arena } from './torture/arena.ts'
 import { findLies } from './torture/lies.ts'
+import { killAtPoints } from './torture/points.ts'
 import { killAnywhere } from './torture/kills.ts'
 import { blobsIn } from './torture/truth.ts'
 
@@ -26,6 +27,18 @@ describe('kill it anywhere', () => {
       expect(report.converged).toBe(report.chains)
     },
   )
+
+  test('after kills at write points as well', { timeout: 600_000 }, async () => {
+    const report = await killAtPoints(arena, {
+      media: ['floppy'],
+      seed: 'short',
+      runs: 3,
+      isOver: () => false,
+      tell: () => undefined,
+    })
+    expect(report.failures).toEqual([])
+    expect(report.hit).toBeGreaterThan(0)
+  })
 
   test('the search for lies finds those that are planted', async () => {
     const made = arena.fresh(['floppy'], true)

@@ -257,6 +257,8 @@ function mute(error: NodeJS.ErrnoException): void {
 
 /** Ends the process; nobody else does. */
 async function main(): Promise<void> {
+  // What is made can be read by others and written by us, whoever started us with whatever mask.
+  process.umask(0o022)
   process.stdout.on('error', mute)
   process.stderr.on('error', mute)
   try {

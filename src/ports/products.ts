@@ -1,21 +1,12 @@
 // Products, made: written beside, flushed, renamed, the directory flushed. Nothing outside the named roots is ever written.
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  rmSync,
-  type Stats,
-} from 'node:fs'
-import { link, lstat, open, rename, rm, unlink, type FileHandle } from 'node:fs/promises'
+import { chmodSync, closeSync, constants, fsyncSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs'
+import { open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { RefusedError, errnoOf } from '../model/errors.ts'
+import { RefusedError } from '../model/errors.ts'
 import type { Digest, Place, Writer } from '../model/world.ts'
 import { openHasher } from './blake3.ts'
-import { isAbsent, stopIfAsked, unwritten } from './errno.ts'
+import { stopIfAsked, unwritten } from './errno.ts'
+import { renameNew } from './rename-new.ts'
 import { locate, type Located, type Roots } from './roots.ts'
 
 const ending = '.part'
@@ -74,7 +65,7 @@ export function openProducts({
       try {
         await flush(source)
         if (replace) await rename(source, target)
-        else if (!(await renameNew(source, target))) throw taken(place)
+        else if (!renameNew(source, target)) throw taken(place)
         await flushDirectory(dirname(target))
         if (dirname(source) !== dirname(target)) await flushDirectory(dirname(source))
       } catch (error) {
@@ -96,7 +87,7 @@ export function openProducts({
       try {
         for (let count = 0; ; count += 1) {
           const beside = `.aside-${word}-${run}${count === 0 ? '' : `-${count}`}`
-          if (!(await renameNew(path, path + beside))) continue
+          if (!renameNew(path, path + beside)) continue
           await flushDirectory(dirname(path))
           return place + beside
         }
@@ -186,30 +177,5 @@ async function flushDirectory(path: string): Promise<void> {
     await folder.sync()
   } finally {
     await folder.close()
-  }
-}
-
-/** Renames unless the name is taken, in one step where the filesystem has links. */
-async function renameNew(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to)
-    await unlink(from)
-    return true
-  } catch (error) {
-    const errno = errnoOf(error)
-    if (errno === 'EEXIST') return false
-    if (errno !== 'EPERM' && errno !== 'EOPNOTSUPP' && errno !== 'ENOSYS' && errno !== 'EMLINK') throw error
-  }
-  if ((await present(to)) !== null) return false
-  await rename(from, to)
-  return true
-}
-
-async function present(path: string): Promise<Stats | null> {
-  try {
-    return await lstat(path)
-  } catch (error) {
-    if (isAbsent(error)) return null
-    throw error
   }
 }

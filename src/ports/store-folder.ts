@@ -1,10 +1,10 @@
 // The store as a directory: its marker, the folder for this run's temporary files, and those that dead runs left.
 import { randomUUID } from 'node:crypto'
 import {
+  chmodSync,
   closeSync,
   constants,
   fstatSync,
-  linkSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -13,10 +13,11 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { ObserveError, errnoOf } from '../model/errors.ts'
+import { ObserveError } from '../model/errors.ts'
 import { isAbsent, unwritten } from './errno.ts'
 import { flock } from './flock.ts'
 import { makeDirectories } from './products.ts'
+import { renameNew } from './rename-new.ts'
 
 export const markerName = '.ntt-store'
 const temps = '.ntt-tmp'
@@ -35,9 +36,9 @@ export interface StoreFolder {
 export async function openFolder(root: string, run: string): Promise<StoreFolder> {
   try {
     makeDirectories(join(root, temps))
-    const id = takeMarker(root, run)
     await sweep(root)
     const own = await takeOwn(root, run)
+    const id = takeMarker(root, own.folder)
     let count = 0
     return {
       id,
@@ -64,20 +65,14 @@ export async function openFolder(root: string, run: string): Promise<StoreFolder
 }
 
 /** The id in the marker, made where there is none; whoever comes second takes the first one's. */
-function takeMarker(root: string, run: string): string {
+function takeMarker(root: string, own: string): string {
   const marker = join(root, markerName)
   const there = readMarker(marker)
   if (there !== null) return there
-  const mine = join(root, `${markerName}.${run}.part`)
-  rmSync(mine, { force: true })
-  writeFileSync(mine, `${randomUUID()}\n`, { mode: 0o444, flag: 'wx', flush: true })
-  try {
-    linkSync(mine, marker)
-  } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw error
-  } finally {
-    rmSync(mine)
-  }
+  const mine = join(root, own, 'marker')
+  writeFileSync(mine, `${randomUUID()}\n`, { flag: 'wx', flush: true })
+  chmodSync(mine, 0o444)
+  if (!renameNew(mine, marker)) rmSync(mine)
   const made = readMarker(marker)
   if (made === null) throw new ObserveError(`${marker} was made and is not there`)
   return made

@@ -35,6 +35,9 @@ if [ -n "${packages% }" ]; then
       $as env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages >&2; }
 fi
 
+# Real media for the table of media; without a registry it is said, and the table is shorter.
+if [ "${1-}" = --test ]; then sh scripts/test-media.sh >/dev/null; fi
+
 # A node_modules that is a link belongs to another clone, and is left as it is.
 lock=$(sha256sum package-lock.json | cut -c1-64)
 if [ ! -L node_modules ] && [ "$(cat node_modules/.ntt-lock 2>/dev/null)" != "$lock" ]; then

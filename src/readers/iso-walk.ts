@@ -41,6 +41,11 @@ export class Known {
     return known === undefined || known === size
   }
 
+  /** Whether a content that was named begins there. */
+  has(block: number): boolean {
+    return this.#sizes.has(block)
+  }
+
   isNews({ ino, size }: Entry): boolean {
     return size > 0 && ino < byRecord && !this.#sizes.has(Number(ino))
   }

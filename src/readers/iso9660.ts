@@ -4,6 +4,7 @@
 // well: files that were hidden from the one, or whose directory can no longer be read.
 import type { Entry, EntryError, Volume } from '../model/entry.ts'
 import type { Place, Reader } from '../model/world.ts'
+import { bootImages } from './el-torito.ts'
 import { findTrees } from './iso-trees.ts'
 import { Known, Walk } from './iso-walk.ts'
 import { Pages } from './pages.ts'
@@ -32,6 +33,11 @@ async function* list(
   }
   const known = new Known()
   yield* new Walk(main, volume.start, pages, known).all()
+  for (const { start, end } of await bootImages(pages, sessionOf(volume)))
+    if (!known.has(start / main.blockBytes))
+      world.line(
+        `a boot image of ${end - start} bytes or more at byte ${volume.start + start} is no file of it`,
+      )
   if (other === null) return
   const side = other.side === 'joliet' ? 'Joliet' : 'plain'
   // The second side only for what the first does not name.

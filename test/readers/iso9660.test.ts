@@ -146,6 +146,51 @@ describe('a disc', () => {
   })
 })
 
+describe('what a tree may not show', () => {
+  test('a boot image that is no file is told; one that is a file is listed like any other', async () => {
+    const bootable = (...hide: readonly string[]) =>
+      disc(['genisoimage', '-quiet', '-R', '-b', 'boot.img', '-c', 'boot.cat', ...hide], (folder) => {
+        plainTree(folder)
+        writeFileSync(join(folder, 'boot.img'), Buffer.alloc(1_474_560, 'boot'))
+        return folder
+      }).image
+    for (const [image, lines] of [
+      [bootable(), []],
+      [
+        bootable('-hide', 'boot.img'),
+        [/^a boot image of 1474560 bytes or more at byte \d+ is no file of it$/],
+      ],
+    ] as const) {
+      const world = looking()
+      const { errors } = await listAll(iso9660, image, await volumeOf(image), world)
+      expect(errors).toEqual([])
+      expect(world.lines).toEqual(lines.map((line) => expect.stringMatching(line) as string))
+    }
+  })
+
+  test('a file in two extents, told by two records, is one file', async () => {
+    const { image } = disc(['genisoimage', '-quiet', '-iso-level', '1'], (folder) => {
+      mkdirSync(folder)
+      writeFileSync(join(folder, 'A.BIN'), Buffer.alloc(4096, 'first'))
+      writeFileSync(join(folder, 'B.BIN'), 'and the rest')
+      return folder
+    })
+    const volume = await volumeOf(image)
+    const bytes = readFileSync(image)
+    const [first, second] = ['A.BIN;1', 'B.BIN;1'].map((name) => bytes.indexOf(name) - 33) as [number, number]
+    // No maker splits a file below 4 GiB, so the two are made one.
+    bytes[first + 25] = 0x80
+    bytes.write('A.BIN;1', second + 33, 'latin1')
+    writeFileSync(image, bytes)
+    const { entries, errors } = await listAll(iso9660, image, volume)
+    expect(errors).toEqual([])
+    expect(entries.map(({ path, size }) => `${path.toString()} ${size}`)).toEqual([' 0', 'A.BIN 4108'])
+    const given = await contentsOf(iso9660, image, volume, entries)
+    const theirs = await listAll(bsdtar, image, volume)
+    expect(given).toEqual(await contentsOf(bsdtar, image, volume, theirs.entries))
+  })
+})
+
 describe('records', () => {
   const record = (
     id: string,

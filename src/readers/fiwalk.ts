@@ -205,5 +205,5 @@ async function* contents(
 }
 
 /** The content of one inode, for what has no plain ranges: resident and compressed files. 24 ms each. */
-const icat = (image: string, start: number, ino: bigint) =>
+export const icat = (image: string, start: number, ino: bigint) =>
   listing('icat', ['-o', String(start / 512), image, String(ino)])

@@ -1,11 +1,15 @@
 // The readers, and which are asked for what, in the order of preference (reference/fs-readers.md 1.2).
 import type { Volume } from '../model/entry.ts'
+import { apfs } from './apfs.ts'
 import { bsdtar } from './bsdtar.ts'
 import { cdScheme, onRawCd } from './cd.ts'
 import { directory } from './directory.ts'
+import { exfat } from './exfat.ts'
 import { ext } from './ext.ts'
 import { fat } from './fat.ts'
 import { fiwalk } from './fiwalk.ts'
+import { hfs } from './hfs.ts'
+import { hfsplus } from './hfsplus.ts'
 import { iso9660 } from './iso9660.ts'
 import { kernel } from './kernel.ts'
 import { ntfs } from './ntfs.ts'
@@ -20,8 +24,12 @@ const readers: readonly FsReader[] = [
   iso9660,
   bsdtar,
   fat,
+  exfat,
   ext,
   ntfs,
+  hfsplus,
+  hfs,
+  apfs,
   kernel,
   sqfs2tar,
   fiwalk,

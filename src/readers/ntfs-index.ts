@@ -16,7 +16,7 @@ export interface IndexName extends FileName {
 /** What could be read of a list of names, and what is wrong with the rest. */
 export interface Names {
   readonly names: readonly IndexName[]
-  readonly fault: string | null
+  readonly fault: RunError | null
 }
 
 /** From the value of $INDEX_ROOT: the size of a block of the index, whether there are any, and the names in the root itself. */
@@ -37,7 +37,7 @@ export function parseIndexBlock(bytes: Buffer, number: number): Names {
     return namesIn(own, 0x18)
   } catch (error) {
     if (!(error instanceof RunError)) throw error
-    return { names: [], fault: error.message }
+    return { names: [], fault: error }
   }
 }
 
@@ -59,6 +59,6 @@ function namesIn(bytes: Buffer, head: number): Names {
     }
   } catch (error) {
     if (!(error instanceof RunError)) throw error
-    return { names, fault: error.message }
+    return { names, fault: error }
   }
 }

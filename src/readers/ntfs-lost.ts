@@ -4,7 +4,8 @@ import { InodeSet } from '../model/inodes.ts'
 import type { FileName } from './ntfs-layout.ts'
 import { attributes, wide } from './ntfs-layout.ts'
 import { streamOf, type NtfsFile, type NtfsVolume } from './ntfs-volume.ts'
-import { firstRecord, messageOr, orNothing, rootRecord, type NtfsWalk } from './ntfs-walk.ts'
+import { firstRecord, rootRecord, type NtfsWalk } from './ntfs-walk.ts'
+import { faultOf, orNothing } from './faults.ts'
 import { joinPath } from './reader.ts'
 import { mend, utf8Of } from './utf16.ts'
 
@@ -17,6 +18,7 @@ export class NtfsLost {
   found = 0
   readonly #volume: NtfsVolume
   readonly #walk: NtfsWalk
+  readonly #told = new Set<number>()
   readonly #listed = new Map<number, InodeSet>()
 
   constructor(volume: NtfsVolume, walk: NtfsWalk) {
@@ -76,7 +78,7 @@ export class NtfsLost {
       if (way === null) return
       const top = way.unmet ?? { file, path: way.path }
       this.found += 1
-      if (way.isMadeUp) yield madeUpName(top.path)
+      yield* this.#placeless(way)
       yield* this.#walk.known(top.path, top.file)
     }
   }
@@ -95,8 +97,20 @@ export class NtfsLost {
       const way = await this.#wayTo(file, name)
       if (way === null) continue
       this.found += 1
-      if (way.isMadeUp) yield madeUpName(way.path)
+      yield* this.#placeless(way)
       yield* this.#walk.known(way.path, file)
+    }
+  }
+
+  /** Tells once of each directory that nobody knows where it belongs. */
+  *#placeless({ placeless }: Way): Generator<EntryError> {
+    if (placeless === null || this.#told.has(placeless.number)) return
+    const { number, root, isGone } = placeless
+    this.#told.add(number)
+    yield {
+      error: isGone ? 'bad-name' : 'unreadable-directory',
+      path: root,
+      message: `directory ${number} ${isGone ? 'is gone' : 'cannot be read'}: where it was is made up`,
     }
   }
 
@@ -104,7 +118,7 @@ export class NtfsLost {
     try {
       return await this.#volume.file(number)
     } catch (error) {
-      return `record ${number} of the file table: ${messageOr(error)}: names may be missing`
+      return `record ${number} of the file table: ${faultOf(error).message}: names may be missing`
     }
   }
 
@@ -131,7 +145,7 @@ export class NtfsLost {
   async #wayTo(file: NtfsFile, name: FileName): Promise<Way | null> {
     const steps: { readonly file: NtfsFile; readonly name: Buffer }[] = [{ file, name: nameOf(name) }]
     let { parent } = name
-    let isMadeUp = false
+    let placeless: Way['placeless'] = null
     let root: Buffer = Buffer.alloc(0)
     while (parent.number !== rootRecord) {
       if (parent.number < firstRecord) return null
@@ -152,7 +166,7 @@ export class NtfsLost {
         steps.length > deepest
       ) {
         root = joinPath(madeUp, Buffer.from(String(parent.number)))
-        isMadeUp = true
+        placeless = { number: parent.number, root, isGone: above !== null }
         break
       }
       steps.push({ file: above, name: nameOf(next) })
@@ -165,7 +179,7 @@ export class NtfsLost {
       if (step.file.record.isDirectory && !this.#walk.met.has(BigInt(step.file.number)))
         unmet ??= { file: step.file, path }
     }
-    return { path, isMadeUp, unmet }
+    return { path, placeless, unmet }
   }
 
   /** Which records are in use, as the table itself says; null: it cannot be read. */
@@ -180,7 +194,8 @@ export class NtfsLost {
 
 interface Way {
   readonly path: Buffer
-  readonly isMadeUp: boolean
+  /** The directory above all others, where its name and place are made up. */
+  readonly placeless: { readonly number: number; readonly root: Buffer; readonly isGone: boolean } | null
   readonly unmet: { readonly file: NtfsFile; readonly path: Buffer } | null
 }
 
@@ -196,10 +211,4 @@ const unnamed = (message: string): EntryError => ({
   error: 'unreadable-directory',
   path: Buffer.alloc(0),
   message,
-})
-
-const madeUpName = (path: Buffer): EntryError => ({
-  error: 'bad-name',
-  path,
-  message: 'no directory leads to it: all but its last name is made up',
 })

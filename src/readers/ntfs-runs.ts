@@ -1,7 +1,7 @@
 // Where the content of an attribute of NTFS lies: its list of runs, and what they mean for sparse and compressed files. Pure.
 import { RunError } from '../model/errors.ts'
 import type { Range } from '../model/world.ts'
-import { push } from './ntfs-layout.ts'
+import { push } from './ranges.ts'
 
 /** So many clusters of the volume follow one another; `first: -1` is a hole. */
 export interface Run {

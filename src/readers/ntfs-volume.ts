@@ -10,7 +10,6 @@ import {
   placeInRecord,
   referenceAt,
   residentValue,
-  slice,
   timeAt,
   unprotected,
   wide,
@@ -21,6 +20,7 @@ import {
 } from './ntfs-layout.ts'
 import { hasPacked, parseRuns, rangesOf, type Run } from './ntfs-runs.ts'
 import type { Pages } from './pages.ts'
+import { slice } from './ranges.ts'
 
 /** A record of the file table, with its own bytes put back. */
 export interface TableRecord {

@@ -2,11 +2,14 @@
 import type { Entry, EntryError } from '../model/entry.ts'
 import { RunError } from '../model/errors.ts'
 import { InodeSet } from '../model/inodes.ts'
+import { UnreadError } from '../model/unread.ts'
 import { Claims } from './claims.ts'
+import { faultOf, hiddenNames, orNothing } from './faults.ts'
 import { parseIndexBlock, parseIndexRoot, type IndexName, type Names } from './ntfs-index.ts'
-import { attributes, piecesOf, type Reference } from './ntfs-layout.ts'
+import { attributes, type Reference } from './ntfs-layout.ts'
 import { mostInterix, parseInterix, parseReparse, type Special } from './ntfs-links.ts'
 import { streamOf, type NtfsFile, type NtfsVolume, type Stream } from './ntfs-volume.ts'
+import { piecesOf } from './ranges.ts'
 import { joinPath } from './reader.ts'
 import { mend, utf8Of } from './utf16.ts'
 
@@ -51,7 +54,7 @@ export class NtfsWalk {
   /** An entry by what a directory says of it. */
   async *#named(
     path: Buffer,
-    name: Pick<IndexName, 'file' | 'isDirectory' | 'size' | 'mtimeNs'>,
+    name: Pick<IndexName, 'file' | 'isDirectory' | 'size' | 'mtimeNs'> & Partial<IndexName>,
   ): AsyncGenerator<Entry | EntryError> {
     const { number, sequence } = name.file
     let file: NtfsFile
@@ -62,9 +65,16 @@ export class NtfsWalk {
       if (sequence !== 0 && file.record.sequence !== sequence) throw new RunError('it is another file by now')
     } catch (error) {
       if (!(error instanceof RunError)) throw error
-      yield* this.#unreadable(path, name, `record ${number}: ${error.message}`)
+      yield* this.#unreadable(path, name, error)
       return
     }
+    const { units, parent } = name
+    // Both the directory and the file itself have the name.
+    const isAgreed = file.names.some(
+      (one) => one.parent.number === parent?.number && units?.equals(one.units) === true,
+    )
+    if (units !== undefined && file.fault === null && !isAgreed)
+      yield { error: 'bad-name', path, message: `record ${number} has another name than the directory says` }
     yield* this.known(path, file)
   }
 
@@ -76,7 +86,7 @@ export class NtfsWalk {
       size,
       mtimeNs,
     }: Pick<IndexName, 'file' | 'isDirectory' | 'size' | 'mtimeNs'>,
-    message: string,
+    fault: RunError,
   ): Generator<Entry | EntryError> {
     const ino = BigInt(number) + noStream * streamStep
     this.entries += 1
@@ -84,11 +94,12 @@ export class NtfsWalk {
     yield isDirectory
       ? { ...own, type: 'd', size: 0 }
       : { ...own, type: 'f', size: Math.min(size, mostBytes) }
-    if (!isDirectory) yield { error: 'content', path, message }
-    else {
+    const about = `record ${number}: `
+    if (isDirectory) {
       this.unread.set(number, { path, sequence })
-      yield { error: 'unreadable-directory', path, message: `${message}: names below it may be missing` }
-    }
+      yield hiddenNames(path, fault, about)
+    } else if (fault instanceof UnreadError) yield { error: 'EIO', path, message: `${about}${fault.message}` }
+    else yield { error: 'content', path, message: `${about}${fault.message}` }
   }
 
   /** A file with its named streams, and all below it. */
@@ -160,7 +171,7 @@ export class NtfsWalk {
     for await (const { names, fault } of this.indexOf(file)) {
       let wrong = fault
       for (const name of names) {
-        if (name.parent.number !== file.number) wrong ??= 'it has names of another directory'
+        if (name.parent.number !== file.number) wrong ??= new RunError('it has names of another directory')
         if (name.isShort || name.parent.number !== file.number || name.file.number === rootRecord) continue
         const isOwn = file.number === rootRecord && name.file.number < firstRecord
         const units = utf8Of(name.units)
@@ -176,7 +187,7 @@ export class NtfsWalk {
       }
       if (wrong === null) continue
       this.broken.add(file.number)
-      yield { error: 'unreadable-directory', path, message: `${wrong}: names below it may be missing` }
+      yield hiddenNames(path, wrong)
     }
   }
 
@@ -192,7 +203,7 @@ export class NtfsWalk {
 
   /** All names of a directory, in pieces, and what is wrong with each. */
   async *indexOf(file: NtfsFile): AsyncGenerator<Names> {
-    const none = (fault: string): Names => ({ names: [], fault })
+    const none = (fault: string): Names => ({ names: [], fault: new RunError(fault) })
     const root = streamOf(file, attributes.indexRoot, index)
     if (root?.value === null || root === undefined) {
       yield none('it has no index')
@@ -205,7 +216,7 @@ export class NtfsWalk {
       ;({ blockBytes, isLarge } = parsed)
       yield parsed
     } catch (error) {
-      yield none(messageOr(error))
+      yield { names: [], fault: faultOf(error) }
       return
     }
     const blocks = streamOf(file, attributes.indexBlocks, index)
@@ -220,7 +231,7 @@ export class NtfsWalk {
     try {
       used = await this.#bytesOf(streamOf(file, attributes.bitmap, index))
     } catch (error) {
-      yield none(messageOr(error))
+      yield { names: [], fault: faultOf(error) }
       return
     }
     let block = 0
@@ -228,7 +239,7 @@ export class NtfsWalk {
       const isUsed = ((used[block >>> 3] ?? 0) & (1 << (block & 7))) !== 0
       if (isUsed) {
         const { names, fault } = await this.#block(piece, block * step)
-        yield { names, fault: fault === null ? null : `block ${block} of its index: ${fault}` }
+        yield { names, fault }
       }
       block += 1
     }
@@ -244,7 +255,7 @@ export class NtfsWalk {
       if (piece.some(({ start }) => start === -1)) throw new RunError('it was never written')
       return parseIndexBlock(await this.#volume.pages.all(piece), number)
     } catch (error) {
-      return { names: [], fault: messageOr(error) }
+      return { names: [], fault: faultOf(error) }
     }
   }
 
@@ -280,7 +291,7 @@ export class NtfsWalk {
         return { special: null, fault: null }
       return { special: parseInterix(await this.#bytesOf(content)), fault: null }
     } catch (error) {
-      return { special: null, fault: messageOr(error) }
+      return { special: null, fault: faultOf(error).message }
     }
   }
 
@@ -309,14 +320,3 @@ const extentsOfIndex = (file: NtfsFile): Entry['extents'] => [
   ...(streamOf(file, attributes.indexRoot, index)?.extents ?? []),
   ...(streamOf(file, attributes.indexBlocks, index)?.extents ?? []),
 ]
-
-/** The message of what could not be read; anything else is thrown again. */
-export function messageOr(error: unknown): string {
-  if (error instanceof RunError) return error.message
-  throw error
-}
-
-export function orNothing(error: unknown): null {
-  if (error instanceof RunError) return null
-  throw error
-}

@@ -8,11 +8,12 @@ import { attributes, parseAttributes } from '../../src/readers/ntfs-layout.ts'
 import { NtfsVolume } from '../../src/readers/ntfs-volume.ts'
 import { ntfs } from '../../src/readers/ntfs.ts'
 import { Pages } from '../../src/readers/pages.ts'
+import { loseSectors } from '../support/damage.ts'
 import { looking } from '../support/looking.ts'
 import { emptyNtfs, throughNtfs3g } from '../support/ntfs.ts'
 import { scratch } from '../support/project.ts'
 import { contentsOf, contentsOfTree, listAll, sideBySide, volumeOf, type Listed } from '../support/reading.ts'
-import { unicodeTree } from '../support/trees.ts'
+import { smallTree, unicodeTree } from '../support/trees.ts'
 
 /** What is compared with ntfs-3g: it makes up owners and modes, and counts names for DOS. */
 const compared = { modes: false, times: 'ns' } as const
@@ -182,12 +183,8 @@ describe('what is broken', () => {
     writeFileSync(image, bytes)
     const world = looking()
     const listed = await listAll(ntfs, image, volume, world)
-    const missing = whole.entries
-      .map(path)
-      .filter((one) => !listed.entries.some((entry) => path(entry) === one))
-    const extra = listed.entries
-      .map(path)
-      .filter((one) => !whole.entries.some((entry) => path(entry) === one))
+    const [before, now] = [new Set(whole.entries.map(path)), new Set(listed.entries.map(path))]
+    const [missing, extra] = [[...before.difference(now)], [...now.difference(before)]]
     const errors = listed.errors.map((error) => `${error.error} ${path(error)}`)
     return { ...listed, missing, extra, errors, messages: listed.errors.map(({ message }) => message), world }
   }
@@ -297,7 +294,7 @@ describe('what is broken', () => {
       bytes.writeUInt32LE(Number(named('tree').ino), name - 66 - 16)
       bytes.writeUInt16LE(bytes.readUInt16LE(tree + 0x10), name - 66 - 10)
     })
-    expect(errors).toEqual(['unreadable-directory tree/sub'])
+    expect(errors).toEqual(['bad-name tree/sub', 'unreadable-directory tree/sub'])
     expect(messages.join()).toContain('directories run in a circle')
     // The directory that lost its name is found by the file table.
     expect(missing).toEqual([])
@@ -323,6 +320,17 @@ describe('what is broken', () => {
       .map(({ message }) => message)
       .filter((one) => !one.includes('past the end of the image'))
     expect(others.every((one) => /^records \d+ to \d+ of the file table cannot be read/.test(one))).toBe(true)
+  })
+
+  test('one sector that was not read makes nothing up, and leaves nothing out in silence', async () => {
+    const small = emptyNtfs(join(scratch(), 'image'), 4 << 20)
+    await throughNtfs3g(small, 'rw', (mount) => smallTree(`${mount}/tree`))
+    const campaign = await loseSectors(ntfs, small, await volumeOf(small), { sectorBytes: 512, most: 150 })
+    expect(campaign.faults).toEqual([])
+    expect(campaign.refused.length).toBeLessThan(5)
+    // Each sector with names hits something, but those of index blocks that are not in use.
+    const silent = campaign.named.filter((sector) => !campaign.hits.includes(sector))
+    expect(silent.length).toBeLessThan(campaign.named.length / 4)
   })
 
   test('whatever bytes are changed: it ends, never crashes, and no name is lost without a word', async () => {

@@ -152,3 +152,14 @@ export function unicodeTree(folder: string, links = true): string {
   closeSync(holes)
   return folder
 }
+
+/** A few files and folders, with two names for one of them: enough for what is tried sector by sector. */
+export function smallTree(folder: string): string {
+  mkdirSync(folder, { recursive: true })
+  for (const below of ['one', 'one/two', 'one/two/three', 'empty']) mkdirSync(`${folder}/${below}`)
+  for (let index = 0; index < 60; index += 1)
+    writeFileSync(`${folder}/${index % 2 === 0 ? 'one' : 'one/two'}/name ${index}`, 'x'.repeat(index * 40))
+  writeFileSync(`${folder}/one/two/three/last`, Buffer.alloc(50_000, 'last'))
+  linkSync(`${folder}/one/name 0`, `${folder}/one/two/three/linked`)
+  return folder
+}

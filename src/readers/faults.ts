@@ -1,0 +1,23 @@
+// What could not be read on the way to names, as errors of the path that it hits.
+import type { EntryError } from '../model/entry.ts'
+import { RunError } from '../model/errors.ts'
+import { UnreadError } from '../model/unread.ts'
+
+/** A directory of which names may be missing. `about`: what of it could not be read, with a colon and a space behind. */
+export const hiddenNames = (path: Buffer, fault: RunError, about = ''): EntryError => ({
+  error: fault instanceof UnreadError ? 'EIO' : 'unreadable-directory',
+  path,
+  message: `${about}${fault.message}: names below it may be missing`,
+})
+
+/** A failure to read; anything else is thrown again. */
+export function faultOf(error: unknown): RunError {
+  if (error instanceof RunError) return error
+  throw error
+}
+
+/** For what may be missing: null where it cannot be read; anything else is thrown again. */
+export function orNothing(error: unknown): null {
+  faultOf(error)
+  return null
+}

@@ -144,20 +144,19 @@ async function carryOut(
   hands.emit({ type: 'step.started', ...at, action: step.action, because: step.because })
   const world = hands.writer(medium, step.stage, signal)
   const made = step.action === 'run'
+  const isRestored = made && step.because.code === 'restore'
   if (made) {
-    const replace = redo.has(step.stage) || step.because.code === 'failed-proof'
-    await stage.run(medium, observation.seen, world, replace)
+    const isFailed = step.because.code === 'failed-proof' || (isRestored && step.contradicts === 'proof')
+    await stage.run(medium, observation.seen, world, redo.has(step.stage) || isFailed, isRestored)
   }
   const before = now.proofs.filter((proof) => proof.stage === step.stage)
-  // What failed at a depth is only mended at that depth.
+  // What failed is looked at as deep as if it had never been proven: it may turn out to be what it was before.
   const depth = made
-    ? step.because.code === 'failed-proof'
-      ? 'hash'
-      : (stage.depths?.run ?? 'counts')
+    ? ((step.because.code === 'failed-proof' ? stage.depths?.prove : stage.depths?.run) ?? 'counts')
     : step.because.code === 'gate'
       ? 'counts'
       : (stage.depths?.prove ?? 'counts')
-  const proof = await prove(stage, medium, world, hands, { depth, made, before })
+  const proof = await prove(stage, medium, world, hands, { depth, made: made && !isRestored, before })
   hands.emit({
     type: 'step.done',
     ...at,

@@ -104,7 +104,16 @@ function judge(
   // What failed its proof is made again beside it; the source itself cannot be.
   const failed = latest.checks.find(({ ok }) => !ok)
   const text = failed === undefined ? 'failed its verification' : `failed its verification: ${failed.name}`
+  if (decision.restorable === true && isArchived(observed))
+    return step('run', { code: 'restore', text: `${text}; restored from the archive` }, 'proof')
   return step(stage === 'image' ? 'refuse' : 'run', { code: 'failed-proof', text }, 'proof')
+}
+
+/** An archive is there, and one was proven. What is taken from it is compared with what was proven before. */
+function isArchived({ observations, proofs }: Observed): boolean {
+  const archive = observations.find(({ stage }) => stage === 'archive')
+  if (archive === undefined || !('decision' in archive) || archive.decision.action !== 'keep') return false
+  return proofs.some(({ stage, ok }) => stage === 'archive' && ok)
 }
 
 /** The last proof counts; but what failed is not mended by one that looked less deep. */
@@ -126,7 +135,10 @@ function restored(steps: readonly Step[], observed: Observed): readonly Step[] {
       return step
     const needed = steps
       .slice(index + 1)
-      .find(({ stage, action }) => action === 'run' && stage !== 'archive' && stage !== 'load')
+      .find(
+        ({ stage, action, because }) =>
+          action === 'run' && because.code !== 'restore' && stage !== 'archive' && stage !== 'load',
+      )
     if (needed === undefined || (step.action !== 'keep' && step.action !== 'prove')) return step
     const text = `${step.because.text}; restored from there, ${needed.stage} needs it`
     return { ...step, action: 'run', because: { code: 'restore', text } }

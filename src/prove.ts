@@ -17,7 +17,8 @@ export interface Witness {
 }
 
 /**
- * Proves one product and records the proof. `made`: it was made anew in this run, so its content may differ from before.
+ * Proves one product and records the proof. `made`: it was made anew in this run, so its content may differ from before;
+ * what was restored may not.
  * Throws VerifyError when a check fails (the failed proof is recorded), ObserveError when it could not be looked at, RunError
  * when what was made is less than the policy asks for (nothing is recorded).
  */

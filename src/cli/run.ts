@@ -180,15 +180,24 @@ async function enrol(database: Database, medium: Medium): Promise<number> {
   const imagePath = medium.source.type === 'image' ? medium.source.path : null
   return database.transaction(async (tx) => {
     const [row] = await tx.query<{ medium_id: number }>(
-      `insert into medium as m (medium_hash, hash_version, name, kind, medium_human, message, image_path)
-       values ($1, $2, $3, $4, $5, $5, $6)
+      `insert into medium as m (medium_hash, hash_version, name, kind, medium_human, message, image_path, source)
+       values ($1, $2, $3, $4, $5, $5, $6, $7)
        on conflict (medium_hash) do update
          set name = excluded.name, kind = excluded.kind,
              medium_human = coalesce(m.medium_human, excluded.medium_human),
              message = coalesce(m.message, excluded.message),
-             image_path = coalesce(excluded.image_path, m.image_path)
+             image_path = coalesce(excluded.image_path, m.image_path),
+             source = excluded.source
        returning medium_id`,
-      [medium.hash, medium.version, medium.name, medium.kind, medium.label, imagePath],
+      [
+        medium.hash,
+        medium.version,
+        medium.name,
+        medium.kind,
+        medium.label,
+        imagePath,
+        `${medium.source.type}:${medium.source.path}`,
+      ],
     )
     if (row === undefined) throw new RunError(`no row was made for ${medium.name}`)
     return row.medium_id

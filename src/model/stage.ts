@@ -38,7 +38,7 @@ export const reasonCodes = {
   missing: 'a product that was proven is gone',
   'over-budget': 'it needs more than the budget of this verification',
   asked: 'a person asked for it to be made again',
-  restore: 'needed by a later stage; restored from the archive',
+  restore: 'gone, damaged or needed by a later stage; restored from the archive',
   archived: 'the image lives in a proven archive',
   foreign: 'it belongs to something else',
   'store-moved': 'the store is not the one that the database knows',
@@ -63,6 +63,8 @@ export interface Decision {
   readonly byPolicy?: true
   /** What was proven was so, while less of the medium was read or asked for: to go on contradicts no proof. */
   readonly outgrown?: true
+  /** Where it fails its verification, it may be set aside and taken from the archive. */
+  readonly restorable?: boolean
   /** What a run would move, where it is known. */
   readonly work?: Work
 }
@@ -127,9 +129,10 @@ export interface Stage<Seen = unknown> {
   plan(medium: Medium, seen: Seen): Decision
   /**
    * Make it so. Safe to repeat after a crash. The only member that may write. `replace`: a product is there and is known
-   * to be wrong, or a person asked for a new one; without it nothing that is there may be replaced.
+   * to be wrong, or a person asked for a new one; without it nothing that is there may be replaced. `fromArchive`: not made
+   * anew but restored, as it was.
    */
-  run(medium: Medium, seen: Seen, world: Writer, replace: boolean): Promise<void>
+  run(medium: Medium, seen: Seen, world: Writer, replace: boolean, fromArchive?: boolean): Promise<void>
   /** Prove it. Looks again, in depth; believes neither `run` nor the record. */
   verify(medium: Medium, world: Reader, depth: Depth): Promise<Verification>
 }

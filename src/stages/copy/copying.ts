@@ -26,6 +26,7 @@ import {
 import { repair } from './repair.ts'
 import {
   damageOf,
+  findSource,
   needSource,
   readableOf,
   readersPrint,
@@ -62,8 +63,14 @@ export async function copyFiles(
   world: Writer,
 ): Promise<void> {
   const tail = await needTail(medium, world)
-  const source = await needSource(medium, world)
   const id = await world.enrol()
+  if (there?.rows === rows && replace) {
+    // What is only damaged in the store may be mended without the medium's own source.
+    const hasSource = (await findSource(medium, world)) !== null
+    await repair(medium, id, hasSource, world)
+    if (!hasSource) return
+  }
+  const source = await needSource(medium, world)
   const origin: Origin = {
     rows,
     exclude: exclusionsPrint(medium.exclude),
@@ -78,7 +85,7 @@ export async function copyFiles(
       if (before.damage !== origin.damage) await takeBack(id, before.rows !== rows, tx)
       await writeOrigin(id, origin, tx)
     })
-    if (replace) await repair(id, world)
+    if (replace && before.rows !== rows) await repair(medium, id, true, world)
   }
   const copying = new Copying(medium, id, tail, source, world)
   const wanted = before === null ? () => true : wantedAgain(source.unread, tail, replace)

@@ -17,20 +17,29 @@ export interface Source {
   readonly unread: readonly Range[]
 }
 
-/** Throws where nothing is there to be read from. */
-export async function needSource(medium: Medium, world: Reader): Promise<Source> {
+/** null: looked, and nothing is there to be read from. */
+export async function findSource(medium: Medium, world: Reader): Promise<Source | null> {
   if (medium.source.type === 'directory') {
     const { path } = medium.source
     const stat = await world.stat(path)
-    if (stat?.kind === 'directory') return { place: path, unread: [] }
-    throw new ObserveError(`${path} is ${stat === null ? 'not there' : 'not a directory'}`, {
-      hint: 'Mount what it lies on, or mend its path in media.d.',
-    })
+    if (stat === null) return null
+    if (stat.kind === 'directory') return { place: path, unread: [] }
+    throw new ObserveError(`${path} is not a directory`, { hint: directoryHint })
   }
   const image = await findImage(medium, world)
-  if (image === null) throw new RunError('there is no image to copy from')
-  return { place: image.place, unread: await unreadOf(image, world) }
+  return image === null ? null : { place: image.place, unread: await unreadOf(image, world) }
 }
+
+/** Throws where nothing is there to be read from. */
+export async function needSource(medium: Medium, world: Reader): Promise<Source> {
+  const source = await findSource(medium, world)
+  if (source !== null) return source
+  if (medium.source.type === 'directory')
+    throw new ObserveError(`${medium.source.path} is not there`, { hint: directoryHint })
+  throw new RunError('there is no image to copy from')
+}
+
+const directoryHint = 'Mount what it lies on, or mend its path in media.d.'
 
 /** What of the image was not read; null: there is no image to tell it of. */
 export async function lookAtDamage(medium: Medium, world: Reader): Promise<readonly Range[] | null> {

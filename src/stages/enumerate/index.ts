@@ -1,11 +1,14 @@
 // enumerate: every entry of every filesystem of the medium, as records in one file.
 import type { VolumeReport } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
-import { rawPlace } from '../../model/places.ts'
+import type { Medium } from '../../model/medium.ts'
+import { archivePlace, rawPlace } from '../../model/places.ts'
 import { readRange } from '../../model/range.ts'
 import { decodeRaw, encodeRaw, readTail, type RawTail } from '../../model/raw.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
 import { leftOpen, mayGrow, unreadPrint } from '../../model/unread.ts'
+import { restoreRaw } from '../../model/unarchive.ts'
+import type { Reader } from '../../model/world.ts'
 import { readerNamed } from '../../readers/index.ts'
 import { different } from './again.ts'
 import { tasksFor } from './gather.ts'
@@ -34,6 +37,8 @@ export interface Seen {
     /** It left something open that was not read of the medium. */
     readonly mayGrow: boolean
   } | null
+  /** Only where there is no raw: an archive that may hold it. */
+  readonly archived?: true
 }
 
 export const enumerate: Stage<Seen> = {
@@ -43,7 +48,8 @@ export const enumerate: Stage<Seen> = {
   async observe(medium, world) {
     const place = rawPlace(medium)
     const stat = await world.stat(place)
-    if (stat === null) return { raw: null }
+    if (stat === null)
+      return (await isArchivedOf(medium, world)) ? { raw: null, archived: true } : { raw: null }
     const { bytes, mtimeNs, ino } = stat
     const tail = await readTail((start, end) => readRange(world, place, { start, end }), bytes)
     const { counts = [], volumes = [] } = tail ?? {}
@@ -73,7 +79,9 @@ export const enumerate: Stage<Seen> = {
     }
   },
 
-  plan(medium, { raw }): Decision {
+  plan(medium, { raw, archived = false }): Decision {
+    if (raw === null && archived)
+      return { action: 'run', because: { code: 'restore', text: 'no enumeration; the archive holds it' } }
     if (raw === null) {
       const work = medium.bytes === null ? {} : { work: { read: medium.bytes } }
       return { action: 'run', because: { code: 'absent', text: 'no enumeration' }, ...work }
@@ -114,8 +122,11 @@ export const enumerate: Stage<Seen> = {
     return { action: 'keep', because: { code: 'present', text }, ...follows }
   },
 
-  async run(medium, { raw }, world, replace) {
+  async run(medium, { raw }, world, replace, fromArchive = false) {
     const place = rawPlace(medium)
+    const isStranded =
+      raw !== null && !(await hasSource(medium, world)) && (await isArchivedOf(medium, world))
+    if ((fromArchive || isStranded) && (await restoreRaw(medium, world))) return
     if (raw?.complete === true && raw.different === null && !replace)
       throw new RunError('an enumeration is there, and nobody asked for a new one')
     const part = world.part(place)
@@ -144,6 +155,9 @@ export const enumerate: Stage<Seen> = {
 
   verify: verifyRaw,
 }
+
+const isArchivedOf = async (medium: Medium, world: Reader): Promise<boolean> =>
+  (await world.stat(archivePlace(medium))) !== null
 
 /** Nobody else has read these names and bytes: said wherever the enumeration is spoken of. */
 const hearsay = ({ fs, reader }: Pick<VolumeReport, 'fs' | 'reader'>): string =>

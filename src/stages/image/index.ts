@@ -13,12 +13,12 @@ import {
   unfinishedPlace,
 } from '../../model/places.ts'
 import { lookAtSource } from '../../model/source.ts'
+import { restoreImage } from '../../model/unarchive.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
 import type { FileStat, Place, Reader, Writer } from '../../model/world.ts'
 import { nextPass, parsePasses, share, type EndedPass } from './passes.ts'
 import { prove } from './prove.ts'
 import { rescue } from './rescue.ts'
-import { restore } from './restore.ts'
 
 /** What does not change by looking. */
 type Look = Pick<FileStat, 'bytes' | 'mtimeNs' | 'ino'>
@@ -62,12 +62,16 @@ export const image: Stage<Seen> = {
     return { ...seen, source: await ask(medium, world) }
   },
 
-  plan: (medium, seen) =>
-    seen.image === null ? planWithout(medium, seen) : planWith(medium, seen, seen.image),
+  plan(medium, seen) {
+    if (seen.image === null) return planWithout(medium, seen)
+    const decision = planWith(medium, seen, seen.image)
+    // An image of the person's own is never moved.
+    return seen.image.place === imagePlace(medium) ? { ...decision, restorable: true } : decision
+  },
 
-  async run(medium, seen, world, replace) {
-    if (seen.image === null && seen.archive !== null && seen.unfinished === null)
-      return restore(medium, world)
+  async run(medium, seen, world, replace, fromArchive = false) {
+    if (fromArchive || (seen.image === null && seen.archive !== null && seen.unfinished === null))
+      return restoreImage(medium, world)
     if (medium.source.type !== 'device') {
       throw new RefusedError(
         `${medium.source.path} is yours to make: ntt adopts an image, and never writes one there`,

@@ -6,7 +6,7 @@ import { PackError } from '../../model/seekable.ts'
 import type { Check, Depth, Verification } from '../../model/stage.ts'
 import { TarError } from '../../model/tar.ts'
 import type { Reader } from '../../model/world.ts'
-import { membersOf } from './restore.ts'
+import { membersOf } from '../../model/unarchive.ts'
 
 export async function prove(medium: Medium, world: Reader, depth: Depth): Promise<Verification> {
   const found = await findImage(medium, world)

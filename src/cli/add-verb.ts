@@ -18,7 +18,8 @@ export async function addVerb([source]: readonly string[], flags: AddFlags): Pro
   const { name, label, target, json } = flags
   const kind = kindNames.find((one) => one === flags.kind)
   const { eyes } = verb.session
-  return add(
+  // Awaited: what is open is closed when this function is left.
+  return await add(
     verb.config,
     {
       source,

@@ -9,6 +9,7 @@ import type { Unit } from '../model/world.ts'
 import { openLog, type Log } from '../ports/log.ts'
 import { holdMedium, type Hold } from '../ports/locks.ts'
 import type { Database } from '../ports/postgres.ts'
+import { withoutPasswords } from '../ports/postgres-errors.ts'
 import { makeReader, makeWriter, type Speaker } from '../ports/world.ts'
 import { appendProof } from '../record.ts'
 import { logLine } from '../views/jsonl.ts'
@@ -62,7 +63,7 @@ export async function startRun(session: Session, options: RunOptions): Promise<R
       [run, options.verb, host, process.pid, version],
     ),
   )
-  emit({ type: 'run.started', verb: options.verb, version, arguments: options.arguments })
+  emit({ type: 'run.started', verb: options.verb, version, arguments: withoutPasswords(options.arguments) })
   return {
     hands: makeHands(session, database, emit, log, seconds, options),
     emit,

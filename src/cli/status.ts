@@ -24,7 +24,7 @@ export async function statusVerb(named: readonly string[], flags: StatusFlags): 
   const chosen = select(verb.declarations, named, flags.only)
   if (flags.watch === true && !verb.config.display.plain) {
     const { watch } = await import('./watch.ts')
-    return watch(verb, chosen)
+    return await watch(verb, chosen)
   }
   const { plan, observed } = await look(verb.session, chosen)
   const standings = plan.lanes.map((lane) => standing(lane, observed.get(lane.medium)))

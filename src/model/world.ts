@@ -151,8 +151,8 @@ export interface Transaction {
 
 /** Where the bytes of one content are to be read. */
 export type Origin =
-  /** A live file; `path` is bytes, opened without following links. */
-  | { readonly type: 'file'; readonly path: Buffer }
+  /** A live file below a root; no link below the root is followed. `inside` is bytes, relative to it. */
+  | { readonly type: 'file'; readonly root: string; readonly inside: Buffer }
   /** Ranges of an image, in file order; a hole is a range with `start: -1` and its length as `end`. */
   | { readonly type: 'ranges'; readonly place: Place; readonly ranges: readonly Range[] }
   /**

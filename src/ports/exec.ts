@@ -1,16 +1,19 @@
 // Programs: argv in, output or a failure with its stderr out. The only importer of execa.
 //
 // Each program is started directly under `setpriv --pdeathsig KILL`, so that none outlives ntt, not even its SIGKILL
-// (reference/toolchain.md section 7). stdin is empty, the zone is UTC, the locale is C.UTF-8.
+// (reference/toolchain.md section 7), and under `prlimit`, so that what a medium makes it do cannot take all memory. stdin is
+// empty, the zone is UTC, the locale is C.UTF-8.
 import { access, constants } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { execa } from 'execa'
 import type { Command } from '../model/command.ts'
-import { InterruptedError, ObserveError, RunError, messageOf } from '../model/errors.ts'
+import { InterruptedError, NttError, ObserveError, RunError, messageOf } from '../model/errors.ts'
 import type { Output } from '../model/world.ts'
 
 const stderrKept = 4096
 const probeBytes = 64 * 1024 * 1024
+/** Address space of a program: none that reads a medium needs so much, unless the medium makes it. */
+const memoryBytes = 8 * 1024 ** 3
 
 export interface ExecOptions {
   readonly signal: AbortSignal
@@ -89,10 +92,13 @@ async function start(command: Command, options: ExecOptions): Promise<Running> {
     })
   }
   const guard = await whereIs('setpriv', options.path)
-  const argv =
-    guard === null
-      ? [program, ...command.args]
-      : [guard, '--pdeathsig', 'KILL', '--', program, ...command.args]
+  const limiter = await whereIs('prlimit', options.path)
+  const argv = [
+    ...(guard === null ? [] : [guard, '--pdeathsig', 'KILL', '--']),
+    ...(limiter === null ? [] : [limiter, `--as=${memoryBytes}`, '--']),
+    program,
+    ...command.args,
+  ]
   const tail = new Tail(options.line)
   const child = spawn(argv, command, options)
   child.stderr.on('data', (chunk: Buffer) => tail.add(chunk))
@@ -103,7 +109,10 @@ async function start(command: Command, options: ExecOptions): Promise<Running> {
 async function finish(command: Command, running: Running, options: ExecOptions): Promise<number> {
   const result = await running.child
   if (options.signal.aborted) {
-    throw new InterruptedError(`${command.file} was stopped`, { cause: options.signal.reason })
+    const { reason } = options.signal
+    // Who lost the medium or its database was not interrupted by anybody.
+    if (reason instanceof NttError && !(reason instanceof InterruptedError)) throw reason
+    throw new InterruptedError(`${command.file} was stopped`, { cause: reason })
   }
   if (running.ended !== null) throw running.ended
   const stderr = running.tail.text

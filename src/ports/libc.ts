@@ -10,10 +10,16 @@ export interface Libc {
   startWriteback(fd: number, offset: number, bytes: number): string | 0
   /** Renames; EEXIST where the new name is taken, EINVAL where the filesystem cannot do it in one step. */
   renameNew(from: string, to: string): string | 0
+  /** Opens below an open directory, through no link at all; the descriptor, or the name of an errno. */
+  openBeneath(root: number, inside: Buffer, flags: number): string | number
 }
 
 const writeFlag = 2
 const [workingDirectory, replaceNothing] = [-100, 1]
+/** openat2(2) has this number on every machine, and no wrapper in the C library. */
+const openat2 = 437
+/** RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS; Node does not name O_CLOEXEC. */
+const [beneath, closeOnExec] = [0x08n | 0x04n, 0o2000000]
 
 let loaded: Libc | null | undefined
 
@@ -48,7 +54,17 @@ function load(): Libc | null {
     const rename = c.func(
       'int renameat2(int olddirfd, const char *old, int newdirfd, const char *new, unsigned int flags)',
     )
+    const open = c.func(
+      'long syscall(long number, long root, const void *path, const void *how, unsigned long bytes)',
+    )
+    const how = Buffer.alloc(24)
+    how.writeBigUInt64LE(beneath, 16)
     return {
+      openBeneath(root, inside, flags) {
+        how.writeBigUInt64LE(BigInt(flags | closeOnExec), 0)
+        const opened = open(openat2, root, Buffer.concat([inside, Buffer.alloc(1)]), how, how.length)
+        return opened >= 0 ? opened : told(opened)
+      },
       renameNew: (from, to) => told(rename(workingDirectory, from, workingDirectory, to, replaceNothing)),
       syncfs: (fd) => told(syncfs(fd)),
       startWriteback: (fd, offset, bytes) => told(syncRange(fd, offset, bytes, writeFlag)),

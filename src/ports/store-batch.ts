@@ -69,8 +69,14 @@ export class Batch<Key> {
     }
     const read =
       origin.type === 'file'
-        ? { path: origin.path.toString('latin1'), size, ranges: null, known }
-        : { path: latin1(this.#ingest.path(origin.place)), size, ranges: flat(origin.ranges), known }
+        ? { path: origin.inside.toString('latin1'), root: origin.root, size, ranges: null, known }
+        : {
+            path: latin1(this.#ingest.path(origin.place)),
+            root: null,
+            size,
+            ranges: flat(origin.ranges),
+            known,
+          }
     this.#shard.push({ index, read })
     this.#shardBytes += size
     if (this.#shard.length >= shardFiles || this.#shardBytes >= shardBytes) await this.#sendShard()

@@ -5,6 +5,8 @@ import type { Digest } from '../model/world.ts'
 export interface Read {
   /** Bytes as latin1. */
   readonly path: string
+  /** The folder below which a live file is opened, its path being relative to it; null: `path` says all. */
+  readonly root: string | null
   readonly size: number
   /** start, end, start, end …; a hole has -1 and its length. null: the whole of a live file. */
   readonly ranges: readonly number[] | null

@@ -20,6 +20,7 @@ import {
 import { join } from 'node:path'
 import { errnoOf } from '../model/errors.ts'
 import { libc } from './libc.ts'
+import { openBeneath, openRoot } from './open-beneath.ts'
 import { blobPath, slabBytes, type FailureClass, type Kept, type Read } from './store-jobs.ts'
 
 /** How much of a large file is handed to the disk at a time, so that the flush at the end finds little to do. */
@@ -98,25 +99,25 @@ export class Keeper {
     this.#thread = thread
   }
 
-  /** `images`: those that are open already, by path; `breathe` is awaited now and then within a large content. */
+  /** `open`: images and roots that are open already, by path; `breathe` is awaited now and then within a large content. */
   async read(
     folder: string,
     one: Read,
-    images: Map<string, number>,
+    open: Map<string, number>,
     breathe: () => Promise<void>,
   ): Promise<Kept> {
     try {
-      return one.ranges === null
-        ? await this.#readLive(folder, one, breathe)
-        : await this.#keep(folder, one, openImage(one.path, images), breathe)
+      return one.root === null
+        ? await this.#keep(folder, one, openImage(one.path, open), breathe)
+        : await this.#readLive(folder, one, openTree(one.root, open), breathe)
     } catch (error) {
       if (error instanceof Unreadable) return { class: error.class, message: error.message }
       throw error
     }
   }
 
-  async #readLive(folder: string, one: Read, breathe: () => Promise<void>): Promise<Kept> {
-    const fd = openLive(one.path)
+  async #readLive(folder: string, one: Read, root: number, breathe: () => Promise<void>): Promise<Kept> {
+    const fd = openLive(root, one.path)
     try {
       const before = fstatSync(fd)
       if (!before.isFile()) throw new Unreadable('not-a-file', 'it is no longer a file')
@@ -357,22 +358,27 @@ class Source {
   }
 }
 
-/** A file of a medium that has become a link is not followed, and a pipe is not waited for. */
-function openLive(path: string): number {
-  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOATIME } = constants
-  const raw = Buffer.from(path, 'latin1')
+/** A file of a medium that has become a link, or lies behind one now, is not followed, and a pipe is not waited for. */
+function openLive(root: number, path: string): number {
   try {
-    return openQuietly(raw, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, O_NOATIME)
+    return openBeneath(root, Buffer.from(path, 'latin1'), constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     throw readFailure(error, 'when it was opened')
   }
 }
 
 /** An image that cannot be opened concerns all of its contents: that throws. */
-function openImage(path: string, images: Map<string, number>): number {
+function openImage(path: string, open: Map<string, number>): number {
   const fd =
-    images.get(path) ?? openQuietly(Buffer.from(path, 'latin1'), constants.O_RDONLY, constants.O_NOATIME)
-  images.set(path, fd)
+    open.get(path) ?? openQuietly(Buffer.from(path, 'latin1'), constants.O_RDONLY, constants.O_NOATIME)
+  open.set(path, fd)
+  return fd
+}
+
+/** A tree whose root cannot be opened is gone: that throws. */
+function openTree(root: string, open: Map<string, number>): number {
+  const fd = open.get(root) ?? openRoot(root)
+  open.set(root, fd)
   return fd
 }
 

@@ -63,11 +63,11 @@ async function answer(ask: Ask): Promise<void> {
   switch (ask.job) {
     case 'read': {
       const kept = []
-      const images = new Map<string, number>()
+      const open = new Map<string, number>()
       try {
-        for (const one of ask.reads) kept.push(await keeper.read(ask.folder, one, images, breathe))
+        for (const one of ask.reads) kept.push(await keeper.read(ask.folder, one, open, breathe))
       } finally {
-        for (const fd of images.values()) closeSync(fd)
+        for (const fd of open.values()) closeSync(fd)
       }
       return say({ id, answer: kept })
     }

@@ -2,16 +2,27 @@
 //
 // Names are latin1 strings, one character a byte, and go back to the kernel as Buffers; `withFileTypes` is not used,
 // because it costs an lstat of its own where the filesystem does not tell types (reference/throughput.md section 2).
-import { lstatSync, readdirSync, readlinkSync, type BigIntStats } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  readdirSync,
+  readlinkSync,
+  type BigIntStats,
+} from 'node:fs'
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { Entry, EntryError, EntryType } from '../model/entry.ts'
 import { ObserveError, errnoOf } from '../model/errors.ts'
 import { stopIfAsked, unseen } from './errno.ts'
+import { openBeneath, openRoot } from './open-beneath.ts'
 
 const slice = 256
 
 /** A directory whose names are being gone through. */
 interface Open {
+  /** As it was when its names were read. */
+  readonly ino: bigint
   /** With a slash at the end, from the root of the machine and from the root of the walk. */
   readonly path: string
   readonly inside: string
@@ -22,7 +33,8 @@ interface Open {
 /**
  * The root and all that is below it, a directory before its entries, names in byte order. Links are not followed, other
  * filesystems not entered (told as an error `other-filesystem`), files not opened. What cannot be looked at is told in
- * its place; only a root that cannot be looked at throws.
+ * its place; only a root that cannot be looked at throws. A directory is listed by the way that leads to it without any link,
+ * and looked at again when its last name has been: one that was put in its place meanwhile is told as an error (ENOTDIR for a link, ESTALE for another directory).
  */
 export async function* walkDirectory(
   directory: string,
@@ -30,14 +42,42 @@ export async function* walkDirectory(
 ): AsyncGenerator<readonly (Entry | EntryError)[]> {
   const top = Buffer.from(directory.replace(/\/+$/, '') || '/').toString('latin1')
   const root = lookAtRoot(top, directory)
+  const descriptor = openTop(top, directory)
+  try {
+    yield* walkOpen(descriptor, top, directory, root, signal)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+async function* walkOpen(
+  descriptor: number,
+  top: string,
+  directory: string,
+  root: { readonly entry: Entry; readonly dev: bigint },
+  signal: AbortSignal,
+): AsyncGenerator<readonly (Entry | EntryError)[]> {
   let found: (Entry | EntryError)[] = [root.entry]
   const open: Open[] = [
-    { path: top === '/' ? top : `${top}/`, inside: '', names: namesOf(top, directory), next: 0 },
+    {
+      path: top === '/' ? top : `${top}/`,
+      inside: '',
+      ino: root.entry.ino,
+      names: namesOf(top, directory),
+      next: 0,
+    },
   ]
   for (let at = open.at(-1); at !== undefined; at = open.at(-1)) {
     const name = at.names[at.next]
     if (name === undefined) {
       open.pop()
+      if (at.inside === '') continue
+      const inside = at.inside.slice(0, -1)
+      try {
+        closeSync(reach(descriptor, inside, at.ino))
+      } catch (error) {
+        found.push(failed(inside, 'find it again', error))
+      }
       continue
     }
     at.next += 1
@@ -47,7 +87,8 @@ export async function* walkDirectory(
     found.push(seen)
     if ('type' in seen && seen.type === 'd') {
       try {
-        open.push({ path: `${path}/`, inside: `${inside}/`, names: namesOf(path), next: 0 })
+        const names = namesBeneath(descriptor, inside, seen.ino)
+        open.push({ path: `${path}/`, inside: `${inside}/`, ino: seen.ino, names, next: 0 })
       } catch (error) {
         found.push(failed(inside, 'list the directory', error))
       }
@@ -75,12 +116,37 @@ function lookAtRoot(top: string, directory: string): { entry: Entry; dev: bigint
   return { entry: entryOf(stat, '', null), dev: stat.dev }
 }
 
-function namesOf(path: string, told?: string): readonly string[] {
+function openTop(top: string, told: string): number {
+  try {
+    return openRoot(Buffer.from(top, 'latin1'))
+  } catch (error) {
+    throw unseen(`open ${told}`, error)
+  }
+}
+
+function namesOf(path: string, told: string): readonly string[] {
   try {
     return readdirSync(Buffer.from(path, 'latin1'), 'latin1').toSorted()
   } catch (error) {
-    if (told === undefined) throw error
     throw unseen(`list ${told}`, error)
+  }
+}
+
+/** Opens the directory that was seen with this number; throws where another, or a link, is in its place now. */
+function reach(root: number, inside: string, ino: bigint): number {
+  const { O_RDONLY, O_DIRECTORY, O_NONBLOCK } = constants
+  const fd = openBeneath(root, Buffer.from(inside, 'latin1'), O_RDONLY | O_DIRECTORY | O_NONBLOCK)
+  if (fstatSync(fd, { bigint: true }).ino === ino) return fd
+  closeSync(fd)
+  throw Object.assign(new Error('another directory is in its place'), { code: 'ESTALE' })
+}
+
+function namesBeneath(root: number, inside: string, ino: bigint): readonly string[] {
+  const fd = reach(root, inside, ino)
+  try {
+    return readdirSync(`/proc/self/fd/${fd}`, 'latin1').toSorted()
+  } finally {
+    closeSync(fd)
   }
 }
 

@@ -10,10 +10,10 @@ export const directory: FsReader = {
   version: () => Promise.resolve('1'),
   list: (root, _volume, world) => world.walk(world.path(root)),
   async *contents(root, _volume, entries, world) {
-    const above = Buffer.from(`${world.path(root).replace(/\/+$/, '')}/`)
+    const above = world.path(root)
     for await (const key of entries) {
-      const path = Buffer.concat([above, key.path])
-      yield { key, size: key.size, origin: { type: 'file', path } } satisfies Piece<Entry>
+      const origin = { type: 'file', root: above, inside: key.path } as const
+      yield { key, size: key.size, origin } satisfies Piece<Entry>
     }
   },
 }

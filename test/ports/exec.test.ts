@@ -1,5 +1,6 @@
 // Programs that fail, sleep, chatter or are absent: each is told for what it is, and none is left running.
 import { expect, test } from 'vitest'
+import { RunError } from '../../src/model/errors.ts'
 import { runProgram, streamProgram } from '../../src/ports/exec.ts'
 
 const options = (signal = new AbortController().signal) => ({
@@ -49,6 +50,22 @@ test('a program that writes without end is stopped at its bound', async () => {
   await expect(runProgram(sh('yes', { maxBytes: 100_000 }), options())).rejects.toThrow(
     'wrote more than 100000 bytes',
   )
+})
+
+test('a program that takes memory without end is refused it', async () => {
+  const greedy = {
+    file: 'dd',
+    args: ['if=/dev/zero', 'of=/dev/null', 'bs=16G', 'count=1'],
+    timeoutMs: 60_000,
+  }
+  await expect(runProgram(greedy, options())).rejects.toThrow(/memory exhausted|Cannot allocate/)
+})
+
+test('a program that is stopped because something was lost says what, and not that it was interrupted', async () => {
+  const lost = new AbortController()
+  const running = runProgram(sh('sleep 60'), options(lost.signal))
+  setTimeout(() => lost.abort(new RunError('the connection was lost')), 100)
+  await expect(running).rejects.toMatchObject({ tag: 'run', message: 'the connection was lost' })
 })
 
 test('a program ended by a signal is a failure, not an empty answer', async () => {

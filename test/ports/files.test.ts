@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  renameSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -260,6 +261,25 @@ describe('walking', () => {
     expect(await walked(files.walk(join(folder, 'tree')))).toMatchObject([
       { type: 'd', path: Buffer.from('') },
       { error: 'other-filesystem', path: Buffer.from('mnt') },
+    ])
+  })
+
+  test('a directory that became a link while it was walked is told as an error', async () => {
+    const { folder, files } = open()
+    const [tree, outside] = [join(folder, 'tree'), join(folder, 'outside')]
+    for (const at of [join(tree, 'a'), outside]) mkdirSync(at, { recursive: true })
+    for (let index = 0; index < 600; index += 1)
+      for (const at of [join(tree, 'a'), outside]) writeFileSync(join(at, `f${index}`), '')
+    const kept: (Entry | EntryError)[] = []
+    for await (const batch of files.walk(tree)) {
+      if (kept.length === 0) {
+        renameSync(join(tree, 'a'), join(folder, 'was'))
+        symlinkSync(outside, join(tree, 'a'))
+      }
+      kept.push(...batch)
+    }
+    expect(kept.filter((found) => !isEntry(found))).toMatchObject([
+      { error: 'ENOTDIR', path: Buffer.from('a') },
     ])
   })
 

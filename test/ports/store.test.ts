@@ -51,7 +51,7 @@ const ingest = (store: Store, ...pieces: readonly Piece<string>[]) =>
 const file = (folder: string, key: string, size: number): Piece<string> => ({
   key,
   size,
-  origin: { type: 'file', path: Buffer.from(join(folder, key), 'latin1') },
+  origin: { type: 'file', root: folder, inside: Buffer.from(key, 'latin1') },
 })
 
 const stream = (key: string, size: number, ...chunks: readonly Buffer[]): Piece<string> => ({

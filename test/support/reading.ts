@@ -38,7 +38,8 @@ export async function listAll(
 
 async function bytesOf(piece: Piece): Promise<Buffer> {
   const { origin } = piece
-  if (origin.type === 'file') return readFileSync(origin.path)
+  if (origin.type === 'file')
+    return readFileSync(Buffer.concat([Buffer.from(`${origin.root}/`), origin.inside]))
   const chunks: Buffer[] = []
   if (origin.type === 'stream') {
     for await (const chunk of origin.bytes) chunks.push(Buffer.from(chunk))

@@ -95,13 +95,17 @@ export async function* readChunks(
   const file = await openQuietly(path).catch((error: unknown) => {
     throw unseen(`open ${path}`, error)
   })
-  const buffers = [Buffer.allocUnsafeSlow(chunkBytes), Buffer.allocUnsafeSlow(chunkBytes)] as const
-  let turn = false
+  // Most ranges are small, and fit into one small buffer.
+  const roomBytes = Math.min(chunkBytes, Math.max(0, end - position))
+  const buffers: Buffer[] = []
+  let turn = 0
   const next = (): Promise<Buffer> => {
     const start = position
-    const buffer = buffers[turn ? 1 : 0]
-    turn = !turn
-    const reading = file.read(buffer, 0, Math.max(0, Math.min(chunkBytes, end - start)), start).then(
+    const wanted = Math.max(0, Math.min(roomBytes, end - start))
+    if (wanted === 0) return Promise.resolve(Buffer.alloc(0))
+    const buffer = (buffers[turn] ??= Buffer.allocUnsafeSlow(roomBytes))
+    turn = 1 - turn
+    const reading = file.read(buffer, 0, wanted, start).then(
       ({ bytesRead }) => buffer.subarray(0, bytesRead),
       (error: unknown) => {
         throw unseen(`read ${path} at byte ${start}`, error)

@@ -99,15 +99,31 @@ function faultOf(frame: Buffer, { kind }: Stretch, sector: number): string | nul
   return stated === 0 || stated === sumOf(frame, from, to) ? null : 'was read wrongly: its sum is another'
 }
 
-const sums = Uint32Array.from({ length: 256 }, (_none, byte) => {
-  let value = byte
-  for (let bit = 0; bit < 8; bit += 1) value = (value & 1) === 0 ? value >>> 1 : (value >>> 1) ^ 0xd8018001
-  return value >>> 0
-})
+/** Four tables of 256: what a byte adds to the sum when it is followed by none, one, two or three others. */
+const sums = ((): Uint32Array => {
+  const tables = new Uint32Array(1024)
+  for (let byte = 0; byte < 256; byte += 1) {
+    let value = byte
+    for (let bit = 0; bit < 8; bit += 1) value = (value & 1) === 0 ? value >>> 1 : (value >>> 1) ^ 0xd8018001
+    tables[byte] = value
+  }
+  for (let at = 256; at < 1024; at += 1) {
+    const before = tables[at - 256] ?? 0
+    tables[at] = (before >>> 8) ^ (tables[before & 0xff] ?? 0)
+  }
+  return tables
+})()
 
-/** The error detection code of ECMA-130. */
+/** The error detection code of ECMA-130, of a length that is a multiple of four. */
 function sumOf(bytes: Buffer, from: number, to: number): number {
   let value = 0
-  for (let at = from; at < to; at += 1) value = (value >>> 8) ^ (sums[(value ^ (bytes[at] ?? 0)) & 0xff] ?? 0)
+  for (let at = from; at < to; at += 4) {
+    const word = value ^ bytes.readInt32LE(at)
+    value =
+      (sums[768 + (word & 0xff)] ?? 0) ^
+      (sums[512 + ((word >>> 8) & 0xff)] ?? 0) ^
+      (sums[256 + ((word >>> 16) & 0xff)] ?? 0) ^
+      (sums[word >>> 24] ?? 0)
+  }
   return value >>> 0
 }

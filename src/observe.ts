@@ -84,7 +84,8 @@ export async function observeStage(stage: Stage, medium: Medium, world: Reader):
   }
 }
 
-async function identified(declaration: Declaration, eyes: Eyes): Promise<Medium | Unidentified> {
+/** A medium with its identity; or why it has none. */
+export async function identified(declaration: Declaration, eyes: Eyes): Promise<Medium | Unidentified> {
   const { name, file, label, kind, target } = declaration
   const none = { name, file, label, kind, target, hash: null } as const
   try {

@@ -1,14 +1,16 @@
 // A damaged medium through the real command: real read errors, what they hit, and what becomes of it when more can be read.
-import { readFileSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { intersect, parseMapfile, unreadRanges } from '../src/model/mapfile.ts'
+import type { Loss } from '../src/model/loss.ts'
 import { bytesIn } from '../src/model/unread.ts'
 import { ext } from '../src/readers/ext.ts'
 import { fat } from '../src/readers/fat.ts'
 import { iso9660 } from '../src/readers/iso9660.ts'
 import type { FsReader } from '../src/readers/reader.ts'
-import { device } from './support/devices.ts'
+import { device, mapOf, type Bad } from './support/devices.ts'
+import { documentOf } from './support/outs.ts'
 import { make } from './support/looking.ts'
 import { ask, freshDatabase } from './support/postgres.ts'
 import { project, scratch } from './support/project.ts'
@@ -141,6 +143,36 @@ describe.each(Object.entries(filesystems))('%s', (_name, [reader, build]) => {
       all.filter(({ path }) => !path.toString().startsWith('sub/')).length,
     )
 
+    // Told by path, with every range.
+    const told = await made.ntt('losses', '--json', 'box')
+    const losses = told.out
+      .trimEnd()
+      .split('\n')
+      .map((line) => documentOf('losses', `${line}\n`) as Loss)
+    expect(told.code).toBe(2)
+    const names = losses.flatMap((loss) => (loss.kind === 'names' ? [loss] : []))
+    expect([...new Set(names.map(({ path }) => path))]).toEqual(['sub'])
+    const ranges = new Map(
+      losses.flatMap((loss) =>
+        loss.kind === 'damaged' ? [[Buffer.from(loss.path, 'latin1').toString(), loss.ranges] as const] : [],
+      ),
+    )
+    const truth = new Map(
+      whole.entries.map(({ path, extents }) => [path.toString(), intersect(extents ?? [], unread)]),
+    )
+    expect([...ranges.keys()].toSorted()).toEqual(damaged)
+    for (const [path, told_] of ranges) expect(told_).toEqual(truth.get(path))
+    expect(names.some(({ ranges: hits }) => bytesIn(hits) === bytesIn(truth.get('sub') ?? []))).toBe(true)
+    const outside = losses.flatMap((loss) => (loss.kind === 'outside' ? [loss] : []))
+    expect(outside.map(({ isHarmless }) => isHarmless)).toEqual([false])
+    expect(bytesIn(intersect([{ start: free, end: free + 2048 }], outside[0]?.ranges ?? []))).toBe(2048)
+    const text = (await made.ntt('losses')).out
+    for (const line of [
+      /^ {2}names {5} *sub {2}EIO: names may be missing here/m,
+      /^box {2}names may be missing in 1 place, /m,
+    ])
+      expect(text).toMatch(line)
+
     // Another drive reads what this one could not; exactly what was hit is read again.
     const healthy = await device(folder, image, { name: 'healthy' })
     declare('{rescued: 100%, partitions: {0: accept}, unreadable_files: accept}')
@@ -155,7 +187,36 @@ describe.each(Object.entries(filesystems))('%s', (_name, [reader, build]) => {
     const again = after.filter(({ path, at: when }) => kept.has(path) && kept.get(path) !== when)
     expect(again.map(({ path }) => path)).toEqual(damaged)
     declare('{rescued: 100%}')
+    const nothing = await made.ntt('losses')
+    expect([nothing.code, nothing.out]).toEqual([0, 'box  nothing is lost\n'])
     expect((await made.ntt('plan')).out).toContain('No changes')
     expect((await made.ntt('verify', '--depth', 'hash')).code).toBe(0)
   })
+})
+
+test('what lies in free space alone is no loss: it hits nothing, and nobody is asked', async () => {
+  const [, build] = filesystems['FAT'] ?? []
+  const { image, free } = build?.() ?? { image: '', free: 0 }
+  const made = project({ database: await freshDatabase() })
+  copyFileSync(image, made.path('media.d/box.img'))
+  const write = (bad: Bad): void => {
+    made.write('media.d/box.map', mapOf(bad, statSync(image).size))
+  }
+  write([[free, 2048]])
+  made.medium('box', 'source: {image: box.img}\ntarget: copied\nexclude: [a.txt]\npolicy: {rescued: 99%}\n')
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  const { code, out } = await made.ntt('losses')
+  expect(code).toBe(0)
+  expect(out).toMatch(/^ {2}outside +2,048 bytes unread: free space/m)
+  expect(out).toMatch(/^ {2}excluded +a\.txt +5 B, by a\.txt$/m)
+  // A map that came later tells of damage that no outcome tells of yet.
+  write([
+    [34_304, 512],
+    [free, 2048],
+  ])
+  const later = await made.ntt('losses')
+  expect([later.code, later.out]).toEqual([
+    2,
+    expect.stringMatching(/^ {2}damaged .*512 bytes at 34304-34816/m),
+  ])
 })

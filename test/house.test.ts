@@ -18,6 +18,7 @@ const flow = [
   'ledger',
   'sweep',
   'audit',
+  'losses',
   'import',
   'config',
 ]
@@ -39,6 +40,7 @@ const walls: Record<string, readonly string[]> = {
   verify: ['model', 'prove', 'apply'],
   apply: ['model', 'observe', 'diff', 'plan', 'prove'],
   audit: ['model'],
+  losses: ['model'],
   import: ['model'],
   readers: ['model'],
   // A stage reads what differs between kinds as data; kinds know no stage.

@@ -103,6 +103,16 @@ program
   .action(verb(async () => (await import('./status.ts')).statusVerb))
 
 program
+  .command('losses')
+  .argument('[media...]', 'names of media; all where left out')
+  .description(
+    'what could not be read, by path: damaged files, directories where names may be missing, what failed',
+  )
+  .addOption(only)
+  .addHelpText('after', '\nExample:\n  ntt losses ceh-004\n')
+  .action(verb(async () => (await import('./losses.ts')).lossesVerb))
+
+program
   .command('why')
   .argument('<medium>')
   .argument('[stage]')

@@ -1,4 +1,5 @@
 // The copying: files in the order of the enumeration into the store, outcomes into the database batch by batch.
+import { damageOf, damageText, unreadIn } from '../../model/damage.ts'
 import type { Entry } from '../../model/entry.ts'
 import { ObserveError, RunError } from '../../model/errors.ts'
 import type { Medium } from '../../model/medium.ts'
@@ -24,16 +25,7 @@ import {
   type Outcome,
 } from './outcomes.ts'
 import { repair } from './repair.ts'
-import {
-  damageOf,
-  findSource,
-  needSource,
-  readableOf,
-  readersPrint,
-  unreadIn,
-  volumeReader,
-  type Source,
-} from './source.ts'
+import { findSource, needSource, readableOf, readersPrint, volumeReader, type Source } from './source.ts'
 import { rejectStrangers } from './strangers.ts'
 import { Worklist, byVolume, type Named } from './worklist.ts'
 
@@ -279,12 +271,19 @@ class Copying {
   /** Where the readable bytes of a piece are to be read; null: there are none, and its outcome is settled. */
   #readable({ origin, size }: Piece<Entry>, { fs, entry }: Named, unread: readonly Range[]): Origins | null {
     if (unread.length === 0 || entry.extents === null) return origin
-    const detail = damageOf(entry, unread)
-    if (detail === null) return origin
+    const damage = damageOf(entry, unread)
+    if (damage === null) return origin
     // What a reader unpacks from bytes of which some are not there is nothing that the file ever was.
     const ranges = origin.type === 'ranges' ? readableOf(origin.ranges, size, unread) : null
     if (origin.type === 'ranges' && ranges !== null) return { ...origin, ranges }
-    this.#lost.push({ fs, entry, ino: signed(entry.ino), state: 'd', bytes: size, detail })
+    this.#lost.push({
+      fs,
+      entry,
+      ino: signed(entry.ino),
+      state: 'd',
+      bytes: size,
+      detail: damageText(damage),
+    })
     return null
   }
 
@@ -302,7 +301,7 @@ class Copying {
     const damage = damageOf(entry, unreadIn(volume, this.#source.unread))
     return damage === null
       ? { ...key, state: 'b', blob, bytes }
-      : { ...key, state: 'd', blob, bytes, detail: damage }
+      : { ...key, state: 'd', blob, bytes, detail: damageText(damage) }
   }
 
   /** Files that are not there may mean that their directory is not there. */

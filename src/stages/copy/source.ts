@@ -1,12 +1,13 @@
 // Where the contents of a medium are read: its image, by the reader that enumerated each volume, or its directory.
 import { fingerprint } from '../../model/canonical.ts'
-import type { Entry, Volume, VolumeReport } from '../../model/entry.ts'
+import { lengthOf } from '../../model/damage.ts'
+import type { Volume, VolumeReport } from '../../model/entry.ts'
 import { ObserveError, RunError } from '../../model/errors.ts'
 import { intersect } from '../../model/mapfile.ts'
 import { subtract } from '../../model/match.ts'
 import type { Medium } from '../../model/medium.ts'
 import { findImage } from '../../model/places.ts'
-import { rangesText, unreadOf } from '../../model/unread.ts'
+import { unreadOf } from '../../model/unread.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
 import { readerNamed } from '../../readers/index.ts'
 import type { FsReader } from '../../readers/reader.ts'
@@ -72,30 +73,6 @@ export function volumeReader(
   return { volume, reader }
 }
 
-/** What was not read of the place of a volume. */
-export const unreadIn = ({ start, bytes }: Volume, unread: readonly Range[]): readonly Range[] =>
-  intersect([{ start, end: start + bytes }], unread)
-
-/** Which bytes of a file were not read, as text; null: none. `unread`: of its volume. */
-export function damageOf(
-  { extents, size }: Pick<Entry, 'extents' | 'size'>,
-  unread: readonly Range[],
-): string | null {
-  if (unread.length === 0) return null
-  if (extents === null) return 'not known which of its bytes were not read'
-  const hit = intersect(extents, unread)
-  const placeless = size - bytesOf(extents)
-  if (hit.length === 0 && placeless <= 0) return null
-  const texts = [
-    ...(hit.length > 0 ? [`${rangesText(hit)} of the image were never read`] : []),
-    ...(placeless > 0 ? [`where ${placeless.toLocaleString('en-US')} of its bytes lie was never read`] : []),
-  ]
-  return texts.join('; ')
-}
-
-const bytesOf = (extents: readonly Range[]): number =>
-  extents.reduce((sum, { start, end }) => sum + (start === -1 ? end : end - start), 0)
-
 /**
  * What can be read of a file of so many bytes, with holes for what was not read of the medium, and at the end for what has no
  * place; null where that is nothing.
@@ -112,7 +89,7 @@ export function readableOf(
       .toSorted((one, other) => one.at - other.at)
       .map(({ range: part }) => part)
   })
-  const placeless = size - bytesOf(ranges)
+  const placeless = size - lengthOf(ranges)
   if (ranges.every(({ start }) => start === -1)) return null
   return placeless > 0 ? [...ranges, { start: -1, end: placeless }] : ranges
 }

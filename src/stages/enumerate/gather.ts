@@ -1,4 +1,5 @@
 // Every entry of every volume: readers are tried in order, and each volume ends with an outcome and its reason.
+import { unreadIn } from '../../model/damage.ts'
 import {
   hidesNames,
   isEntry,
@@ -129,10 +130,6 @@ export async function* gather(
 /** A reader may fail and another be asked; being stopped, or a full disk, is no failure of a reader. */
 const isFailureToRead = (error: unknown): error is NttError =>
   error instanceof NttError && !(error instanceof InterruptedError || error instanceof StoreError)
-
-/** What was not read of the place of a volume. */
-const unreadIn = ({ start, bytes }: Volume, unread: readonly Range[]): readonly Range[] =>
-  intersect([{ start, end: start + bytes }], unread)
 
 /** What passed of one volume. */
 class Tally {

@@ -1,0 +1,63 @@
+// ntt losses: what of a medium could not be read, by path; writes nothing.
+import { once } from 'node:events'
+import { losses } from '../losses.ts'
+import { NttError, mostSerious, type ExitCode } from '../model/errors.ts'
+import { lossExit, type Loss } from '../model/loss.ts'
+import type { Declaration } from '../model/medium.ts'
+import { identified } from '../observe.ts'
+import { LossTally, lossLine } from '../views/losses.ts'
+import { render, type Line } from '../views/paint.ts'
+import { select } from './look.ts'
+import type { Flags } from './main.ts'
+import { openVerb, type Verb } from './verb.ts'
+
+export async function lossesVerb(
+  named: readonly string[],
+  flags: Flags & { readonly only?: readonly string[] },
+): Promise<ExitCode> {
+  await using verb = await openVerb(flags, { writes: false })
+  const tell = flags.json === true ? asJson(verb) : asText(verb)
+  const codes: ExitCode[] = []
+  for (const declaration of select(verb.declarations, named, flags.only)) {
+    const tally = new LossTally()
+    for await (const loss of lossesOf(declaration, verb)) {
+      tally.add(loss)
+      codes.push(lossExit(loss))
+      if (codes.length > 1000) codes.splice(0, codes.length, mostSerious(codes))
+      tell.loss(loss)
+      // A pager that nobody scrolls holds us up; it does not fill our memory.
+      if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain')
+    }
+    tell.end(tally.line(declaration.name))
+  }
+  return mostSerious(codes)
+}
+
+/** What could not be found out of one medium does not keep the others from being told. */
+async function* lossesOf(declaration: Declaration, { session }: Verb): AsyncGenerator<Loss> {
+  const { name } = declaration
+  try {
+    const medium = await identified(declaration, session.eyes)
+    if (medium.hash === null) yield { medium: name, kind: 'unknown', text: medium.because.text }
+    else yield* losses(medium, session.eyes.reader(name))
+  } catch (error) {
+    if (!(error instanceof NttError) || error.tag === 'interrupted') throw error
+    yield { medium: name, kind: 'unknown', text: error.message }
+  }
+}
+
+interface Telling {
+  loss(loss: Loss): void
+  end(line: Line): void
+}
+
+/** One object a line: there may be millions of them. */
+const asJson = ({ write }: Verb): Telling => ({
+  loss: (loss) => write(`${JSON.stringify(loss)}\n`),
+  end: () => undefined,
+})
+
+const asText = ({ write, manner }: Verb): Telling => ({
+  loss: (loss) => write(render([lossLine(loss)], manner)),
+  end: (line) => write(render([line], manner)),
+})

@@ -2,6 +2,7 @@
 import type { Entry, EntryError } from '../model/entry.ts'
 import type { RunError } from '../model/errors.ts'
 import { hiddenNames } from './faults.ts'
+import { HfsNames } from './hfs-names.ts'
 import type { HfsVolume, Said } from './hfs-volume.ts'
 import type { Folder } from './hfs-catalog.ts'
 import { rootFolder, type HfsWalk } from './hfs-walk.ts'
@@ -36,6 +37,7 @@ export class HfsLost {
 
   /** Folders first: what lies below them is then found by the catalog. */
   async *all(): AsyncGenerator<Entry | EntryError> {
+    const names = new HfsNames()
     if (this.#walk.isBroken) await this.#findThreads()
     for await (const { found } of this.#volume.catalog.leaves()) {
       for (const one of this.#say(found)) {
@@ -45,6 +47,7 @@ export class HfsLost {
           continue
         }
         this.records += 1
+        names.take(one)
         const id = one.record.type === 'thread' ? one.parent : one.record.id
         if (id < rootFolder || this.#walk.met.has(BigInt(id))) continue
         this.#isComplete = false
@@ -52,12 +55,29 @@ export class HfsLost {
         if (isFolder) yield* this.#folder(id, one)
       }
     }
+    if (!names.agree && !this.#walk.isBroken) yield* this.#disagreements()
     if (this.#isComplete) return
     // Records before threads: these know no more than the name.
     for (const type of ['file', 'thread'] as const)
       for await (const { found } of this.#volume.catalog.leaves())
         for (const one of this.#say(found))
           if (!('fault' in one) && one.record.type === type) yield* this.#file(one)
+  }
+
+  /** Whose record and thread have not the same name. */
+  async *#disagreements(): AsyncGenerator<EntryError> {
+    for await (const { found } of this.#volume.catalog.leaves())
+      for (const one of this.#say(found)) {
+        if ('fault' in one || one.record.type === 'thread') continue
+        const { parent, step } = stepOf(one.record.id, one)
+        const thread = await this.#thread(step.id)
+        if (thread === null || (thread.parent === parent && thread.step.name.equals(step.name))) continue
+        const way = parent < rootFolder ? null : await this.#wayTo(parent)
+        if (way === null) continue
+        const folder = way.steps.reduce((above, { name }) => joinPath(above, name), way.root)
+        const other = `${JSON.stringify(thread.step.name.toString())} in folder ${thread.parent}`
+        yield { error: 'bad-name', path: joinPath(folder, step.name), message: `its thread says ${other}` }
+      }
   }
 
   #say(found: readonly Found[]): readonly (Said | { readonly fault: RunError })[] {

@@ -201,6 +201,12 @@ export interface Writer extends Reader {
   setAside(place: Place, why: string): Promise<Place>
   /** Which store `by-hash:` is: the id in its marker file, made if need be. */
   storeId(): Promise<string>
-  /** Put contents into the store; batches come back durable. Errors of the store end it with a StoreError. */
-  ingest<Key>(pieces: AsyncIterable<Piece<Key>>): AsyncIterable<readonly Stored<Key>[]>
+  /**
+   * Put contents into the store; batches come back durable. Errors of the store end it with a StoreError. `moved` is told
+   * long before that how many more have been gone through, and how many more of their declared bytes.
+   */
+  ingest<Key>(
+    pieces: AsyncIterable<Piece<Key>>,
+    moved?: (contents: number, bytes: number) => void,
+  ): AsyncIterable<readonly Stored<Key>[]>
 }

@@ -20,6 +20,8 @@ export interface Ingest {
   readonly slots: Slots
   /** Slabs that came back. */
   readonly slabs: ArrayBuffer[]
+  /** Told how many more contents, and how many more of their bytes, have been gone through. */
+  readonly moved: (contents: number, bytes: number) => void
   /** Absolute path of a place. */
   readonly path: (place: string) => string
   /** What the threads are doing for it. */
@@ -128,13 +130,20 @@ export class Batch<Key> {
   async #sendShard(): Promise<void> {
     const shard = this.#shard
     if (shard.length === 0) return
+    const bytes = this.#shardBytes
     this.#shard = []
     this.#shardBytes = 0
-    const { threads, folder, signal } = this.#ingest
+    const { threads, folder, signal, moved } = this.#ingest
     await this.#begin(async () => {
       const reads = shard.map(({ read }) => read)
-      const kept = await threads.ask('read', { folder, reads }, { signal })
+      let told = 0
+      const progress = (done: number): void => {
+        moved(0, done - told)
+        told = done
+      }
+      const kept = await threads.ask('read', { folder, reads }, { signal, progress })
       for (const [at, { index }] of shard.entries()) this.#settle(index, kept[at])
+      moved(shard.length, bytes - told)
     })
   }
 
@@ -148,7 +157,10 @@ export class Batch<Key> {
       if (got + chunk.length <= size) chunk.copy(slab.memory, start + got)
       got += chunk.length
     })
-    if (failure !== null || got !== size) return this.#settle(index, failure ?? sizeChanged(size, got))
+    if (failure !== null || got !== size) {
+      this.#settle(index, failure ?? sizeChanged(size, got))
+      return this.#ingest.moved(1, size)
+    }
     slab.slices.push({ start, end: start + size })
     slab.indexes.push(index)
     slab.filled += size
@@ -158,7 +170,7 @@ export class Batch<Key> {
     const slab = this.#slab
     this.#slab = null
     if (slab === null) return
-    const { threads, folder, signal, slabs } = this.#ingest
+    const { threads, folder, signal, slabs, moved } = this.#ingest
     const memory = slab.memory.buffer as ArrayBuffer
     await this.#begin(async () => {
       const kept = await threads.ask(
@@ -167,16 +179,16 @@ export class Batch<Key> {
         { signal, transfer: [memory], returned: (back) => slabs.push(back) },
       )
       for (const [at, index] of slab.indexes.entries()) this.#settle(index, kept[at])
+      moved(slab.indexes.length, slab.filled)
     })
   }
 
   /** A content that is larger than a slab goes to one thread, slab by slab. */
   async #pour(index: number, size: number, bytes: AsyncIterable<Buffer>): Promise<void> {
-    const { threads, folder, signal, slabs } = this.#ingest
+    const { threads, folder, signal, slabs, moved } = this.#ingest
     const stream = (this.#ingest.streams += 1)
     const on = stream % threads.width
-    let got = 0
-    let filled = 0
+    let [got, filled, told] = [0, 0, 0]
     let slab = this.#takeSlab().memory
     const send = async (end: 'keep' | 'drop' | null, memory: ArrayBuffer, count: number): Promise<void> => {
       await this.#begin(async () => {
@@ -186,6 +198,9 @@ export class Batch<Key> {
           { on, signal, transfer: [memory], returned: (back) => slabs.push(back) },
         )
         if (kept !== null) this.#settle(index, kept)
+        const [contents, more] = end === null ? [0, count] : [1, size - told]
+        told += more
+        moved(contents, more)
       })
     }
     let whole = false

@@ -64,8 +64,19 @@ async function answer(ask: Ask): Promise<void> {
     case 'read': {
       const kept = []
       const open = new Map<string, number>()
+      let whole = 0
       try {
-        for (const one of ask.reads) kept.push(await keeper.read(ask.folder, one, open, breathe))
+        for (const one of ask.reads) {
+          let within = 0
+          // A large content is told of while it is read: nobody is to take it for a standstill.
+          const onward = async (): Promise<void> => {
+            within = Math.min(one.size, within + turnBytes)
+            say({ id, done: whole + within })
+            await breathe()
+          }
+          kept.push(await keeper.read(ask.folder, one, open, onward))
+          whole += one.size
+        }
       } finally {
         for (const fd of open.values()) closeSync(fd)
       }

@@ -83,7 +83,7 @@ export function openStore({ root, run, path, width }: StoreOptions): Store {
           return sizes
         },
         rehash: (ids) => rehashAll(ids, threads.width * 2, (some) => ask('rehash', { ids: some })),
-        async *ingest(pieces) {
+        async *ingest(pieces, moved = () => {}) {
           const opened = await open()
           const temporary = opened.temporary()
           const ingest: Ingest = {
@@ -92,6 +92,7 @@ export function openStore({ root, run, path, width }: StoreOptions): Store {
             folder: temporary,
             slots: new Slots(threads.width * 2),
             slabs: [],
+            moved,
             working: new Set(),
             path,
             failure: null,

@@ -560,3 +560,32 @@ describe('looking at blobs', () => {
     expect(performance.now() - began).toBeLessThan(5000)
   })
 })
+
+test('what is gone through is told while it is, of files and streams, whole and in part, and comes to exactly what was handed over', async () => {
+  const { folder, store } = open()
+  const size = 100 * 1024 ** 2
+  execFileSync('truncate', ['-s', String(size), join(folder, 'big')])
+  writeFileSync(join(folder, 'small'), 'small')
+  const half = Buffer.alloc(1_500_000, 'x')
+  const pieces = [
+    file(folder, 'small', 5),
+    file(folder, 'gone', 7),
+    file(folder, 'big', size),
+    stream('slab', 3, Buffer.from('abc')),
+    stream('poured', 3_000_000, half, half),
+    stream('short', 9, Buffer.from('abc')),
+  ]
+  const told: [number, number][] = []
+  let before = 0
+  for await (const batch of store
+    .speak(speaker)
+    .ingest(each(pieces), (contents, bytes) => told.push([contents, bytes]))) {
+    expect(batch).toHaveLength(pieces.length)
+    before = told.length
+  }
+  expect(told).toHaveLength(before)
+  const sum = (at: 0 | 1): number => told.reduce((all, one) => all + one[at], 0)
+  expect([sum(0), sum(1)]).toEqual([pieces.length, pieces.reduce((all, one) => all + one.size, 0)])
+  expect(told.filter(([contents, bytes]) => contents === 0 && bytes > 0).length).toBeGreaterThan(3)
+  expect(told.every(([, bytes]) => bytes >= 0)).toBe(true)
+})

@@ -135,8 +135,9 @@ class Copying {
   readonly #hints = new WeakMap<Entry, Hint>()
   /** Damaged files of which nothing is kept, not written yet. */
   #lost: (Outcome & Named)[] = []
-  #files = 0
-  #bytes = 0
+  /** Gone through with an outcome, and gone through but not yet known to be durable. */
+  readonly #done = { files: 0, bytes: 0 }
+  readonly #moved = { files: 0, bytes: 0 }
   constructor(medium: Medium, id: number, tail: RawTail, source: Source, world: Writer) {
     this.#medium = medium
     this.#id = id
@@ -157,15 +158,22 @@ class Copying {
   /** Gives back the files whose content lay in the store under a name that is not its own. */
   async #copyThese(names: AsyncIterable<Named>): Promise<readonly Named[]> {
     const again: Named[] = []
-    for await (const batch of this.#world.ingest(this.#pieces(names))) {
+    const moved = (files: number, bytes: number): void => {
+      this.#moved.files += files
+      this.#moved.bytes += bytes
+      this.#tell()
+    }
+    for await (const batch of this.#world.ingest(this.#pieces(names), moved)) {
       await this.#guard(batch)
+      this.#moved.files -= batch.length
+      for (const { key } of batch) this.#moved.bytes -= key.entry.size
       const rejected = await rejectStrangers(batch, this.#world)
       const isRejected = (one: Stored<Named>): boolean => 'blob' in one && rejected.has(one.blob)
       const kept = rejected.size === 0 ? batch : batch.filter((one) => !isRejected(one))
       if (rejected.size > 0) again.push(...batch.filter(isRejected).map(({ key }) => key))
       const outcomes = kept.map((stored) => this.#outcomeOf(stored))
       await this.#world.transaction((tx) => writeOutcomes(this.#id, outcomes, tx))
-      this.#tell(kept.map(({ key }) => key.entry))
+      this.#count(kept.map(({ key }) => key.entry))
       if (this.#lost.length >= writtenAtOnce) await this.#writeLost()
     }
     await this.#writeLost()
@@ -176,7 +184,7 @@ class Copying {
     const lost = this.#lost
     this.#lost = []
     if (lost.length > 0) await this.#world.transaction((tx) => writeOutcomes(this.#id, lost, tx))
-    this.#tell(lost.map(({ entry }) => entry))
+    this.#count(lost.map(({ entry }) => entry))
   }
 
   /** Files whose names are all excluded: only now is it known that none of them has another name. */
@@ -198,7 +206,7 @@ class Copying {
           ({ fs, entry, pattern }) => ({ fs, ino: signed(entry.ino), state: 'x', detail: pattern }) as const,
         ),
       )
-      this.#tell(found.map(({ entry }) => entry))
+      this.#count(found.map(({ entry }) => entry))
       if (left.length >= writtenAtOnce) await write()
     }
     await write()
@@ -249,7 +257,7 @@ class Copying {
       this.#hints.set(name.entry, { known: sizes.has(name.entry.size), attempts: outcome?.attempts ?? 0 })
       due.push(name)
     }
-    this.#tell(done)
+    this.#count(done)
     return due
   }
 
@@ -316,14 +324,18 @@ class Copying {
       })
   }
 
-  #tell(done: readonly Entry[]): void {
-    this.#files += done.length
-    for (const { size } of done) this.#bytes += size
+  #count(done: readonly Entry[]): void {
+    this.#done.files += done.length
+    for (const { size } of done) this.#done.bytes += size
+    this.#tell()
+  }
+
+  #tell(): void {
     const { counts } = this.#tail
-    const total = (name: 'files' | 'bytes'): number | null =>
-      counts.length === 0 ? null : counts.reduce((sum, count) => sum + count[name], 0)
-    this.#world.progress(this.#files, total('files'), 'files')
-    this.#world.progress(this.#bytes, total('bytes'), 'bytes')
+    for (const name of ['files', 'bytes'] as const) {
+      const total = counts.length === 0 ? null : counts.reduce((sum, count) => sum + count[name], 0)
+      this.#world.progress(this.#done[name] + this.#moved[name], total, name)
+    }
   }
 }
 

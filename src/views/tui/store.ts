@@ -1,4 +1,4 @@
-// The state of the screen, outside React: events are folded as they come, the screen is told at most ten times a second.
+// The state of the screen, outside React: events are folded as they come, the screen is told at most eight times a second.
 import type { Event } from '../../model/event.ts'
 import { emptyRun, fold, type RunView } from '../../model/progress.ts'
 import { detailLines } from './detail.ts'
@@ -77,7 +77,7 @@ export class ScreenStore {
     this.#stale = true
   }
 
-  /** To be called ten times a second: shows what has come since, and lets the clock go on while something is at work. */
+  /** To be called some times a second: shows what has come since, and lets the clock go on while something is at work. */
   tick(): void {
     const nowMs = this.#now()
     const anotherSecond = Math.floor(nowMs / 1000) !== Math.floor(this.#picture.nowMs / 1000)

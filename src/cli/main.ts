@@ -210,6 +210,16 @@ program
   )
 
 program
+  .command('rebuild')
+  .description(
+    'make the catalogue again from media.d, enumerations, archives and the store, when the database is gone',
+  )
+  .addOption(jobs)
+  .option('-y, --yes', 'do not ask')
+  .addHelpText('after', '\nExample:\n  ntt rebuild --yes\n')
+  .action(verb(async () => (await import('./rebuild.ts')).rebuildVerb))
+
+program
   .command('audit')
   .description(
     'all that database, stores and claims say against each other; believes no flag, writes nothing',

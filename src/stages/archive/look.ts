@@ -23,7 +23,7 @@ export interface Look {
 }
 
 export async function look(
-  medium: Medium,
+  medium: Pick<Medium, 'hash'>,
   place: Place,
   world: Reader,
   frames: readonly Frame[],
@@ -70,7 +70,7 @@ export async function look(
 }
 
 /** Whose archive it says it is. */
-export const belongs = (medium: Medium, manifest: Manifest): Check => ({
+export const belongs = (medium: Pick<Medium, 'hash'>, manifest: Manifest): Check => ({
   name: 'medium',
   ok: manifest.medium.hash === medium.hash,
   expected: medium.hash,

@@ -25,6 +25,7 @@ import {
   type Outcome,
 } from './outcomes.ts'
 import { repair } from './repair.ts'
+import { packedContents } from './packed.ts'
 import { findSource, needSource, readableOf, readersPrint, volumeReader, type Source } from './source.ts'
 import { rejectStrangers } from './strangers.ts'
 import { Worklist, byVolume, type Named } from './worklist.ts'
@@ -263,6 +264,10 @@ class Copying {
 
   /** Their contents, as the reader of each volume gives them. */
   async *#pieces(names: AsyncIterable<Named>): AsyncGenerator<Piece<Named>> {
+    if (this.#source.isPacked === true) {
+      yield* packedContents(this.#source.place, names, this.#world)
+      return
+    }
     for await (const { fs, entries } of byVolume(names)) {
       const { volume, reader } = volumeReader(fs, this.#tail.volumes)
       const pieces = reader.contents(this.#source.place, volume, entries, this.#world)
@@ -314,7 +319,7 @@ class Copying {
 
   /** Files that are not there may mean that their directory is not there. */
   async #guard(batch: readonly Stored<Named>[]): Promise<void> {
-    if (this.#medium.source.type !== 'directory') return
+    if (this.#medium.source.type !== 'directory' || this.#source.isPacked === true) return
     const isMissing = (one: Stored<Named>): boolean => 'failure' in one && one.failure.class === 'missing'
     if (!batch.some(isMissing)) return
     await needSource(this.#medium, this.#world)

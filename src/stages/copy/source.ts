@@ -6,7 +6,7 @@ import { ObserveError, RunError } from '../../model/errors.ts'
 import { intersect } from '../../model/mapfile.ts'
 import { subtract } from '../../model/match.ts'
 import type { Medium } from '../../model/medium.ts'
-import { findImage } from '../../model/places.ts'
+import { archivePlace, findImage } from '../../model/places.ts'
 import { unreadOf } from '../../model/unread.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
 import { readerNamed } from '../../readers/index.ts'
@@ -16,6 +16,8 @@ export interface Source {
   readonly place: Place
   /** What of the image was not read; empty for directories and healthy images. */
   readonly unread: readonly Range[]
+  /** It is the archive of a directory that is away: its tree has the contents. */
+  readonly isPacked?: true
 }
 
 /** null: looked, and nothing is there to be read from. */
@@ -35,6 +37,9 @@ export async function findSource(medium: Medium, world: Reader): Promise<Source 
 export async function needSource(medium: Medium, world: Reader): Promise<Source> {
   const source = await findSource(medium, world)
   if (source !== null) return source
+  const archive = archivePlace(medium)
+  if (medium.source.type === 'directory' && (await world.stat(archive)) !== null)
+    return { place: archive, unread: [], isPacked: true }
   if (medium.source.type === 'directory')
     throw new ObserveError(`${medium.source.path} is not there`, { hint: directoryHint })
   throw new RunError('there is no image to copy from')

@@ -1,0 +1,156 @@
+// ntt rebuild: the catalogue again, when the database is gone. What the archives say of themselves is read first; then it is an
+// ordinary apply over an empty database, in which every product is proven anew.
+import { readdir, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Config } from '../config.ts'
+import { nameProblem } from '../desired.ts'
+import { ObserveError, UsageError, errnoOf, type ExitCode } from '../model/errors.ts'
+import type { Manifest } from '../model/manifest.ts'
+import { archivePlace } from '../model/places.ts'
+import { readRange } from '../model/range.ts'
+import { PackError, readSeekTable } from '../model/seekable.ts'
+import type { Reader } from '../model/world.ts'
+import { writeYaml } from '../model/yaml.ts'
+import { observe } from '../observe.ts'
+import type { Database } from '../ports/postgres.ts'
+import { look } from '../stages/archive/look.ts'
+import { rebuildText, type Rebuilding } from '../views/rebuild.ts'
+import { applyVerb } from './apply.ts'
+import type { Flags } from './main.ts'
+import { writeNew } from './new-file.ts'
+import { openVerb } from './verb.ts'
+
+type Identified = Manifest['medium']
+
+export async function rebuildVerb(_named: readonly string[], flags: Flags): Promise<ExitCode> {
+  await prepare(flags)
+  return applyVerb([], flags)
+}
+
+/** Files of media.d that are lost, and identities that only archives know. Stages prove all of it later; nothing is believed here. */
+async function prepare(flags: Flags): Promise<void> {
+  await using verb = await openVerb(flags, { writes: true })
+  const { config, session, declarations } = verb
+  const { database, eyes } = session
+  if (database === null) throw new ObserveError('there is no database to write into')
+  await refuseFull(database)
+  const world = eyes.reader('rebuild')
+  const { found, strange } = await readManifests(world)
+  const observed = await observe(declarations, eyes)
+  const known = new Set(observed.flatMap(({ medium }) => (medium.hash === null ? [] : [medium.hash])))
+  const lost = new Set(observed.flatMap(({ medium }) => (medium.hash === null ? [medium.name] : [])))
+  const taken = new Set(declarations.map(({ name }) => name))
+  const written: string[] = []
+  const named: string[] = []
+  for (const medium of found) {
+    const isKnown = known.has(medium.hash)
+    // Its file is there and what it names is away: the archive tells which medium that was.
+    const isAway = !isKnown && lost.delete(medium.name)
+    const name = isKnown
+      ? (observed.find((one) => one.medium.hash === medium.hash)?.medium.name ?? medium.name)
+      : isAway
+        ? medium.name
+        : freeName(medium, taken)
+    await enrol(database, medium, name)
+    if (isAway) named.push(name)
+    if (isKnown || isAway) continue
+    await writeNew(join(config.media, `${name}.yaml`), yamlOf(medium, name))
+    written.push(name)
+  }
+  const told: Rebuilding = {
+    archives: found.length,
+    strange,
+    written,
+    named,
+    strangers: await strangers(world, new Set([...known, ...found.map(({ hash }) => hash)])),
+    log: await setLogAside(config, session.run),
+  }
+  if (flags.json !== true && flags.quiet !== true) verb.write(rebuildText(told, verb.manner))
+}
+
+async function refuseFull(database: Database): Promise<void> {
+  const [row] = await database.query<{ media: number }>('select count(*)::int4 as media from medium')
+  if ((row?.media ?? 0) === 0) return
+  throw new UsageError(`the database ${database.name} knows ${row?.media} media: it is not gone`, {
+    hint: 'ntt apply makes what is missing in it. To begin anew all the same, give ntt an empty one (--db).',
+  })
+}
+
+/** What every archive of ours says of its medium; `strange`: those that say something else than their name, or nothing. */
+async function readManifests(
+  world: Reader,
+): Promise<{ readonly found: readonly Identified[]; readonly strange: readonly string[] }> {
+  const found: Identified[] = []
+  const strange: string[] = []
+  for (const name of (await world.names('archive:')) ?? []) {
+    const [, hash] = /^([0-9a-f]{32})\.tar\.zst$/.exec(name) ?? []
+    if (hash === undefined) continue
+    const place = archivePlace({ hash })
+    try {
+      const stat = await world.stat(place)
+      const read = (start: number, end: number): Promise<Buffer> => readRange(world, place, { start, end })
+      const frames = stat === null ? null : await readSeekTable(read, stat.bytes)
+      if (frames === null) {
+        strange.push(`${name}: it has no manifest (of the older pipeline: ntt import)`)
+        continue
+      }
+      const { manifest, checks } = await look({ hash }, place, world, frames)
+      const wrong = checks.find(({ ok }) => !ok)
+      if (wrong === undefined) found.push(manifest.medium)
+      else strange.push(`${name}: ${wrong.name}: expected ${wrong.expected}, found ${wrong.actual}`)
+    } catch (error) {
+      if (!(error instanceof PackError)) throw error
+      strange.push(`${name}: ${error.message}`)
+    }
+  }
+  return { found, strange }
+}
+
+/** Enumerations whose medium neither a file nor an archive tells. */
+async function strangers(world: Reader, known: ReadonlySet<string>): Promise<readonly string[]> {
+  const names = (await world.names('raw:')) ?? []
+  return names.filter((name) => name.endsWith('.raw') && !known.has(name.slice(0, -'.raw'.length)))
+}
+
+function freeName({ name, hash }: Identified, taken: Set<string>): string {
+  const candidates = [name, `${name}-${hash.slice(0, 8)}`, hash]
+  const free = candidates.find((one) => !taken.has(one) && nameProblem(one) === null) ?? hash
+  taken.add(free)
+  return free
+}
+
+/** The source is not known any more; the archive stands in for it until a person says where it is. */
+function yamlOf({ hash, kind, label }: Identified, name: string): string {
+  const source = kind === 'directory' ? { directory: name } : { image: `${name}.img` }
+  return writeYaml({
+    ...(label === null ? {} : { label }),
+    kind,
+    source,
+    target: 'archived',
+    medium_hash: hash,
+  })
+}
+
+const enrol = (
+  database: Database,
+  { hash, version, kind, label }: Identified,
+  name: string,
+): Promise<number> =>
+  database.transaction((tx) =>
+    tx.execute(
+      `insert into medium (medium_hash, hash_version, name, kind, medium_human, message) values ($1, $2, $3, $4, $5, $5)
+       on conflict do nothing`,
+      [hash, version, name, kind, label],
+    ),
+  )
+
+/** The log of runs that the new database does not know is kept under names of its own. */
+async function setLogAside({ roots }: Pick<Config, 'roots'>, run: string): Promise<readonly string[]> {
+  const names = await readdir(roots.log).catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw new ObserveError(`cannot look into ${roots.log} (${errnoOf(error) ?? 'unknown'})`, { cause: error })
+  })
+  const old = names.filter((name) => /^events.*\.jsonl/.test(name))
+  for (const name of old) await rename(join(roots.log, name), join(roots.log, `before-${run}-${name}`))
+  return old.map((name) => join(roots.log, `before-${run}-${name}`))
+}

@@ -67,19 +67,19 @@ export async function applyVerb(named: readonly string[], flags: ApplyFlags): Pr
   if (flags.yes !== true && saved === null) await confirm(write)
 
   const teller = await openTeller(verb, flags)
-  const run = await startRun(session, {
-    verb: 'apply',
-    arguments: process.argv.slice(2),
-    reader: teller.read,
-    stopping: signals.stopping,
-    unpaused: teller.unpaused,
-    wait: flags.wait === true,
-  })
-  signals.onStop(() =>
-    run.emit({ type: 'run.stopping', text: 'stopping after the running steps; once more stops now' }),
-  )
-  run.emit({ type: 'plan.ready', lanes: looked.plan.lanes })
   try {
+    const run = await startRun(session, {
+      verb: 'apply',
+      arguments: process.argv.slice(2),
+      reader: teller.read,
+      stopping: signals.stopping,
+      unpaused: teller.unpaused,
+      wait: flags.wait === true,
+    })
+    signals.onStop(() =>
+      run.emit({ type: 'run.stopping', text: 'stopping after the running steps; once more stops now' }),
+    )
+    run.emit({ type: 'plan.ready', lanes: looked.plan.lanes })
     const ends = await apply(looked.plan, looked.observed, run.hands, {
       width: session.config.jobs,
       redo,

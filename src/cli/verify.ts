@@ -29,15 +29,15 @@ export async function verifyVerb(named: readonly string[], flags: VerifyFlags): 
   const depth = flags.depth ?? 'counts'
   const looked = await look(session, select(declarations, named, flags.only))
   const teller = await openTeller(verb, flags)
-  const run = await startRun(session, {
-    verb: 'verify',
-    arguments: process.argv.slice(2),
-    reader: teller.read,
-    stopping: signals.stopping,
-    unpaused: teller.unpaused,
-    wait: false,
-  })
   try {
+    const run = await startRun(session, {
+      verb: 'verify',
+      arguments: process.argv.slice(2),
+      reader: teller.read,
+      stopping: signals.stopping,
+      unpaused: teller.unpaused,
+      wait: false,
+    })
     run.emit({ type: 'plan.ready', lanes: looked.plan.lanes.map((lane) => toProve(lane, depth)) })
     const codes = await verify([...looked.observed.values()], run.hands, depth, session.config.jobs)
     const good = codes.filter((code) => code === 0).length

@@ -1,8 +1,18 @@
 // Products, made: written beside, flushed, renamed, the directory flushed. Nothing outside the named roots is ever written.
-import { chmodSync, closeSync, constants, fsyncSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { RefusedError } from '../model/errors.ts'
+import { RefusedError, errnoOf } from '../model/errors.ts'
 import type { Digest, Place, Writer } from '../model/world.ts'
 import { openHasher } from './blake3.ts'
 import { stopIfAsked, unwritten } from './errno.ts'
@@ -118,16 +128,22 @@ function sweep(path: string, mine: string): void {
 
 /** Like `mkdir -p`, durable, with mode 0755 for what it makes, whatever the umask. */
 export function makeDirectories(path: string): void {
-  const first = mkdirSync(path, { recursive: true })
-  if (first === undefined) return
-  for (let made = path; made.length >= first.length; made = dirname(made)) {
-    chmodSync(made, 0o755)
-    const parent = openSync(dirname(made), constants.O_RDONLY | constants.O_DIRECTORY)
-    try {
-      fsyncSync(parent)
-    } finally {
-      closeSync(parent)
-    }
+  // One by one: of a read-only filesystem `recursive` tells ENOENT, which is not what is wrong with it.
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno === 'EEXIST' && statSync(path).isDirectory()) return
+    if (errno !== 'ENOENT' || dirname(path) === path) throw error
+    makeDirectories(dirname(path))
+    return makeDirectories(path)
+  }
+  chmodSync(path, 0o755)
+  const parent = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY)
+  try {
+    fsyncSync(parent)
+  } finally {
+    closeSync(parent)
   }
 }
 

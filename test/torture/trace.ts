@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 
 /** The calls by which something changes, or a child begins. */
 export const writeCalls = [
-  'rename', 'link', 'unlink', 'rmdir', 'mkdir', 'fsync', 'fdatasync', 'syncfs', 'openat', 'write', 'writev', 'clone',
+  'rename', 'renameat2', 'link', 'unlink', 'rmdir', 'mkdir', 'fsync', 'fdatasync', 'syncfs', 'openat', 'write', 'writev', 'clone',
 ] as const // prettier-ignore
 export type WriteCall = (typeof writeCalls)[number]
 
@@ -95,6 +95,7 @@ function pointOf(
   const [, open = ''] = /^\d+<([^>]*)>/.exec(plain) ?? []
   switch (call) {
     case 'rename':
+    case 'renameat2':
     case 'link':
       return `${call} ${first} ${second}`
     case 'unlink':

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, truncateSync, writeFi
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { frames, sound } from '../support/cd.ts'
+import { emptyHfsPlus } from '../support/hfsplus.ts'
 import { make, walkTree } from '../support/looking.ts'
 import { emptyNtfs, throughNtfs3g } from '../support/ntfs.ts'
 import { repository, scratch } from '../support/project.ts'
@@ -388,6 +389,37 @@ describe('made images', () => {
       rows: [`0 ntfs read by ntfs: ${long}`],
       fs: 0,
     },
+    {
+      what: 'exFAT',
+      image: () => at('exfat'),
+      rows: [`0 exfat read by exfat: ${long}`],
+      fs: 0,
+    },
+    {
+      what: 'HFS',
+      image: () => at('hfs'),
+      rows: [`0 hfs read by hfs: ${long}`],
+      fs: 0,
+      witness: { fs: 0, driver: 'hfs' },
+    },
+    {
+      what: 'HFS+',
+      image: () => at('hfsplus'),
+      rows: [`0 hfsplus read by hfsplus: ${long}`],
+      fs: 0,
+      witness: { fs: 0, driver: 'hfsplus', options: 'ro,nls=utf8,nodecompose' },
+    },
+    {
+      what: 'a bridge of HFS and ISO 9660',
+      image: () => iso('hybrid.iso', tree, 'genisoimage', '-quiet', '-hfs', '-R', '-J'),
+      rows: [
+        `0 iso9660 read by iso9660: ${long}`,
+        '1000 hfs read by hfs: 302 files, 31 directories, 0 others',
+      ],
+      fs: 1000,
+      witness: { fs: 1000, driver: 'hfs' },
+      but: ['Desktop DB', 'Desktop DF'],
+    },
     ...[2, 3, 4].map((version): Made => ({
       what: `ext${version}`,
       image: () => extOf(version),
@@ -449,9 +481,20 @@ describe('made images', () => {
     short = shortTree(at('short'))
     make('mkudffs', '-m', 'hd', '-b', '2048', '-r', '2.01', sized('udf', 32))
     make('mkfs.xfs', '-q', sized('xfs', 320))
+    make('hformat', sized('hfs', 32))
+    make('mkfs.exfat', sized('exfat', 32))
+    emptyHfsPlus(at('hfsplus'), 32 << 20)
     const fill = (type: string, name: string): string =>
       `mount -t ${type} $(attach ${name}) /media/m; cp -r tree/. /media/m/; umount /media/m || true`
-    inUml(folder, ['udf'], [fill('udf -o bs=2048', 'udf'), fill('xfs', 'xfs')].join('\n'))
+    const script = [
+      fill('udf -o bs=2048', 'udf'),
+      fill('xfs', 'xfs'),
+      fill('hfs', 'hfs'),
+      fill('hfsplus -o nls=utf8', 'hfsplus'),
+      'mknod /dev/fuse c 10 229 2>/dev/null || true',
+      'mount.exfat-fuse $(attach exfat) /media/m; cp -r tree/. /media/m/; umount /media/m || true',
+    ]
+    inUml(folder, ['udf', 'hfs', 'hfsplus', 'exfat'], script.join('\n'))
     const subjects: Subject[] = []
     for (const { what, image, witness } of made)
       subjects.push({ name: what, image: await image(), witnesses: witness === undefined ? [] : [witness] })

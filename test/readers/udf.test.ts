@@ -4,6 +4,7 @@ import {
   closeSync,
   copyFileSync,
   linkSync,
+  mkdirSync,
   openSync,
   readFileSync,
   statSync,
@@ -21,7 +22,9 @@ import { looking, make } from '../support/looking.ts'
 import { scratch } from '../support/project.ts'
 import { contentsOf, contentsOfTree, listAll, sideBySide, volumeOf, type Listed } from '../support/reading.ts'
 import { plainTree } from '../support/trees.ts'
+import { withMetadata, withVirtualTable } from '../support/udf-kinds.ts'
 import { inUml } from '../support/uml.ts'
+import { difference, lookByUml, readAll } from '../support/witness.ts'
 
 const put = (image: string, bytes: Buffer, at: number): void => {
   const file = openSync(image, 'r+')
@@ -127,6 +130,65 @@ describe('a volume that the kernel wrote', () => {
       errors,
       entries.map(({ path }) => path.toString()).filter((path) => path !== 'lost+found'),
     ]).toEqual([[], ['']])
+  })
+})
+
+describe('kinds that only other systems write', () => {
+  const few = (): string => {
+    const own = scratch()
+    mkdirSync(join(own, 'tree/sub/deep'), { recursive: true })
+    for (let index = 0; index < 40; index += 1)
+      writeFileSync(
+        join(own, 'tree', ['sub', 'sub/deep'][index % 2] ?? '', `f${index}`),
+        Buffer.alloc(index * 300, `${index}.`),
+      )
+    const image = join(own, 'plain.udf')
+    writeFileSync(image, '')
+    truncateSync(image, 12 << 20)
+    make('mkudffs', '-m', 'hd', '-b', '2048', '-r', '2.01', image)
+    inUml(
+      own,
+      ['udf'],
+      'mount -t udf -o bs=2048 $(attach plain.udf) /media/m; cp -r tree/. /media/m/; umount /media/m || true',
+    )
+    return own
+  }
+
+  test('a file of metadata, its mirror, and a table of virtual blocks: the kernel reads the same', async () => {
+    const own = few()
+    const [metadata, virtual] = [join(own, 'metadata.udf'), join(own, 'virtual.udf')]
+    const places = withMetadata(join(own, 'plain.udf'), metadata)
+    withVirtualTable(join(own, 'plain.udf'), virtual)
+    const looks = [metadata, virtual].map((image, index) => ({
+      name: String(index),
+      image,
+      driver: 'udf',
+      options: 'ro,bs=2048',
+      start: 0,
+      bytes: statSync(image).size,
+    }))
+    const theirs = lookByUml(own, looks)
+    for (const [index, image] of [metadata, virtual].entries()) {
+      const [seen] = await readAll(image)
+      expect(seen?.report).toMatchObject({ outcome: 'read', reader: 'udf 1' })
+      expect(difference(theirs.get(String(index)) ?? new Map(), seen?.holding ?? new Map())).toEqual({
+        missing: [],
+        extra: [],
+        wrong: [],
+      })
+      expect(seen?.holding.size).toBe(43)
+    }
+    // The entry of the metadata is gone, and its mirror is read; then that is gone as well.
+    put(metadata, Buffer.alloc(2048), places.main)
+    const [mirrored] = await readAll(metadata)
+    expect(mirrored?.holding.size).toBe(43)
+    put(metadata, Buffer.alloc(2048), places.mirror)
+    const [gone] = await readAll(metadata)
+    expect(gone?.report.reason).toContain('neither the metadata nor their mirror can be read')
+    // Without its last block a disc that is written once has no table.
+    truncateSync(virtual, statSync(virtual).size - 2048)
+    const [cut] = await readAll(virtual)
+    expect(cut?.report.reason).toContain('the table of virtual blocks is not at the end')
   })
 })
 

@@ -1,6 +1,6 @@
 // Linux in an ordinary process, with drivers that the running kernel may lack: a maker of media, and a witness.
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Modules to load for a filesystem, in this order, below the kernel's own folder. */
@@ -16,10 +16,6 @@ const modules: Readonly<Record<string, readonly string[]>> = {
     'fs/nls/nls_iso8859-1',
   ],
   squashfs: ['fs/squashfs/squashfs'],
-  // Through exfat-fuse.
-  exfat: ['fs/fuse/fuse'],
-  hfs: ['drivers/cdrom/cdrom', 'fs/nls/nls_utf8', 'fs/hfs/hfs'],
-  hfsplus: ['drivers/cdrom/cdrom', 'fs/nls/nls_utf8', 'fs/hfsplus/hfsplus'],
   // Built in.
   btrfs: [],
   ext: [],
@@ -51,9 +47,14 @@ export function inUml(folder: string, filesystems: readonly string[], script: st
     `: > '${ended}' ) > '${said}' 2>&1`,
     'cd /; umount /media/m 2>/dev/null; sync; halt -f',
   ]
+  for (const left of [said, ended]) rmSync(left, { force: true })
   writeFileSync(init, `${text.join('\n')}\n`, { mode: 0o755 })
   const kernel = ['mem=384M', 'rootfstype=hostfs', 'root=/dev/root', 'rw', `init=${init}`, 'con=null']
-  const options = { stdio: 'ignore', timeout: 300_000, env: { ...process.env, HOME: folder } } as const
+  const options = {
+    stdio: 'ignore',
+    timeout: 300_000,
+    env: { ...process.env, HOME: folder },
+  } as const
   try {
     execFileSync('linux.uml', [...kernel, 'con0=null', 'quiet'], options)
   } catch (error) {

@@ -25,6 +25,8 @@ export { RawCounter, RawError } from './raw-record.ts'
 export type { RawCounts, RawRecord, RawTail } from './raw-record.ts'
 
 const blockBytes = 256 * 1024
+/** Most headers are shorter. */
+const headBytes = 4096
 /** The longest record that is believed: a file in a million pieces. */
 const recordLimit = 64 * 1024 * 1024
 
@@ -124,29 +126,32 @@ export async function readTail(
   bytes: number,
 ): Promise<RawTail | null> {
   const edge = Math.min(bytes, edgeBytes)
-  const head = await read(0, edge)
+  const head = await read(0, Math.min(bytes, headBytes))
   const format = formatOf(head)
   if (format === null) return null
   const foot = await read(bytes - edge, bytes)
-  const rough: RawTail = {
+  const rough = async (): Promise<RawTail> => ({
     format,
     complete: false,
-    digest: roughDigest(bytes, head, foot),
+    digest: roughDigest(bytes, await read(0, edge), foot),
     content: '',
     unread: null,
     volumes: [],
     counts: [],
-  }
-  if (format !== 'ntt-1' || bytes < endBytes) return rough
+  })
+  if (format !== 'ntt-1' || bytes < endBytes) return rough()
   try {
     const { offset, digest } = readEnd(foot.subarray(-endBytes).toString('latin1'))
-    if (offset >= bytes - endBytes || bytes - offset > recordLimit) return rough
-    const { volumes, totals } = readSection(await read(offset, bytes - endBytes))
-    const end = head.indexOf(0)
-    const { unread = null } = readHead(head.toString('utf8', magic.length, end === -1 ? edge : end))
+    if (offset >= bytes - endBytes || bytes - offset > recordLimit) return await rough()
+    const at = offset - (bytes - edge)
+    const section = at >= 0 ? foot.subarray(at, -endBytes) : await read(offset, bytes - endBytes)
+    const { volumes, totals } = readSection(section)
+    const header = head.includes(0) ? head : await read(0, edge)
+    const end = header.indexOf(0)
+    const { unread = null } = readHead(header.toString('utf8', magic.length, end === -1 ? edge : end))
     return { format, complete: true, digest, unread, volumes, ...totals }
   } catch (error) {
-    if (error instanceof RawError) return rough
+    if (error instanceof RawError) return rough()
     throw error
   }
 }

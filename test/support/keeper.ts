@@ -40,6 +40,7 @@ async function* withoutBarriers(): AsyncGenerator<readonly Stored<number>[]> {
       working: new Set(),
       path: (place) => place,
       failure: null,
+      moved: () => undefined,
       streams: 0,
     },
     () => Promise.resolve(),

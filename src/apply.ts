@@ -63,6 +63,8 @@ export async function apply(
       return { medium: lane.medium, exit: await applyLane(lane, observed, hands, options, () => halted) }
     } catch (error) {
       if (error instanceof StoreError) halted ??= error
+      // 6 says that a plan was refused; here a medium was.
+      if (error instanceof RefusedError) return { medium: lane.medium, exit: 4 }
       if (error instanceof NttError) return { medium: lane.medium, exit: error.exitCode }
       throw error
     } finally {

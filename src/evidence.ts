@@ -65,8 +65,9 @@ export async function sealRun(tx: Transaction, run: string, exit: ExitCode, log:
   )
   if (row === undefined) throw new RunError(`the database has no run ${run} to seal`)
   const seal = sealOf(head.seal, row)
-  await tx.execute('update run set seal = $2 where run = $1', [run, seal])
-  await tx.execute('update proof_head set sealed_no = $1, seal = $2', [row.sealed_no, seal])
+  const stored = await tx.execute('update run set seal = $2 where run = $1', [run, seal])
+  const headed = await tx.execute('update proof_head set sealed_no = $1, seal = $2', [row.sealed_no, seal])
+  if (stored !== 1 || headed !== 1) throw new RunError(`the database did not take the seal of run ${run}`)
   return seal.toString('hex')
 }
 

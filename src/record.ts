@@ -68,7 +68,7 @@ export async function appendProof(tx: Transaction, { medium, proof, claim, fence
     at: new Date(at).toISOString().replace('Z', '000Z'),
   }
   const hash = linkHash(head.hash, link)
-  await tx.execute(
+  const stored = await tx.execute(
     `insert into proof (proof_id, medium_hash, stage, of, depth, ok, checks, figures, facts, content, run, host, at, prev, hash)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
     [
@@ -87,7 +87,10 @@ export async function appendProof(tx: Transaction, { medium, proof, claim, fence
       hash,
     ],
   )
-  await tx.execute('update proof_head set proof_id = $1, hash = $2', [link.proof_id, hash])
+  const headed = await tx.execute('update proof_head set proof_id = $1, hash = $2', [link.proof_id, hash])
+  // A rule or a trigger of somebody's may swallow a row and say nothing.
+  if (stored !== 1 || headed !== 1)
+    throw new RunError('the database did not take the proof', { hint: 'ntt verify --log' })
   if (!ok || claim === undefined) return
   const claimed = await tx.execute(`update medium set ${claim} = $2 where medium_hash = $1`, [
     medium,

@@ -48,7 +48,7 @@ async function called(path: Place, look: SourceLook, world: Reader): Promise<str
 }
 
 /** What can be read at the ends of the source against what an earlier session read there. */
-async function comparedWithImage(
+export async function comparedWithImage(
   medium: Pick<Identity, 'hash'>,
   look: SourceLook,
   world: Reader,

@@ -11,18 +11,24 @@ type Place = Pick<Partition, 'start' | 'bytes'>
  * none there may still be a map of Macintosh: beside an empty table of DOS it does not see that.
  */
 export async function secondReading(told: readonly Partition[], pages: Pages): Promise<readonly Partition[]> {
+  const twice = told.find(({ number }, index) => told.findIndex((one) => one.number === number) !== index)
+  if (twice !== undefined)
+    throw new ObserveError(`partx tells of partition ${twice.number} twice`, wrongPartx)
   const [first] = told
   if (first === undefined) return readMac(pages)
   const read = readers[first.scheme]
   if (read === undefined) return told
   for (const { start, bytes } of await read(pages)) {
     if (told.some((one) => one.start === start && one.bytes === bytes)) continue
-    throw new ObserveError(`partx does not tell of the partition of ${bytes} bytes at byte ${start}`, {
-      hint: 'Is it the partx of util-linux that comes first on PATH?',
-    })
+    throw new ObserveError(
+      `partx does not tell of the partition of ${bytes} bytes at byte ${start}`,
+      wrongPartx,
+    )
   }
   return told
 }
+
+const wrongPartx = { hint: 'Is it the partx of util-linux that comes first on PATH?' }
 
 const readers: Readonly<Record<string, (pages: Pages) => Promise<readonly Place[]>>> = {
   dos: readDos,

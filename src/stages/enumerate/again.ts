@@ -38,7 +38,7 @@ export async function different(
     const found = source.volumes.find(({ fs }) => fs === report.fs)
     if (found === undefined) return `partition ${report.fs} is no longer found`
     const reader = found.verdict === null ? await newReader(report, found, world) : null
-    if (reader !== null) return `${reader} can be asked now`
+    if (reader !== null) return reader
   }
   return null
 }
@@ -61,7 +61,10 @@ const isSame = (
   bytes === found.bytes &&
   (type === found.type || (type !== null && found.alsoTypes.includes(type)))
 
-/** The first reader that would be asked before the one that is recorded, or instead of it, and has not failed already. */
+/**
+ * The first reader that would be asked before the one that is recorded, or instead of it. One of ours fails of the same bytes
+ * in the same way; a program may have failed for reasons of its own, and is asked again whenever a person applies.
+ */
 async function newReader(
   { reader: recorded, failed = [] }: VolumeReport,
   { alsoTypes, verdict: _verdict, ...volume }: FoundVolume,
@@ -73,7 +76,8 @@ async function newReader(
       if (version === null) continue
       const named = `${reader.name} ${version}`
       if (named === recorded) return null
-      if (!failed.includes(named)) return named
+      if (!failed.includes(named)) return `${named} can be asked now`
+      if (reader.isHearsay === true) return `${named} can be asked again`
     }
   }
   return null

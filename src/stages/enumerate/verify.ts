@@ -95,6 +95,12 @@ function volumeChecks(
   return [
     outcomes(volumes, policy),
     {
+      name: 'numbers',
+      ok: new Set(volumes.map(({ fs }) => fs)).size === volumes.length,
+      expected: 'each volume once',
+      actual: volumes.map(({ fs }) => fs).join(', '),
+    },
+    {
       name: 'roots',
       ok: rootless.length === 0,
       expected: 'no volume without its root directory',

@@ -113,5 +113,25 @@ export function canaries({ blocks, position }: Mapfile, sectorBytes: number): re
   return [...new Set([recent, whole[0]?.first ?? recent, whole.at(-1)?.last ?? recent])]
 }
 
+/** So many sectors that were read, spread evenly over all that was: to be compared with the device, once. */
+export function spread({ blocks }: Mapfile, sectorBytes: number, count: number): readonly number[] {
+  const whole = blocks.flatMap(({ start, end, status }) => {
+    const first = Math.ceil(start / sectorBytes)
+    const sectors = Math.floor(end / sectorBytes) - first
+    return status === '+' && sectors > 0 ? [{ first, sectors }] : []
+  })
+  const all = whole.reduce((sum, { sectors }) => sum + sectors, 0)
+  const wanted = Array.from({ length: Math.min(count, all) }, (_none, index) =>
+    Math.floor(((index + 0.5) * all) / Math.min(count, all)),
+  )
+  const found: number[] = []
+  let before = 0
+  for (const { first, sectors } of whole) {
+    for (const at of wanted) if (at >= before && at < before + sectors) found.push(first + at - before)
+    before += sectors
+  }
+  return found
+}
+
 const distance = ({ first, last }: { first: number; last: number }, to: number): number =>
   to < first ? first - to : to > last ? to - last : 0

@@ -10,6 +10,7 @@ import { imagePlace, mapBeside, passesPlace, unfinishedPlace } from '../../model
 import { lookAtSource, type SourceLook } from '../../model/source.ts'
 import type { Place, Reader, Writer } from '../../model/world.ts'
 import { forgive, mapText, readMedium, untried, writeTrouble } from './ddrescue.ts'
+import { difference } from './compare.ts'
 import { canReadDirectly, pulse, type Drive, type Pulse } from './device.ts'
 import { nextPass, parsePasses, passesText, share, type EndedPass } from './passes.ts'
 
@@ -19,6 +20,8 @@ const worried = 3
 
 interface Work extends Drive {
   readonly medium: Medium
+  /** The ends of the medium, as they were when it was recognised. */
+  readonly look: SourceLook
   /** What is trusted of the image; ddrescue works on `live`, which may be cut by a crash or spoilt by a device that went. */
   readonly map: Place
   readonly live: Place
@@ -30,10 +33,12 @@ export async function rescue(medium: Medium, world: Writer, anew: boolean): Prom
   const work = await begin(medium, world)
   const kind = kinds[medium.kind]
   const { source } = work
-  let passes = parsePasses(await world.text(passesPlace(medium))).filter(
+  const began = parsePasses(await world.text(passesPlace(medium))).filter(
     ({ drive }) => !(anew && drive === source),
   )
-  let map = await resume(work, world)
+  let passes = began
+  const before = await resume(work, world)
+  let map = before
   for (;;) {
     const pass = nextPass(kind, source, passes, map, medium.policy.rescued)
     if (pass === null) break
@@ -44,6 +49,8 @@ export async function rescue(medium: Medium, world: Writer, anew: boolean): Prom
     passes = [...passes, { pass: pass.name, drive: source, rescued, total, end: ended.end }]
     await writeText(passesPlace(medium), passesText(passes), world)
   }
+  const differs = await difference(medium, work.look, work, map, world)
+  if (differs !== null) throw await contradicted(differs, work, before, began, world)
   await finish(work, world)
   judge(
     medium,
@@ -74,6 +81,7 @@ async function begin(medium: Medium, world: Writer): Promise<Work> {
   world.part(final)
   return {
     medium,
+    look,
     source,
     image,
     map: isNamed ? mapBeside(final) : mapBeside(unfinishedPlace(medium)),
@@ -232,6 +240,25 @@ async function finish({ medium, image, map, live, bytes }: Work, world: Writer):
   const final = imagePlace(medium)
   if (map !== mapBeside(final)) await world.publish(map, mapBeside(final))
   if (image !== final) await world.publish(image, final)
+}
+
+/** Whoever wrote it, nothing that was written since `before` is believed; the map of it stays, set aside. */
+async function contradicted(
+  differs: string,
+  { medium, source, image, live, map, bytes }: Work,
+  before: Mapfile,
+  passes: readonly EndedPass[],
+  world: Writer,
+): Promise<Error> {
+  await world.setAside(live, 'contradicted')
+  for (const place of [live, map]) await writeText(place, mapText(before), world)
+  await writeText(passesPlace(medium), passesText(passes), world)
+  const size = (await world.stat(image))?.bytes ?? 0
+  // Nothing would ever cut it to its length.
+  if (size > bytes && image !== imagePlace(medium)) await world.setAside(image, 'contradicted')
+  return new RunError(`the image is not what ${source} gives: ${differs}; what was read now is not kept`, {
+    hint: 'ntt doctor shows which ddrescue was asked. A drive that gives other bytes each time cannot be believed.',
+  })
 }
 
 /** Everything readable was read; whether that is enough is the policy's to say. */

@@ -113,8 +113,77 @@ describe('a root that may not be entered, as an ordinary user', () => {
   )
 })
 
+describe('a place that may not be written, or a source that may not be read, as an ordinary user', () => {
+  /** A project of nobody's, on a database of its own. */
+  const prepare = (): Project => {
+    const made = project()
+    for (const folder of [made.folder, made.path('media.d')]) chownSync(folder, 65534, 65534)
+    cpSync(join(sampleImages, 'floppy.img'), made.path('media.d/floppy.img'))
+    chmodSync(made.path('media.d/floppy.img'), 0o444)
+    made.medium('floppy', 'source: {image: floppy.img}\ntarget: archived\n')
+    return made
+  }
+  const as = (made: Project, ...args: readonly string[]) =>
+    spawnSync(
+      'setpriv',
+      ['--reuid', 'nobody', '--regid', 'nogroup', '--clear-groups', join(repository, 'bin/ntt'), ...args],
+      {
+        cwd: made.folder,
+        env: { PATH: process.env['PATH'] ?? '', HOME: made.folder, CI: 'true', NO_COLOR: '1' },
+        encoding: 'utf8',
+      },
+    )
+
+  test.each([
+    ['raw', 'enumerate'],
+    ['by-hash', 'copy'],
+    ['archive', 'archive'],
+  ])(
+    'the root %s: %s fails with the path and what to do, what was proven stays, and it goes on afterwards',
+    (root, stage) => {
+      const made = prepare()
+      mkdirSync(made.path('.ntt'))
+      chownSync(made.path('.ntt'), 65534, 65534)
+      mkdirSync(made.path('.ntt', root), { mode: 0o755 })
+      const ran = as(made, 'apply', '--yes')
+      expect([3, 4, 5], ran.stdout + ran.stderr).toContain(ran.status)
+      expect(ran.stdout).toMatch(
+        new RegExp(`floppy +${stage} +.*${root}.*(EACCES|not be written|permission)`),
+      )
+      expect(archives(made)).toEqual([])
+      const planned = as(made, 'plan', '--json')
+      expect(stepsOf(planned.stdout).find((step) => step.startsWith(stage))).toBe(`${stage} run`)
+      chownSync(made.path('.ntt', root), 65534, 65534)
+      const mended = as(made, 'apply', '--yes')
+      expect(mended.status, mended.stdout + mended.stderr).toBe(0)
+    },
+  )
+
+  test('the image: unknown, 5, and nothing is planned over it', () => {
+    const made = prepare()
+    chmodSync(made.path('media.d/floppy.img'), 0o000)
+    const planned = as(made, 'plan', '--json')
+    expect([planned.status, stepsOf(planned.stdout)[0]]).toEqual([5, 'image unknown'])
+    const ran = as(made, 'apply', '--yes')
+    expect([ran.status, ran.stdout + ran.stderr]).toEqual([5, expect.stringMatching(/floppy\.img.*EACCES/s)])
+    expect(existsSync(made.path('.ntt/raw'))).toBe(false)
+  })
+
+  test('a file of media.d: said with its name, and no plan is made of the others', () => {
+    const made = prepare()
+    made.medium('other', 'source: {image: floppy.img}\n')
+    chmodSync(made.path('media.d/other.yaml'), 0o000)
+    const planned = as(made, 'plan')
+    expect([1, 5]).toContain(planned.status)
+    expect(planned.stderr).toMatch(/other\.yaml/)
+  })
+})
+
 describe('a program', () => {
-  test.each([['partx', 'disk.img']])(
+  test.each([
+    ['partx', 'disk.img'],
+    ['zstd', 'floppy.img'],
+  ])(
     '%s is not installed: the medium stops there, the message names it, nothing is archived',
     async (program, image) => {
       const made = sampleProject([image], { database: await freshDatabase() })

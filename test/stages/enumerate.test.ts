@@ -228,32 +228,40 @@ describe('a reader that fails', () => {
     world = hands(folder, { path: `${join(folder, 'bin')}:${process.env['PATH']}` })
   }
 
+  /** A squashfs, where the kernel may not be asked: only a program reads it. */
+  const squash = (): string => {
+    make('mksquashfs', plainTree(join(folder, 'tree')), join(folder, 'a.img'), '-quiet', '-no-progress')
+    program('id', 'echo 1000')
+    return execFileSync('which', ['sqfs2tar'], { encoding: 'utf8' }).trim()
+  }
+
   test.each([
     ['does nothing and ends with 0', 'exit 0'],
-    ['stops half way and ends with 0', 'fiwalk-real "$@" | head -n 60'],
+    ['stops half way and ends with 0', 'sqfs2tar-real "$@" | head -c 60000'],
     ['chatters', 'echo hello'],
     ['fails', 'exit 3'],
-  ])('fiwalk %s: the volume is unreadable, and says so', async (_what, script) => {
-    const real = execFileSync('which', ['fiwalk'], { encoding: 'utf8' }).trim()
-    make('mkfs.exfat', sized('a.img', 8 << 20))
-    program('fiwalk', `[ "$1" = -V ] && exec ${real} -V\n${script.replace('fiwalk-real', real)}`)
+  ])('sqfs2tar %s: the volume is unreadable, and says so', async (_what, script) => {
+    const real = squash()
+    program(
+      'sqfs2tar',
+      `[ "$1" = --version ] && exec ${real} --version\n${script.replace('sqfs2tar-real', real)}`,
+    )
     const of = disc('a.img')
     await run(of)
     const [volume] = (await seen(of)).raw?.volumes ?? []
     expect(volume).toMatchObject({ outcome: 'unreadable', reader: '' })
-    expect(volume?.reason).toMatch(/fiwalk/)
-    expect(await plan(of)).toMatch(/^run unread: .*(kernel|fiwalk) \S+ can be asked again$/)
-    expect(failed((await verify(of)).checks)[0]).toMatch(/^volumes: the medium \(exfat\) unreadable/)
+    expect(volume?.reason).toMatch(/sqfs2tar/)
+    expect(await plan(of)).toMatch(/^run unread: .*sqfs2tar \S+ can be asked again$/)
+    expect(failed((await verify(of)).checks)[0]).toMatch(/^volumes: the medium \(squashfs\) unreadable/)
     expect(await records()).toEqual([])
-    expect(world.lines.join('\n')).toContain('fiwalk')
+    expect(world.lines.join('\n')).toContain('sqfs2tar')
   })
 
   test('a tool that is not installed is no empty volume', async () => {
-    make('mkfs.exfat', sized('a.img', 8 << 20))
+    squash()
     const only = ['blkid', 'partx', 'setpriv'].map((name) =>
       execFileSync('which', [name], { encoding: 'utf8' }).trim(),
     )
-    mkdirSync(join(folder, 'bin'))
     for (const path of only) copyFileSync(path, join(folder, 'bin', path.split('/').at(-1) ?? ''))
     world = hands(folder, { path: join(folder, 'bin') })
     const of = disc('a.img')
@@ -263,19 +271,16 @@ describe('a reader that fails', () => {
   })
 
   test('one that tells another version is asked again, and whoever is alone in what it says is named', async () => {
-    make('mkfs.exfat', sized('a.img', 8 << 20))
-    const real = execFileSync('which', ['fiwalk'], { encoding: 'utf8' }).trim()
+    const real = squash()
     const of = disc('a.img')
-    // Whatever the kernel can: here it may not be asked.
-    program('id', 'echo 1000')
-    program('fiwalk', '[ "$1" = -V ] && echo "SleuthKit Version: 0.1" && exit\nexit 3')
+    program('sqfs2tar', '[ "$1" = --version ] && echo "(squashfs-tools-ng) 0.1" && exit\nexit 3')
     await run(of)
-    expect(await plan(of)).toMatch(/^run unread: .*fiwalk 0\.1 can be asked again$/)
-    program('fiwalk', `exec ${real} "$@"`)
-    expect(await plan(of)).toMatch(/read again, because fiwalk 4\S+ can be asked now$/)
+    expect(await plan(of)).toMatch(/^run unread: .*sqfs2tar 0\.1 can be asked again$/)
+    program('sqfs2tar', `exec ${real} "$@"`)
+    expect(await plan(of)).toMatch(/read again, because sqfs2tar 1\S+ can be asked now$/)
     await run(of)
     expect(await plan(of)).toMatch(
-      /^keep present: 1 records: 0 files, 1 others; the medium is known by fiwalk 4\S+ alone$/,
+      /^keep present: 110 records: 106 files, 4 others; the medium is known by sqfs2tar 1\S+ alone$/,
     )
     expect(readdirSync(join(folder, 'raw'))).toContain(`${testHash}.raw.aside-unread-test`)
   })

@@ -82,18 +82,22 @@ interface AnchorRow {
   readonly events: string | null
   readonly head: string | null
   readonly work_head: string | null
+  readonly older: boolean
 }
+
+/** Runs that began before the database knew seals have none. */
+const beganOlder = 'r.started_at < (select applied_at from ntt_migration where version = 2)'
 
 /** What the database remembers of the log of each run. Ask before the log is read: it only grows. */
 export async function readAnchors(query: Query): Promise<ReadonlyMap<string, Anchor>> {
   const rows = await query<AnchorRow>(
-    'select run, host, events::text, head, work_head from run order by started_at, run',
+    `select run, host, events::text, head, work_head, ${beganOlder} as older from run r order by started_at, run`,
   )
   return new Map(
-    rows.map(({ run, host, events, head, work_head: work }) => [
-      run,
-      { host, events: Number(events ?? 0), head, ended: work !== null && head !== work },
-    ]),
+    rows.map(({ run, host, events, head, work_head: work, older: isOlder }) => {
+      const ended = isOlder ? head !== null : work !== null && head !== work
+      return [run, { host, events: Number(events ?? 0), head, ended, isOlder }]
+    }),
   )
 }
 
@@ -165,7 +169,8 @@ async function checkSeals(query: Query, ended: { readonly sealed_no: string; rea
   else if (!before.seal.equals(ended.seal))
     flaws.push({ where: 'the last run', text: 'its seal is not the last one: altered' })
   const extra = await query<{ run: string }>(
-    'select run from run where sealed_no <= 0 or sealed_no > $1 or (sealed_no is null and (seal is not null or ended_at is not null)) order by run limit 100',
+    `select run from run r where sealed_no <= 0 or sealed_no > $1
+        or (sealed_no is null and (seal is not null or (ended_at is not null and not (${beganOlder})))) order by run limit 100`,
     [ended.sealed_no],
   )
   // One that has ended since we looked is no stranger: the head that we know is older.

@@ -206,6 +206,37 @@ describe('the log', () => {
     expect(await flaws()).toContain('1 of its')
   })
 
+  test('runs of an older ntt, which sealed none and chained each to nothing, are no tampering', async () => {
+    const older = ['20250101-000000-aaaaaa', '20250102-000000-bbbbbb'].flatMap((run) =>
+      ['run_started', 'run_finished'].map((event, index) => ({
+        ts: `${run.slice(0, 4)}`,
+        run,
+        seq: index + 1,
+        event,
+      })),
+    )
+    const text: string[] = []
+    for (const line of older) {
+      const prev = line.seq === 1 ? '0'.repeat(64) : lineHash(text.at(-1) ?? '')
+      text.push(JSON.stringify({ ...line, prev }))
+      if (line.seq === 2)
+        await ask(
+          database,
+          `insert into run (run, verb, host, pid, version, started_at, ended_at, exit_code, events, head)
+           select $1, 'apply', host, 1, '0', '2025-01-01', '2025-01-02', 0, 2, $2 from run where sealed_no = 1`,
+          [line.run, lineHash(text.at(-1) ?? '')],
+        )
+    }
+    const [first = '', ...rest] = lines
+    // What began behind them is chained to them no more than it was; only its own first line tells, and is left out here.
+    write([...text, first, ...rest])
+    expect(await flaws()).toMatch(
+      /^events\.jsonl:5: run \S+ began behind a line that is not before it[^\n]*$/,
+    )
+    write([...text.slice(0, 3), first, ...rest])
+    expect(await flaws()).toContain('1 of its 2 lines are missing')
+  })
+
   test('a run that was killed is told and is no tampering; its lines up to its last proof must be there', async () => {
     const running = made.start(['verify', '--verbose', '--plain', '--depth', 'hash'])
     await running.printed(/copy +verifying/)

@@ -16,6 +16,8 @@ export interface Anchor {
   readonly head: string | null
   /** That last line is the run's last one. */
   readonly ended: boolean
+  /** It began before runs were sealed, and was chained to nothing before it. */
+  readonly isOlder: boolean
 }
 
 /** A run as its lines were met. */
@@ -97,7 +99,7 @@ export class LogChain {
     const met = this.#met.get(run)
     if (met === undefined) {
       if (seq > 1) this.#flaw(where, `${seq - 1} lines of run ${run} before it are missing`)
-      else if (!this.#mayBegin(prev))
+      else if (!anchor.isOlder && !this.#mayBegin(prev))
         this.#flaw(where, `run ${run} began behind a line that is not before it: moved, or the log was cut`)
     } else if (prev !== met.head) {
       if (seq <= met.seq) {

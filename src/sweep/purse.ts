@@ -4,7 +4,7 @@ import type { Budget } from '../model/budget.ts'
 /** A guess until a second of reading has been measured: a slow disk. Bytes a second. */
 const guessedRate = 20e6
 /** What is at work when the time is over may still come to its end, for so long. */
-const graceMs = 3000
+const graceMs = 1500
 
 export class Purse {
   readonly #budget: Budget

@@ -2,13 +2,17 @@
 import { parseArgs } from 'node:util'
 import { roomiest } from '../support/shared-server.ts'
 import { openArena } from './arena.ts'
+import { flipBits } from './flips.ts'
 import { killAnywhere } from './kills.ts'
+import { tryMutants } from './mutants.ts'
 import { killAtPoints } from './points.ts'
 
-const usage = `npm run torture -- [--points N] [--kills N] [--seconds N] [--seed S]
+const usage = `npm run torture -- [--points N] [--kills N] [--flips N] [--mutants N] [--seconds N] [--seed S]
 
   --points N   kills at write points: before and after each rename, flush, commit and start of a child (all there are)
   --kills N    kills at random moments (300)
+  --flips N    single bits flipped in contents, images, enumerations, archives and the log (10000)
+  --mutants N  images and words of programs with some bytes changed, for every reader (1000)
   --seconds N  begin nothing new after so long (3600)
   --seed S     what is chosen follows from it: victims, media, moments
 `
@@ -17,13 +21,17 @@ const { values } = parseArgs({
   options: {
     points: { type: 'string', default: 'all' },
     kills: { type: 'string', default: '300' },
+    flips: { type: 'string', default: '10000' },
+    mutants: { type: 'string', default: '1000' },
     seconds: { type: 'string', default: '3600' },
     seed: { type: 'string', default: String(Date.now()) },
     help: { type: 'boolean', short: 'h', default: false },
   },
 })
 const points = values.points === 'all' ? Number.POSITIVE_INFINITY : Number(values.points)
-const [kills, seconds] = [Number(values.kills), Number(values.seconds)]
+const [kills, flips, mutants, seconds] = [values.kills, values.flips, values.mutants, values.seconds].map(
+  Number,
+) as [number, number, number, number]
 const tell = (line: string): void => void process.stdout.write(`${line}\n`)
 
 async function torture(): Promise<void> {
@@ -38,13 +46,15 @@ async function torture(): Promise<void> {
     ...(points > 0
       ? [await killAtPoints(arena, { media: ['floppy', 'drive', 'box7'], seed, runs: points, isOver, tell })]
       : []),
+    ...(mutants > 0 ? [await tryMutants({ mutants, seed, isOver })] : []),
+    ...(flips > 0 ? [await flipBits(arena, { flips, seed, isOver, tell })] : []),
     ...(kills > 0 ? [await killAnywhere(arena, { kills, seed, isOver, tell })] : []),
   ]
   tell(JSON.stringify(reports, null, 2))
   process.exitCode = reports.every(({ failures }) => failures.length === 0) ? 0 : 1
 }
 
-if (values.help || !(points >= 0) || !(kills >= 0) || !(seconds > 0)) {
+if (values.help || !(points >= 0) || !(kills >= 0) || !(flips >= 0) || !(mutants >= 0) || !(seconds > 0)) {
   tell(usage)
   process.exitCode = values.help ? 0 : 1
 } else await torture()

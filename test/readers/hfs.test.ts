@@ -43,16 +43,16 @@ function tree(folder: string, many: number): string {
 
 test('every name, size, time and byte is what Linux reads, and a file in many pieces too', async () => {
   const image = empty(8 << 20)
-  writeFileSync(`${image}.source`, Buffer.alloc(9 << 20, 'all that fits'))
+  writeFileSync(`${image}.source`, Buffer.alloc(4_600_000, 'half of it'))
   const witness = filled(
     image,
     driver,
     `
       cp -r ${tree(join(scratch(), 'tree'), 800)} tree
       mkdir fill
-      split -b 16384 -a 4 -d ${image}.source fill/ || true
+      split -b 16384 -a 4 -d ${image}.source fill/
       rm fill/*[02468]
-      cp ${image}.source pieces || true
+      head -c 3200000 ${image}.source > pieces
     `,
   )
   const volume = await volumeOf(image)

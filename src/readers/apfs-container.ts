@@ -64,7 +64,8 @@ export class ApfsContainer {
 
   /** A block that is an object. Throws RunError where it is not what was written. */
   async block(at: number): Promise<Buffer> {
-    const { blockBytes } = this.head
+    const { blockBytes, blocks } = this.head
+    if (at >= blocks) throw new RunError(`block ${at} is outside of the container`)
     return checked(Buffer.from(await this.pages.bytes(at * blockBytes, blockBytes)))
   }
 

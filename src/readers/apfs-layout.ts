@@ -28,6 +28,8 @@ export const transactionOf = (block: Buffer): number => wide(block, 16)
 
 export interface Container {
   readonly blockBytes: number
+  /** Blocks of the container. */
+  readonly blocks: number
   readonly transaction: number
   /** Where superblocks are kept, one behind the other: first block and count. */
   readonly kept: { readonly first: number; readonly blocks: number }
@@ -40,7 +42,9 @@ export interface Container {
 /** Throws RunError where the superblock makes no sense. */
 export function parseContainer(block: Buffer): Container {
   const blockBytes = block.readUInt32LE(36)
+  const blocks = wide(block, 40)
   if (
+    !Number.isSafeInteger(blocks * blockBytes) ||
     block.toString('latin1', 32, 36) !== 'NXSB' ||
     blockBytes < 4096 ||
     blockBytes > 65_536 ||
@@ -50,6 +54,7 @@ export function parseContainer(block: Buffer): Container {
   const most = Math.min(block.readUInt32LE(180), 100)
   return {
     blockBytes,
+    blocks,
     transaction: transactionOf(block),
     kept: { first: wide(block, 112), blocks: block.readUInt32LE(104) },
     map: wide(block, 160),

@@ -32,6 +32,7 @@ interface Place {
   /** Of the first block in the image. */
   readonly start: number
   readonly blockBytes: number
+  readonly blocks: number
   /** Which of the volumes of the container. */
   readonly index: number
 }
@@ -203,7 +204,7 @@ export class ApfsWalk {
     size: number,
   ): Promise<{ readonly extents: readonly Range[]; readonly fault: string | null }> {
     const extents: { start: number; end: number }[] = []
-    const { start, blockBytes } = this.#place
+    const { start, blockBytes, blocks } = this.#place
     let at = 0
     for await (const found of this.#tree.of(number)) {
       if ('fault' in found) return { extents, fault: found.fault.message }
@@ -211,6 +212,8 @@ export class ApfsWalk {
       const [from, block] = [wide(found.key, 8), wide(found.value, 8)]
       const length = (found.value.readUInt32LE(4) & 0xff_ffff) * 2 ** 32 + found.value.readUInt32LE(0)
       if (from < at) return { extents, fault: 'its pieces lie over one another' }
+      if (block + Math.ceil(length / blockBytes) > blocks)
+        return { extents, fault: 'a piece of it lies outside of the container' }
       const gap = Math.min(from, size) - at
       if (gap > 0) push(extents, { start: -1, end: gap })
       at = Math.min(from, size)

@@ -38,7 +38,7 @@ const root: Entry = {
 /** The one volume of a container is its tree; of several each is a folder with the volume's name. */
 async function* list(image: Place, { start }: Volume, world: Reader): AsyncGenerator<Entry | EntryError> {
   const container = await ApfsContainer.open(new Pages(image, start, world))
-  const { blockBytes, volumes } = container.head
+  const { blockBytes, blocks, volumes } = container.head
   const isOne = volumes.length === 1
   if (!isOne) yield root
   let index = -1
@@ -59,7 +59,7 @@ async function* list(image: Place, { start }: Volume, world: Reader): AsyncGener
       continue
     }
     if (head.snapshots > 0) world.line(`${head.snapshots} snapshots of ${name.toString()} are not read`)
-    const walk = new ApfsWalk(container.tree(head), head, { start, blockBytes, index })
+    const walk = new ApfsWalk(container.tree(head), head, { start, blockBytes, blocks, index })
     yield* walk.all(path)
     // The root is no folder that is counted.
     const lost = head.files + head.folders + head.links + head.others - (walk.met.size - 1)

@@ -20,7 +20,8 @@ export function parseHeader(block: Buffer): HfsHeader {
     blockBytes < 512 ||
     blockBytes > 2 ** 28 ||
     !Number.isInteger(Math.log2(blockBytes)) ||
-    blocks === 0
+    blocks === 0 ||
+    !Number.isSafeInteger(blocks * blockBytes)
   )
     throw new RunError('the HFS+ volume header makes no sense')
   return {

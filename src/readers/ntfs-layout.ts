@@ -34,7 +34,8 @@ export function parseBootSector(sector: Buffer): NtfsLayout {
     !isPower(recordBytes) ||
     recordBytes < 512 ||
     recordBytes > 65_536 ||
-    !(clusters > 0)
+    !(clusters > 0) ||
+    !Number.isSafeInteger(clusters * clusterBytes)
   )
     throw new RunError('the NTFS boot sector makes no sense')
   const tableAt = wide(sector, 0x30) * clusterBytes

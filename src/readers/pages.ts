@@ -67,6 +67,8 @@ export class Pages {
   }
 
   async #piece(start: number, length: number): Promise<Patchy> {
+    // A number that was damaged may be too large to count on from.
+    if (!Number.isSafeInteger(start + length)) throw new RunError('it is past the end of any image')
     const first = Math.floor(start / pageBytes)
     const last = Math.floor((start + Math.max(length, 1) - 1) / pageBytes)
     const from = start - first * pageBytes

@@ -7,7 +7,8 @@ import type { Volume } from '../../src/model/entry.ts'
 import { RunError } from '../../src/model/errors.ts'
 import { withReadErrors } from '../../src/model/unread.ts'
 import { apfs } from '../../src/readers/apfs.ts'
-import { apfsWith, type ApfsFile } from '../support/apfs.ts'
+import { Pages } from '../../src/readers/pages.ts'
+import { apfsWith, sealed, type ApfsFile } from '../support/apfs.ts'
 import { looking, make } from '../support/looking.ts'
 import { scratch } from '../support/project.ts'
 import { contentsOf, contentsOfTree, listAll, volumeOf, type Listed } from '../support/reading.ts'
@@ -118,4 +119,19 @@ test('files that the volume counts and no folder names are missing, and that is 
   expect(errors.map(({ message }) => message).join()).toContain(
     '1 files and folders that the volume counts have no name',
   )
+})
+
+test('a place beyond all counting is an error, and no search without end', async () => {
+  const image = join(scratch(), 'image')
+  apfsWith(image, [])
+  const file = openSync(image, 'r+')
+  const map = Buffer.alloc(4096)
+  // The map of the container: its one value ends before the last 40 bytes of its tree.
+  readSync(file, map, 0, 4096, 20_001 * 4096)
+  map.writeUInt32LE(0x1000_0000, 4096 - 40 - 4)
+  writeSync(file, sealed(map), 0, 4096, 20_001 * 4096)
+  closeSync(file)
+  await expect(listAll(apfs, image, await volumeOf(image))).rejects.toThrow('outside of the container')
+  const pages = new Pages(image, 0, looking())
+  await expect(pages.bytes(2 ** 60, 16)).rejects.toThrow('past the end of any image')
 })

@@ -100,7 +100,7 @@ describe.each(Object.entries(filesystems))('%s', (_name, [reader, build]) => {
     const declare = (policy: string): void =>
       made.medium(
         'box',
-        `kind: optical\nsource:\n  device: ${scratched.path}\nexpect:\n  bytes: ${statSync(image).size}\ntarget: copied\npolicy: ${policy}\n`,
+        `kind: optical\nsource:\n  device: ${scratched.path}\nexpect:\n  bytes: ${statSync(image).size}\ntarget: archived\npolicy: ${policy}\n`,
       )
 
     // A person has to say that names may be missing; and how.
@@ -177,7 +177,7 @@ describe.each(Object.entries(filesystems))('%s', (_name, [reader, build]) => {
     const healthy = await device(folder, image, { name: 'healthy' })
     declare('{rescued: 100%, partitions: {0: accept}, unreadable_files: accept}')
     const more = await made.ntt('plan', '--device', healthy.path, 'box')
-    expect([more.code, more.out]).toEqual([2, expect.stringContaining('enumerate, load, copy follow')])
+    expect([more.code, more.out]).toEqual([2, expect.stringContaining('enumerate, load, copy, archive follow')])
     const last = await made.ntt('apply', '--yes', '--device', healthy.path, 'box')
     expect([last.code, last.err]).toEqual([0, ''])
     const after = await outcomes(database)

@@ -5,7 +5,9 @@ import { archivePlace, findImage, rawPlace } from '../../model/places.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
 import { plainHeader, tarBytes } from '../../model/tar.ts'
 import type { FileStat, Place, Writer } from '../../model/world.ts'
+import { unreadOf } from '../../model/unread.ts'
 import { partsOf } from './members.ts'
+import { isOutgrown } from './outgrown.ts'
 import { proveArchive } from './prove.ts'
 import { readBack } from './read-back.ts'
 import { content, type Written } from './write.ts'
@@ -18,6 +20,10 @@ export interface Seen {
   /** What it should hold: an archive is proven again when one of these has changed. */
   readonly image: Look
   readonly raw: Look
+  /** Some of the image is not read. */
+  readonly isDamaged: boolean
+  /** It holds the medium as it was when less of it had been read. */
+  readonly isOutgrown: boolean
 }
 
 const lookOf = (stat: FileStat | null): Look =>
@@ -29,18 +35,28 @@ export const archive: Stage<Seen> = {
   depths: { run: 'hash', prove: 'hash' },
 
   async observe(medium, world) {
+    const there = await world.stat(archivePlace(medium))
+    const image = await findImage(medium, world)
     return {
-      archive: lookOf(await world.stat(archivePlace(medium))),
-      image: lookOf((await findImage(medium, world))?.stat ?? null),
+      archive: lookOf(there),
+      image: lookOf(image?.stat ?? null),
       raw: lookOf(await world.stat(rawPlace(medium))),
+      isDamaged: image !== null && (await unreadOf(image, world)).length > 0,
+      isOutgrown: there !== null && image !== null && (await isOutgrown(medium, there, image, world)),
     }
   },
 
-  plan(_medium, { archive: there, image, raw }): Decision {
-    if (there !== null) {
-      return { action: 'keep', because: { code: 'present', text: `${grouped(there.bytes)} bytes` } }
-    }
+  plan(_medium, { archive: there, image, raw, ...seen }): Decision {
     const read = (image?.bytes ?? 0) + (raw?.bytes ?? 0)
+    if (there !== null && seen.isOutgrown) {
+      const text = 'the image has been read further since it was archived'
+      const because = { code: 'damaged', text } as const
+      return { action: 'run', because, outgrown: true, work: { read, write: read } }
+    }
+    if (there !== null) {
+      const because = { code: 'present', text: `${grouped(there.bytes)} bytes` } as const
+      return { action: 'keep', because, ...(seen.isDamaged ? { follows: true } : {}) }
+    }
     return {
       action: 'run',
       because: { code: 'absent', text: 'not archived yet' },
@@ -48,9 +64,10 @@ export const archive: Stage<Seen> = {
     }
   },
 
-  async run(medium, { archive: there }, world, replace) {
+  async run(medium, { archive: there, isOutgrown: isLess }, world, replace) {
     const place = archivePlace(medium)
-    if (there !== null && !replace) throw new RunError('an archive is there, and nobody asked for a new one')
+    if (there !== null && !isLess && !replace)
+      throw new RunError('an archive is there, and nobody asked for a new one')
     // Asked before hours of packing, not after.
     if (!(await world.has('zstd'))) {
       throw new ObserveError('zstd is not installed, and nobody else is to read the archive back', {
@@ -62,7 +79,7 @@ export const archive: Stage<Seen> = {
       const written = await pack(medium, part, world)
       await readBack(medium, part, written, world)
       // The old one gives way only now that a good one is there.
-      if (there !== null) await world.setAside(place, 'failed-proof')
+      if (there !== null) await world.setAside(place, isLess ? 'read-further' : 'failed-proof')
       await world.publish(part, place)
     } catch (error) {
       // A part as large as the medium is not left lying about; what was published is no part any more.

@@ -8,14 +8,16 @@ import { bytesIn } from '../src/model/unread.ts'
 import { ext } from '../src/readers/ext.ts'
 import { fat } from '../src/readers/fat.ts'
 import { iso9660 } from '../src/readers/iso9660.ts'
+import { ntfs } from '../src/readers/ntfs.ts'
 import type { FsReader } from '../src/readers/reader.ts'
 import { device, mapOf, type Bad } from './support/devices.ts'
 import { documentOf } from './support/outs.ts'
 import { make } from './support/looking.ts'
+import { emptyNtfs, throughNtfs3g } from './support/ntfs.ts'
 import { ask, freshDatabase } from './support/postgres.ts'
 import { project, scratch } from './support/project.ts'
 import { listAll, volumeOf } from './support/reading.ts'
-import { plainTree } from './support/trees.ts'
+import { plainTree, smallTree } from './support/trees.ts'
 
 const sized = (bytes: number): string => {
   const path = join(scratch(), 'image')
@@ -177,7 +179,10 @@ describe.each(Object.entries(filesystems))('%s', (_name, [reader, build]) => {
     const healthy = await device(folder, image, { name: 'healthy' })
     declare('{rescued: 100%, partitions: {0: accept}, unreadable_files: accept}')
     const more = await made.ntt('plan', '--device', healthy.path, 'box')
-    expect([more.code, more.out]).toEqual([2, expect.stringContaining('enumerate, load, copy, archive follow')])
+    expect([more.code, more.out]).toEqual([
+      2,
+      expect.stringContaining('enumerate, load, copy, archive follow'),
+    ])
     const last = await made.ntt('apply', '--yes', '--device', healthy.path, 'box')
     expect([last.code, last.err]).toEqual([0, ''])
     const after = await outcomes(database)
@@ -193,6 +198,80 @@ describe.each(Object.entries(filesystems))('%s', (_name, [reader, build]) => {
     expect((await made.ntt('verify', '--depth', 'hash')).code).toBe(0)
   })
 })
+
+/** Start of a sector of what tells where files lie or what they are, and the path of a file that it speaks of. */
+const tables: Readonly<Record<string, readonly [FsReader, () => Promise<readonly [string, number]>]>> = {
+  'the only table of FAT': [
+    fat,
+    async () => {
+      const image = sized(1_474_560)
+      make('mkfs.vfat', '-f1', image)
+      const from = tree()
+      make(
+        'mcopy',
+        '-s',
+        '-m',
+        '-Q',
+        '-i',
+        image,
+        ...readdirSync(from).map((name) => join(from, name)),
+        '::/',
+      )
+      return [image, 512]
+    },
+  ],
+  'a table of inodes of ext': [
+    ext,
+    async () => {
+      const image = sized(4 << 20)
+      make('mke2fs', '-q', '-F', '-t', 'ext2', '-b', '1024', '-d', tree(), image)
+      const [, block = '0'] = /located at block (\d+)/.exec(make('debugfs', '-R', 'imap <13>', image)) ?? []
+      return [image, Number(block) * 1024]
+    },
+  ],
+  'the file table of NTFS': [
+    ntfs,
+    async () => {
+      const image = emptyNtfs(join(scratch(), 'image'), 4 << 20)
+      await throughNtfs3g(image, 'rw', (mount) => smallTree(`${mount}/tree`))
+      const { entries } = await listAll(ntfs, image, await volumeOf(image))
+      const ino =
+        entries.find(({ type, path }) => type === 'f' && path.toString().startsWith('tree/'))?.ino ?? 0n
+      const cluster = readFileSync(image).readUInt32LE(0x30)
+      return [image, cluster * 4096 + Number(ino & 0xffff_ffff_ffffn) * 1024]
+    },
+  ],
+}
+
+test.each(Object.entries(tables))(
+  'where %s was not read the volume is partial; read further, it is whole',
+  async (_name, [reader, build]) => {
+    const [image, start] = await build()
+    const whole = await listAll(reader, image, await volumeOf(image))
+    const folder = scratch()
+    const scratched = await device(folder, image, { bad: [[start, 512]], name: 'scratched' })
+    const made = project({ database: await freshDatabase() })
+    const declare = (rescued: number): void =>
+      made.medium(
+        'box',
+        `kind: disk\nsource:\n  device: ${scratched.path}\nexpect:\n  bytes: ${statSync(image).size}\ntarget: copied\npolicy: {rescued: ${rescued}, unreadable_files: accept, partitions: {0: accept}}\n`,
+      )
+    declare(90)
+    const first = await made.ntt('apply', '--yes')
+    expect([first.code, first.err]).toEqual([0, ''])
+    const told = await made.ntt('losses')
+    expect([told.code, told.out]).toEqual([2, expect.stringContaining('never read')])
+    expect(told.out).toMatch(/^ {2}(names|damaged) /m)
+    const healthy = await device(folder, image, { name: 'healthy' })
+    declare(100)
+    const last = await made.ntt('apply', '--yes', '--device', healthy.path, 'box')
+    expect([last.code, last.err]).toEqual([0, ''])
+    expect((await made.ntt('losses')).out).toBe('box  nothing is lost\n')
+    expect((await made.ntt('status', '--json')).out).toContain('"holds":"copied"')
+    const files = new Set(whole.entries.filter(({ type }) => type === 'f').map(({ ino }) => ino))
+    expect(files.size).toBe(Number(/([\d,]+) files, [\d,]+ blobs/.exec(last.out)?.[1]))
+  },
+)
 
 test('what lies in free space alone is no loss: it hits nothing, and nobody is asked', async () => {
   const [, build] = filesystems['FAT'] ?? []

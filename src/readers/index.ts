@@ -36,7 +36,7 @@ const readers: readonly FsReader[] = [
 ]
 
 /** The same for raw images of CDs, whose sectors are in frames. */
-const onCds: readonly FsReader[] = [udf, iso9660].map(onRawCd)
+const onCds: readonly FsReader[] = [udf, iso9660, hfsplus, hfs].map(onRawCd)
 
 /** Who can read this volume, the preferred one first; empty where nobody can. */
 export const readersFor = (volume: Volume): readonly FsReader[] =>

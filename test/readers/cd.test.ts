@@ -1,7 +1,10 @@
 // Raw images of CDs, and discs of several sessions: what holds files is read, what holds sound is told.
+import { createHash } from 'node:crypto'
 import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { withReadErrors } from '../../src/model/unread.ts'
+import type { Range } from '../../src/model/world.ts'
 import { readerNamed, readersFor } from '../../src/readers/index.ts'
 import { parseCue } from '../../src/readers/cue.ts'
 import { findVolumes, type FoundVolume } from '../../src/readers/volumes.ts'
@@ -157,6 +160,21 @@ describe('a raw image of a CD', () => {
     return listAll(reader, image, volume)
   }
 
+  test('what the map says was never read hits the same files, by places in the image', async () => {
+    const image = at('mapped.bin')
+    writeFileSync(image, frames(iso('plain.iso', '-R'), 1))
+    const [volume] = (await volumesOf(image)) as readonly [FoundVolume]
+    const whole = await listed(image, volume)
+    const place = (path: string): Range =>
+      whole.entries.find((entry) => entry.path.toString() === path)?.extents?.[0] ?? { start: 0, end: 0 }
+    const world = withReadErrors(looking(), image, [place('sub')])
+    const [reader] = readersFor(volume)
+    if (reader === undefined) throw new Error('no reader')
+    const { errors, entries } = await listAll(reader, image, volume, world)
+    expect(errors.map(({ path, error }) => `${path.toString()} ${error}`)).toEqual(['sub EIO'])
+    expect(entries.length).toBeLessThan(whole.entries.length)
+  })
+
   test('sectors of the second form are not taken for data', async () => {
     const image = at('form2.bin')
     const raw = frames(iso('plain.iso', '-R'), 2)
@@ -183,6 +201,28 @@ describe('a raw image of a CD', () => {
     const [volume] = (await volumesOf(image)) as readonly [FoundVolume]
     const { errors } = await listed(image, volume)
     expect(errors.map(({ error }) => error)).toContain('content')
+  })
+
+  test('a disc of a Macintosh comes back', async () => {
+    const plain = at('plain.hfs')
+    writeFileSync(plain, '')
+    truncateSync(plain, 4 << 20)
+    const files = ['one', 'two'].map((name) => join(scratch(), name))
+    for (const [index, file] of files.entries())
+      writeFileSync(file, Buffer.alloc(100_000 * (index + 1), `${index},`))
+    // hfsutils keep what is mounted in a file of the home directory.
+    const script = 'export HOME="$1"; hformat -l Disc "$2" && hcopy -r "$3" "$4" : && humount'
+    make('sh', '-c', script, 'sh', folder, plain, ...files)
+    const image = at('mac.bin')
+    writeFileSync(image, frames(readFileSync(plain), 1))
+    const [volume] = (await volumesOf(image)) as readonly [FoundVolume]
+    expect(told(volume)).toBe('1 cd mode1/2352: hfs, to be read')
+    const { reader, contents } = await read(image, volume)
+    expect(reader.name).toBe('cd-hfs')
+    for (const file of files)
+      expect(contents.get(file.split('/').at(-1) ?? '')).toBe(
+        createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 16),
+      )
   })
 
   test('data without a filesystem are unreadable, and noise is no CD', async () => {

@@ -16,6 +16,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { withReadErrors } from '../../src/model/unread.ts'
+import type { Range } from '../../src/model/world.ts'
 import { timeOf, targetOf, textOf } from '../../src/readers/udf-layout.ts'
 import { udf } from '../../src/readers/udf.ts'
 import { looking, make } from '../support/looking.ts'
@@ -287,6 +289,29 @@ describe('what is broken', () => {
     const { entries, errors } = await listAll(udf, image, volume)
     expect(errors).toMatchObject([{ error: 'unreadable-directory', path: Buffer.from('sub/deeper') }])
     expect(entries).toHaveLength(whole.entries.length - 2)
+  })
+
+  test('what was never read of the medium is EIO: an entry by its name, a directory with the names in the rest of it', async () => {
+    const image = at('c.udf')
+    const volume = await volumeOf(image)
+    const whole = await listAll(udf, image, volume)
+    const blockOf = (place: number): Range => {
+      const first = place - (place % 512)
+      return { start: first, end: first + 512 }
+    }
+    const directory =
+      whole.entries.find(({ path }) => path.toString() === 'sub')?.extents?.at(-1)?.start ?? -1
+    const unread = [blockOf(start(whole, 'EMPTY')), blockOf(start(whole, 'a.txt')), blockOf(directory)]
+    const known = unread
+      .filter(({ start: first }) => first >= 0)
+      .toSorted((one, other) => one.start - other.start)
+    const { entries, errors } = await listAll(udf, image, volume, withReadErrors(looking(), image, known))
+    expect(errors.map(({ path, error }) => `${path.toString()} ${error}`).toSorted()).toEqual([
+      'a.txt EIO',
+      'sub EIO',
+      'sub/hard EIO',
+    ])
+    expect(entries.length).toBeGreaterThan(whole.entries.length - 20)
   })
 
   test('one bit of a file entry, and its sum tells', async () => {

@@ -2,6 +2,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander'
 import { NttError, type ExitCode } from '../model/errors.ts'
 import { kindNames, targets } from '../model/medium.ts'
+import { addManual } from './manual.ts'
 
 declare const __NTT_VERSION__: string
 
@@ -109,7 +110,7 @@ program
     'what could not be read, by path: damaged files, directories where names may be missing, what failed',
   )
   .addOption(only)
-  .addHelpText('after', '\nExample:\n  ntt losses ceh-004\n')
+  .addHelpText('after', '\nExample:\n  ntt losses ceh-report\n')
   .action(verb(async () => (await import('./losses.ts')).lossesVerb))
 
 program
@@ -167,7 +168,7 @@ program
   .option('--label <label>', 'what people call it')
   .addOption(new Option('--kind <kind>', 'what sort of carrier').choices(kindNames))
   .addOption(new Option('--target <target>', 'how far it is to go').choices(Object.keys(targets)))
-  .addHelpText('after', '\nExample:\n  ntt -C box add test/images/floppy.img\n')
+  .addHelpText('after', '\nExample:\n  mkdir -p box/media.d && ntt -C box add test/images/floppy.img\n')
   .action(verb(async () => (await import('./add-verb.ts')).addVerb))
 
 program
@@ -275,14 +276,21 @@ function mute(error: NodeJS.ErrnoException): void {
   if (!makers.includes(program.args[0] ?? '')) process.exit(130)
 }
 
+addManual(program)
+
 /** Ends the process; nobody else does. */
 async function main(): Promise<void> {
   // What is made can be read by others and written by us, whoever started us with whatever mask.
   process.umask(0o022)
   process.stdout.on('error', mute)
   process.stderr.on('error', mute)
+  const typed = process.argv.slice(2)
+  const about = typed[0] === 'help' ? typed[1] : undefined
+  // Help about a verb that is none is answered as that verb itself would be.
+  const isNone =
+    about !== undefined && about !== 'help' && program.commands.every((one) => one.name() !== about)
   try {
-    await program.parseAsync()
+    await program.parseAsync(isNone ? [about] : typed, { from: 'user' })
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : 1

@@ -1,6 +1,6 @@
 // One line a medium: what holds, how it is known, how the medium is, and what it waits for.
 import type { Lane } from '../model/stage.ts'
-import { age, clip, counted, pad } from './format.ts'
+import { age, clip, counted, pad, readable, wrap } from './format.ts'
 import { render, span, type Line, type Manner } from './paint.ts'
 
 /** What a status line tells beside the lane. */
@@ -65,11 +65,22 @@ export function statusText(standings: readonly Standing[], nowMs: number, manner
       `${pad('medium', columns.name)}  ${pad('holds', columns.rung)}  ${pad('declared', columns.target)}  ${pad('proven', columns.known)}  ${pad('health', columns.health)}  waits for`,
     ),
   ]
-  const lines = rows.map((row): Line => [
-    `${pad(clip(row.name, columns.name), columns.name)}  `,
-    span(row.contradicted ? 'bad' : row.met ? 'good' : 'busy', pad(row.rung, columns.rung)),
-    `  ${pad(row.target, columns.target)}  ${pad(row.known, columns.known)}  ${pad(row.health, columns.health)}  ${row.waits}`,
-  ])
+  const at = Object.values(columns).reduce((sum, one) => sum + one + 2, 0)
+  // Where the last column has no room for words they stand on the line below.
+  const beside = manner.width - at >= 24
+  const waitsAt = beside ? at : 4
+  const lines = rows.flatMap((row): readonly Line[] => {
+    const waits = row.waits === '' ? [] : wrap(readable(row.waits), manner.width - waitsAt)
+    const [first = '', ...more] = beside ? waits : ['', ...waits]
+    return [
+      [
+        `${pad(clip(readable(row.name), columns.name), columns.name)}  `,
+        span(row.contradicted ? 'bad' : row.met ? 'good' : 'busy', pad(row.rung, columns.rung)),
+        `  ${pad(row.target, columns.target)}  ${pad(row.known, columns.known)}  ${pad(row.health, columns.health)}  ${first}`,
+      ],
+      ...more.map((part): Line => [' '.repeat(waitsAt), part]),
+    ]
+  })
   const met = rows.filter((row) => row.met).length
   const summary: Line = [`${counted(rows.length, 'medium', 'media')}, ${met} as declared`]
   return render([head, ...lines, [''], summary], manner)

@@ -1,7 +1,8 @@
 // The facts behind every verdict: expected, found, where, when, how deep; claims beside them, never used.
 import type { Check, Lane, Observed, Proof, Step } from '../model/stage.ts'
-import { age, glyph, instant, pad, short } from './format.ts'
-import { render, span, type Line, type Manner } from './paint.ts'
+import { age, glyph, instant, pad, readable, short, wrap } from './format.ts'
+import { render, span, type Line, type Manner, type Style } from './paint.ts'
+import { styleOf } from './plan.ts'
 
 /** What `why` tells of one medium. */
 export interface Explanation {
@@ -17,53 +18,72 @@ export function whyText({ lane, observed }: Explanation, nowMs: number, manner: 
     [`  identity    ${known === null ? 'not known' : `${known.hash} (${known.version})`}`],
     ...(known === null ? [] : [[`  source      ${known.source.type} ${known.source.path}`]]),
   ]
-  const stages = lane.steps.flatMap((step) => explain(step, observed, nowMs))
+  const stages = lane.steps.flatMap((step) => explain(step, observed, nowMs, manner))
   return render([...head, ...stages], manner)
 }
 
-function explain(step: Step, observed: Observed, nowMs: number): readonly Line[] {
+function explain(step: Step, observed: Observed, nowMs: number, manner: Manner): readonly Line[] {
   const observation = observed.observations.find(({ stage }) => stage === step.stage)
   const proofs = observed.proofs.filter(({ stage }) => stage === step.stage)
   const latest = proofs.at(-1)
+  const reasons = wrap(readable(`${step.because.text}  (${step.because.code})`), manner.width - reasonAt)
+  const mark = styleOf(step.action, step.contradicts !== null)
   return [
     [''],
-    [
-      `  ${step.contradicts === null ? ' ' : '!'} ${glyph(step.action)} `,
-      span('bold', pad(step.stage, 10)),
-      ` ${step.because.text}  (${step.because.code})`,
-    ],
-    ...(observation !== undefined && 'seen' in observation ? facts(observation.seen) : []),
-    ...(latest === undefined ? [[row('proof', 'none')]] : proofLines(latest, step, nowMs)),
+    ...reasons.map((text, place): Line =>
+      place > 0
+        ? [' '.repeat(reasonAt), text]
+        : [
+            span(mark, `  ${step.contradicts === null ? ' ' : '!'} ${glyph(step.action)} `),
+            span('bold', pad(step.stage, reasonAt - 7)),
+            ` ${text}`,
+          ],
+    ),
+    ...(observation !== undefined && 'seen' in observation ? facts(observation.seen, manner) : []),
+    ...(latest === undefined ? row('proof', 'none', manner) : proofLines(latest, step, nowMs, manner)),
     ...observed.claims
       .filter(({ stage }) => stage === step.stage)
-      .map((claim) => [row('claim', `${claim.text}; not used`)]),
+      .flatMap((claim) => row('claim', `${claim.text}; not used`, manner)),
   ]
 }
 
-const row = (name: string, text: string): string => `        ${pad(name, 12)} ${text}`
+/** Where reasons begin, and where the facts below them. */
+const [reasonAt, factAt] = [17, 21]
 
-function proofLines(proof: Proof, step: Step, nowMs: number): readonly Line[] {
+/** A fact with its name before it, wrapped below its own first word. */
+const row = (name: string, text: string, { width }: Manner, style?: Style): readonly Line[] =>
+  wrap(readable(text), width - factAt).map((part, place): Line => [
+    span('dim', `        ${pad(place === 0 ? name : '', factAt - 8)}`),
+    style === undefined ? part : span(style, part),
+  ])
+
+function proofLines(proof: Proof, step: Step, nowMs: number, manner: Manner): readonly Line[] {
   const of = proof.of === step.of ? 'of exactly this' : 'of something that has changed since'
   const figures = Object.entries(proof.figures).map(
     ([name, value]) => `${name} ${value.toLocaleString('en')}`,
   )
   return [
-    [
-      row(
-        'proof',
-        `${proof.ok ? 'held' : 'FAILED'} at depth ${proof.depth}, ${instant(proof.at)} (${age(proof.at, nowMs)}), run ${proof.run} on ${proof.host}, ${of}`,
-      ),
-    ],
-    ...(figures.length === 0 ? [] : [[row('', figures.join(', '))]]),
-    ...proof.checks.map((check): Line => [
-      row('', ''),
-      check.ok ? checkText(check) : span('bad', checkText(check)),
-    ]),
-    ...Object.entries(proof.facts).map(([name, value]): Line => [
-      row('', `${name}: ${brief(typeof value === 'string' ? value : JSON.stringify(value))}`),
-    ]),
+    ...row(
+      'proof',
+      `${proof.ok ? 'held' : 'FAILED'} at depth ${proof.depth}, ${instant(proof.at)} (${age(proof.at, nowMs)}), run ${proof.run} on ${proof.host}, ${of}`,
+      manner,
+      proof.ok ? undefined : 'bad',
+    ),
+    ...proof.checks.flatMap((check, place) =>
+      row(place === 0 ? 'checked' : '', checkText(check), manner, check.ok ? undefined : 'bad'),
+    ),
+    ...(figures.length === 0 ? [] : row('figures', figures.join(', '), manner)),
+    ...Object.entries(proof.facts).flatMap(([name, value]) =>
+      told(value).flatMap((text, place) => row(place === 0 ? name : '', brief(text), manner)),
+    ),
   ]
 }
+
+/** A list of sentences one by one; anything else as it is written. */
+const told = (value: unknown): readonly string[] =>
+  Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string')
+    ? value
+    : [typeof value === 'string' ? value : JSON.stringify(value)]
 
 /** One fact that was tested: what was found, or that it is not what was expected. */
 export const checkText = ({ name, ok, expected, actual }: Check): string =>
@@ -73,7 +93,7 @@ const brief = (text: string): string =>
   /^[0-9a-f]{64}$/.test(text) ? short(text) : text.length > 300 ? `${text.slice(0, 300)}…` : text
 
 /** What was seen, one fact a line: `image.bytes 42`. */
-function facts(seen: unknown): readonly Line[] {
+function facts(seen: unknown, manner: Manner): readonly Line[] {
   const told: [string, string][] = []
   const visit = (value: unknown, path: string): void => {
     if (typeof value === 'object' && value !== null) {
@@ -86,7 +106,9 @@ function facts(seen: unknown): readonly Line[] {
   const shown = told.slice(0, 24)
   const rest = told.length - shown.length
   return [
-    ...shown.map(([name, value], index): Line => [row(index === 0 ? 'seen' : '', `${name} ${brief(value)}`)]),
-    ...(rest > 0 ? [[row('', `and ${rest} more facts; --json shows all`)]] : []),
+    ...shown.flatMap(([name, value], index) =>
+      row(index === 0 ? 'seen' : '', `${name} ${brief(value)}`, manner),
+    ),
+    ...(rest > 0 ? row('', `and ${rest} more facts; --json shows all`, manner) : []),
   ]
 }

@@ -324,7 +324,7 @@ export function spread(left: readonly Span[], right: readonly Span[], width: num
 
 /** A text on one line: of a long path only its last name; the detail has all of it. */
 const brief = (text: string): string =>
-  readable(text).replaceAll(/(?<![^\s"'])\/[^\s"':]{20,}\/(?=[^\s/])/g, '…/')
+  readable(text).replaceAll(/(?<![^\s"'])\/[^\s"':]{8,}\/(?=[^\s/])/g, '…/')
 
 /** What is cut is marked; in ASCII by one character too, so that columns stay columns. */
 const cutMark = (ascii: boolean): string => (ascii ? '~' : '…')

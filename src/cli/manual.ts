@@ -6,7 +6,7 @@ import { exitCodes } from '../model/errors.ts'
 const groups: Readonly<Record<string, readonly string[]>> = {
   'Declare:': ['add', 'import', 'validate'],
   'Look, and write nothing:': ['plan', 'status', 'why', 'losses', 'audit', 'log', 'doctor'],
-  'Do:': ['apply', 'verify'],
+  'Do:': ['apply', 'verify', 'rebuild'],
   'Try, and type less:': ['demo', 'completion'],
 }
 

@@ -1,6 +1,6 @@
 // ntt help: a manual that names everything there is, and examples that work as typed in a fresh clone.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { variables } from '../../src/config.ts'
@@ -15,10 +15,10 @@ const manual = ntt('help').stdout
 const verbs = [...manual.matchAll(/^ {2}([a-z]+) (?:\[|<| {2,})/gm)].map(([, name]) => name ?? '')
 
 test('the manual names every verb, exit code and variable, within 85 columns', () => {
-  expect(verbs.toSorted()).toEqual(
-    // prettier-ignore
-    ['add', 'apply', 'audit', 'completion', 'demo', 'doctor', 'help', 'import', 'log', 'losses', 'plan', 'status', 'validate', 'verify', 'why'],
-  )
+  const readme = readFileSync(join(repository, 'README.md'), 'utf8')
+  const told = [...readme.matchAll(/^\| `ntt ([a-z]+)/gm)].map(([, name]) => name ?? '')
+  expect(told.length).toBeGreaterThan(10)
+  expect(told.filter((name) => !verbs.includes(name))).toEqual([])
   for (const [code, meaning] of Object.entries(exitCodes))
     expect(manual).toMatch(new RegExp(`^ {2}${code} +${meaning.slice(0, 20).replaceAll(/[()]/g, '.')}`, 'm'))
   for (const variable of Object.keys(variables)) expect(manual).toContain(variable)
@@ -53,8 +53,8 @@ test(
         .split('\n')
         .filter((line) => line.startsWith('  '))
       expect([verb, typed.length > 0]).toEqual([verb, true])
-      // The database of the older pipeline is nowhere but where it is.
-      if (verb === 'import') continue
+      // One needs the database of the older pipeline, the other one that is gone: their own tests have them.
+      if (verb === 'import' || verb === 'rebuild') continue
       for (const line of typed) {
         // What goes on until ^C gets one.
         const asked = line.includes('--follow') ? `timeout --signal=INT 3 ${line.trim()}` : line.trim()

@@ -2,7 +2,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander'
 import { NttError, type ExitCode } from '../model/errors.ts'
 import { kindNames, targets } from '../model/medium.ts'
-import { addManual } from './manual.ts'
+import { manualText, verbGroups } from './manual.ts'
 
 declare const __NTT_VERSION__: string
 
@@ -276,7 +276,15 @@ function mute(error: NodeJS.ErrnoException): void {
   if (!makers.includes(program.args[0] ?? '')) process.exit(130)
 }
 
-addManual(program)
+for (const [heading, names] of Object.entries(verbGroups))
+  for (const name of names) program.commands.find((one) => one.name() === name)?.helpGroup(heading)
+program.addHelpText('after', manualText()).addHelpCommand(
+  new Command('help')
+    .argument('[verb]')
+    .helpOption(false)
+    .description('this text, or all about one verb')
+    .helpGroup(Object.keys(verbGroups).at(-1) ?? ''),
+)
 
 /** Ends the process; nobody else does. */
 async function main(): Promise<void> {

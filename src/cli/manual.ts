@@ -1,9 +1,8 @@
 // `ntt help` as a manual: the way through the verbs, what keys and signals do, exit codes, files and variables.
-import { Command } from 'commander'
 import { exitCodes } from '../model/errors.ts'
 
 /** Verbs by what they do to the world, in the order in which a person meets them. */
-const groups: Readonly<Record<string, readonly string[]>> = {
+export const verbGroups: Readonly<Record<string, readonly string[]>> = {
   'Declare:': ['add', 'import', 'validate'],
   'Look, and write nothing:': ['plan', 'status', 'why', 'losses', 'audit', 'log', 'doctor'],
   'Do:': ['apply', 'verify', 'rebuild'],
@@ -57,22 +56,10 @@ ntt help VERB has examples. ntt demo makes a project to try all of this on.
 README.md has the rest.
 `
 
-/** All of it behind the flags and verbs, which are put into groups. */
-export function addManual(program: Command): void {
-  for (const [heading, names] of Object.entries(groups))
-    for (const name of names) program.commands.find((one) => one.name() === name)?.helpGroup(heading)
-  program.addHelpCommand(
-    new Command('help')
-      .argument('[verb]')
-      .helpOption(false)
-      .description('this text, or all about one verb')
-      .helpGroup(Object.keys(groups).at(-1) ?? ''),
-  )
+/** What stands behind the flags and the verbs. */
+export function manualText(): string {
   const codes = Object.entries(exitCodes)
     .toSorted(([a], [b]) => Number(a) - Number(b))
     .map(([code, meaning]) => row(code, meaning))
-  program.addHelpText(
-    'after',
-    `${way}\nExit codes; the most serious wins (3, 4, 5, 6, 2):\n${codes.join('')}${places}`,
-  )
+  return `${way}\nExit codes; the most serious wins (3, 4, 5, 6, 2):\n${codes.join('')}${places}`
 }

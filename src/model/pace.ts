@@ -124,10 +124,12 @@ export function remaining(pace: Pace, nowMs: number): Remaining | null {
   if (whole === null) return null
   const recent = cost(prices(stretches.slice(Math.floor(stretches.length / 2)))) ?? whole
   const doubt = 0.06 + 0.12 * (1 - (share(pace) ?? 0))
+  // The first seconds fill pipes and caches, and say little of what follows.
+  const early = 1 + 0.6 * Math.max(0, 1 - elapsed / 25)
   return {
-    low: Math.min(whole, recent) * (1 - doubt),
+    low: (Math.min(whole, recent) * (1 - doubt)) / early,
     likely: whole,
-    high: Math.max(whole, recent) * (1 + doubt),
+    high: Math.max(whole, recent) * (1 + doubt) * early,
   }
 }
 

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { openServer, type Server } from '../src/ports/server.ts'
+import { openServer, type Server } from '../src/ports/server/index.ts'
 import { run, type Ran } from './measure.ts'
 
 export const repository = join(import.meta.dirname, '..')

@@ -11,7 +11,7 @@ writeValidators()
 rmSync(join(root, 'dist'), { recursive: true, force: true })
 await build({
   absWorkingDir: root,
-  entryPoints: { cli: 'src/cli/main.ts', 'store-worker': 'src/ports/store-worker.ts' },
+  entryPoints: { cli: 'src/cli/main.ts', 'store-worker': 'src/ports/store/worker.ts' },
   outdir: 'dist',
   bundle: true,
   splitting: true,

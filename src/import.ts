@@ -7,8 +7,8 @@ import {
   type OlderLook,
   type OlderTally,
 } from './model/older.ts'
-import { decodeRaw, RawError, type RawTail } from './model/raw.ts'
-import { legacyRoot } from './model/raw-legacy.ts'
+import { decodeRaw, RawError, type RawTail } from './model/raw/index.ts'
+import { legacyRoot } from './model/raw/legacy.ts'
 import { readRange } from './model/range.ts'
 import type { Reader } from './model/world.ts'
 

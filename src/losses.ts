@@ -7,7 +7,7 @@ import { subtract } from './model/match.ts'
 import type { Medium } from './model/medium.ts'
 import { findImage, rawPlace } from './model/places.ts'
 import { readRange } from './model/range.ts'
-import { decodeRaw, readTail, type RawRecord, type RawTail } from './model/raw.ts'
+import { decodeRaw, readTail, type RawRecord, type RawTail } from './model/raw/index.ts'
 import { bytesIn, leftOpen, rangesText, unreadOf, unreadPrint } from './model/unread.ts'
 import type { Range, Reader } from './model/world.ts'
 

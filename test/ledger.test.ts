@@ -7,7 +7,7 @@ import { coverage, credit, positionOf, positions, readLedger, type SweptRange } 
 import type { Event, Happening } from '../src/model/event.ts'
 import { openHasher } from '../src/ports/blake3.ts'
 import { openDatabase, type Database } from '../src/ports/postgres.ts'
-import { openStore, type Store } from '../src/ports/store.ts'
+import { openStore, type Store } from '../src/ports/store/index.ts'
 import { sweep, type SweepHands } from '../src/sweep.ts'
 import { ask, freshDatabase } from './support/postgres.ts'
 import { scratch } from './support/project.ts'

@@ -12,7 +12,7 @@ import {
   RawError,
   type RawRecord,
   type RawTail,
-} from '../src/model/raw.ts'
+} from '../src/model/raw/index.ts'
 
 const about = { hash: 'da69350a5b27adf013e02994611cebc3', source: '/dev/sr0', writer: 'ntt 0.1.0' }
 

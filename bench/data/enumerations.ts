@@ -1,6 +1,6 @@
 // Enumerations of media that never were: millions of paths in the format that the load stage reads, and in the older one.
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { encodeRaw, type RawRecord } from '../../src/model/raw.ts'
+import { encodeRaw, type RawRecord } from '../../src/model/raw/index.ts'
 import type { Entry, VolumeReport } from '../../src/model/entry.ts'
 import { fileName, folderName } from './names.ts'
 import { seeded, type Random } from './random.ts'

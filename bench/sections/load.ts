@@ -8,7 +8,7 @@ import { run, shell } from '../measure.ts'
 import { loadOlder, prepareOlder } from '../peers/older-load.ts'
 import { makeProject, serverSeconds, startServer, stageTime, type Project } from '../project.ts'
 import type { Findings } from '../report.ts'
-import type { Server } from '../../src/ports/server.ts'
+import type { Server } from '../../src/ports/server/index.ts'
 import type { Bench, Section } from './section.ts'
 import { directoryYaml, enumeration, recordsYaml, type Enumeration } from './sets.ts'
 

@@ -8,7 +8,7 @@ import type { Declaration, Identity, KindName, Source, Target } from '../model/m
 import type { Reader } from '../model/world.ts'
 import { writeYaml } from '../model/yaml.ts'
 import type { Eyes } from '../observe.ts'
-import type { FoundVolume } from '../readers/volumes.ts'
+import type { FoundVolume } from '../readers/volumes/index.ts'
 import { count, counted, readable, size } from '../views/format.ts'
 import { render, span } from '../views/paint.ts'
 import type { Line } from '../views/paint.ts'

@@ -2,8 +2,8 @@
 import { UsageError } from '../model/errors.ts'
 import type { Source } from '../model/medium.ts'
 import type { Reader } from '../model/world.ts'
-import { findVolumes } from '../readers/volumes.ts'
-import type { FoundVolume } from '../readers/volumes.ts'
+import { findVolumes } from '../readers/volumes/index.ts'
+import type { FoundVolume } from '../readers/volumes/index.ts'
 import { packedAs } from './packed.ts'
 
 /** What was seen of a source. */

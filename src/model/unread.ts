@@ -3,7 +3,7 @@ import { fingerprint } from './canonical.ts'
 import { RunError } from './errors.ts'
 import { intersect, parseMapfile, unreadRanges } from './mapfile.ts'
 import { mapBeside, type FoundImage } from './places.ts'
-import type { RawTail } from './raw-record.ts'
+import type { RawTail } from './raw/record.ts'
 import type { Place, Range, Reader } from './world.ts'
 
 /** Bytes of an image that are not those of its medium: nobody has read them. */

@@ -7,7 +7,7 @@ import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import { ObserveError, RunError, errnoOf } from '../model/errors.ts'
 import type { Transaction } from '../model/world.ts'
 import { type Purpose, blame, nameOf, willPass } from './postgres-errors.ts'
-import type { Address } from './server.ts'
+import type { Address } from './server/index.ts'
 
 /**
  * A database. Rows are plain JSON but for `bytea`, which is a Buffer: `int8`, `numeric` and `count(*)` come as strings

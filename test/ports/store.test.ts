@@ -17,7 +17,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { InterruptedError, ObserveError, RunError, StoreError } from '../../src/model/errors.ts'
 import type { Piece, Stored } from '../../src/model/world.ts'
-import { openStore, type Store } from '../../src/ports/store.ts'
+import { openStore, type Store } from '../../src/ports/store/index.ts'
 import { scratch } from '../support/project.ts'
 
 const root = process.getuid?.() === 0
@@ -466,7 +466,7 @@ describe('the directory', () => {
   test('what a killed run left is cleared by the next one; what a living run has is not', async () => {
     const { folder, store } = open()
     const script = `
-      import { openStore } from '${join(import.meta.dirname, '../../src/ports/store.ts')}'
+      import { openStore } from '${join(import.meta.dirname, '../../src/ports/store/index.ts')}'
       const store = openStore({ root: '${join(folder, 'by-hash')}', run: 'killed', path: (place) => place, width: 2 })
       const bytes = (async function* () {
         for (;;) { yield Buffer.alloc(1 << 20); console.log('more'); await new Promise((next) => setTimeout(next, 20)) }

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { bsdtar } from '../../src/readers/bsdtar.ts'
+import { bsdtar } from '../../src/readers/tar/bsdtar.ts'
 import { make } from '../support/looking.ts'
 import { scratch } from '../support/project.ts'
 import { contentsOf, contentsOfTree, listAll, sideBySide, volumeOf } from '../support/reading.ts'

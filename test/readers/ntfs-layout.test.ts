@@ -1,10 +1,10 @@
 // Pieces of NTFS out of bytes: runs, reparse points, compressed chunks, times.
 import { describe, expect, test } from 'vitest'
-import { Claims, countBits } from '../../src/readers/claims.ts'
-import { decompressed } from '../../src/readers/lznt1.ts'
-import { parseFileName, timeAt, unprotected } from '../../src/readers/ntfs-layout.ts'
-import { parseInterix, parseReparse } from '../../src/readers/ntfs-links.ts'
-import { hasPacked, parseRuns, rangesOf, unitsOf } from '../../src/readers/ntfs-runs.ts'
+import { Claims, countBits } from '../../src/readers/volumes/claims.ts'
+import { decompressed } from '../../src/readers/ntfs/lznt1.ts'
+import { parseFileName, timeAt, unprotected } from '../../src/readers/ntfs/layout.ts'
+import { parseInterix, parseReparse } from '../../src/readers/ntfs/links.ts'
+import { hasPacked, parseRuns, rangesOf, unitsOf } from '../../src/readers/ntfs/runs.ts'
 import { piecesOf, slice } from '../../src/readers/ranges.ts'
 import { mend } from '../../src/readers/utf16.ts'
 

@@ -4,8 +4,8 @@ import { closeSync, openSync, readFileSync, truncateSync, writeFileSync, writeSy
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { parseBlkid, parsePartx, unescapeHex } from '../../src/readers/probe.ts'
-import { findVolumes, fillOf } from '../../src/readers/volumes.ts'
+import { parseBlkid, parsePartx, unescapeHex } from '../../src/readers/volumes/probe.ts'
+import { findVolumes, fillOf } from '../../src/readers/volumes/index.ts'
 import { looking, make } from '../support/looking.ts'
 import { scratch } from '../support/project.ts'
 

@@ -16,7 +16,7 @@ import {
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Medium } from '../../src/model/medium.ts'
-import { decodeRaw, type RawRecord } from '../../src/model/raw.ts'
+import { decodeRaw, type RawRecord } from '../../src/model/raw/index.ts'
 import type { Check, Depth } from '../../src/model/stage.ts'
 import { enumerate, type Seen } from '../../src/stages/enumerate/index.ts'
 import { hands, type Hands } from '../support/hands.ts'

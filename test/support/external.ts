@@ -6,8 +6,8 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openDatabase } from '../../src/ports/postgres.ts'
-import { accountFor } from '../../src/ports/server-account.ts'
-import { findBinaries } from '../../src/ports/server-binaries.ts'
+import { accountFor } from '../../src/ports/server/account.ts'
+import { findBinaries } from '../../src/ports/server/binaries.ts'
 import { packageRoot } from './postgres.ts'
 
 export interface External {

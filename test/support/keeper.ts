@@ -5,10 +5,10 @@ import { blake3 } from '@napi-rs/blake-hash'
 import { openSync, writeSync } from 'node:fs'
 import { Slots } from '../../src/model/lanes.ts'
 import type { Piece, Stored } from '../../src/model/world.ts'
-import { openFolder } from '../../src/ports/store-folder.ts'
-import { ingestBatches } from '../../src/ports/store-ingest.ts'
-import { openThreads } from '../../src/ports/store-threads.ts'
-import { openStore } from '../../src/ports/store.ts'
+import { openFolder } from '../../src/ports/store/folder.ts'
+import { ingestBatches } from '../../src/ports/store/ingest.ts'
+import { openThreads } from '../../src/ports/store/threads.ts'
+import { openStore } from '../../src/ports/store/index.ts'
 
 const [root = '', log = '', count = '0', barriers = ''] = process.argv.slice(2)
 const { signal } = new AbortController()

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import { migrate, readMigrations } from '../../src/ports/migrate.ts'
 import { openDatabase } from '../../src/ports/postgres.ts'
-import { type Server, openServer } from '../../src/ports/server.ts'
+import { type Server, openServer } from '../../src/ports/server/index.ts'
 import { sharedFolder } from './shared-server.ts'
 
 export const packageRoot = join(import.meta.dirname, '../..')

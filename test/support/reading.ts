@@ -4,7 +4,7 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 import { isEntry, type Entry, type EntryError, type Volume } from '../../src/model/entry.ts'
 import type { Piece, Reader } from '../../src/model/world.ts'
 import type { FsReader } from '../../src/readers/reader.ts'
-import { findVolumes } from '../../src/readers/volumes.ts'
+import { findVolumes } from '../../src/readers/volumes/index.ts'
 import { statSync } from 'node:fs'
 import { looking, walkTree } from './looking.ts'
 

@@ -1,6 +1,6 @@
 // A process that uses a server: joins it, asks it something, waits for the end of its stdin, leaves.
 import { openDatabase } from '../../src/ports/postgres.ts'
-import { openServer } from '../../src/ports/server.ts'
+import { openServer } from '../../src/ports/server/index.ts'
 
 const [directory = '', packageRoot = ''] = process.argv.slice(2)
 const server = await openServer({ directory, packageRoot, signal: new AbortController().signal })

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { openDatabase, type Database } from '../../src/ports/postgres.ts'
-import { openServer } from '../../src/ports/server.ts'
+import { openServer } from '../../src/ports/server/index.ts'
 import { repository, type Project } from '../support/project.ts'
 
 /** One medium. Digests are SHA-256 in hex; null: there is none. */

@@ -6,7 +6,7 @@ import { readMigrations, schemaState } from '../../ports/migrate.ts'
 import type { SchemaState } from '../../ports/migrate.ts'
 import { nameOf } from '../../ports/postgres-errors.ts'
 import { openDatabase } from '../../ports/postgres.ts'
-import { openServer, serverExists } from '../../ports/server.ts'
+import { openServer, serverExists } from '../../ports/server/index.ts'
 import type { Finding } from '../../views/doctor.ts'
 
 export async function lookAtDatabase(

@@ -4,7 +4,7 @@ import { ObserveError, RunError } from '../../model/errors.ts'
 import { listLine, rawListLine, treeName } from '../../model/manifest.ts'
 import type { Medium } from '../../model/medium.ts'
 import { rawPlace } from '../../model/places.ts'
-import { decodeRaw } from '../../model/raw.ts'
+import { decodeRaw } from '../../model/raw/index.ts'
 import type { TarHeader, TarType } from '../../model/tar.ts'
 import type { Place, Reader } from '../../model/world.ts'
 

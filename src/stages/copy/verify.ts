@@ -2,7 +2,7 @@
 import { ObserveError } from '../../model/errors.ts'
 import type { Medium } from '../../model/medium.ts'
 import { rawPlace } from '../../model/places.ts'
-import { decodeRaw } from '../../model/raw.ts'
+import { decodeRaw } from '../../model/raw/index.ts'
 import type { Check, Depth, Losses, Verification } from '../../model/stage.ts'
 import type { Reader } from '../../model/world.ts'
 import { blobsOf } from './blobs.ts'

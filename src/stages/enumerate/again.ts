@@ -2,11 +2,11 @@
 import type { VolumeReport } from '../../model/entry.ts'
 import type { Medium } from '../../model/medium.ts'
 import { findImage } from '../../model/places.ts'
-import type { RawTail } from '../../model/raw.ts'
+import type { RawTail } from '../../model/raw/index.ts'
 import { unreadOf, unreadPrint } from '../../model/unread.ts'
 import type { Reader } from '../../model/world.ts'
 import { readersFor } from '../../readers/index.ts'
-import type { FoundVolume, Verdict } from '../../readers/volumes.ts'
+import type { FoundVolume, Verdict } from '../../readers/volumes/index.ts'
 import { findSource } from './source.ts'
 
 /**

@@ -1,5 +1,5 @@
 // An enumeration of the older pipeline against ours: the same entries, or how they differ.
-import { decodeRaw, type RawRecord } from '../../model/raw.ts'
+import { decodeRaw, type RawRecord } from '../../model/raw/index.ts'
 import { Sum } from '../../model/sum.ts'
 import type { Place, Reader } from '../../model/world.ts'
 

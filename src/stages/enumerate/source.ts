@@ -3,10 +3,10 @@ import type { VolumeReport } from '../../model/entry.ts'
 import { ObserveError } from '../../model/errors.ts'
 import type { Medium } from '../../model/medium.ts'
 import { archivePlace, findImage } from '../../model/places.ts'
-import type { RawRecord } from '../../model/raw.ts'
+import type { RawRecord } from '../../model/raw/index.ts'
 import { unreadOf, withReadErrors } from '../../model/unread.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
-import { findVolumes, type FoundVolume } from '../../readers/volumes.ts'
+import { findVolumes, type FoundVolume } from '../../readers/volumes/index.ts'
 import { ReaderFailed, gather, type Task } from './gather.ts'
 
 export interface Source {

@@ -1,6 +1,6 @@
 // A generation of rows: tables filled beside the present ones, checked, and put in their place in one transaction.
 import { RefusedError, RunError } from '../../model/errors.ts'
-import type { RawTail } from '../../model/raw.ts'
+import type { RawTail } from '../../model/raw/index.ts'
 import type { Transaction, Writer } from '../../model/world.ts'
 import { originOf, originText } from './enumeration.ts'
 import { compareRows } from './compare.ts'

@@ -1,6 +1,6 @@
 // load: every record of the enumeration as rows of the catalogue, made beside what is there and attached when they are whole.
 import { RefusedError } from '../../model/errors.ts'
-import type { RawTail } from '../../model/raw.ts'
+import type { RawTail } from '../../model/raw/index.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
 import type { TableLook, Writer } from '../../model/world.ts'
 import { Slots } from '../../model/lanes.ts'

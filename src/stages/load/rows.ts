@@ -2,7 +2,7 @@
 import { canonicalJson } from '../../model/canonical.ts'
 import type { Entry, EntryType } from '../../model/entry.ts'
 import { InodeSet } from '../../model/inodes.ts'
-import type { RawRecord } from '../../model/raw.ts'
+import type { RawRecord } from '../../model/raw/index.ts'
 import { Directories } from './directories.ts'
 import { anyOrder, type Mark } from './marks.ts'
 import { Tuples, type Told } from './tuples.ts'

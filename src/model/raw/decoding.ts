@@ -1,0 +1,133 @@
+// A decoder of raw enumerations between two blocks of bytes: what must come next, and what was counted.
+import { createHash } from 'node:crypto'
+import { canonicalJson } from '../canonical.ts'
+import type { EntryType, VolumeReport } from '../entry.ts'
+import type { Edges } from './edges.ts'
+import { readEntry, readError, type Fields } from './fields.ts'
+import { Legacy, legacyFormat } from './legacy.ts'
+import { RawCounter, RawError, type RawFormat, type RawRecord, type RawTail } from './record.ts'
+import {
+  endBytes,
+  endMark,
+  magic,
+  readEnd,
+  readHead,
+  readTotals,
+  readVolume,
+  totalsMark,
+  volumeMark,
+  type Totals,
+} from './trailer.ts'
+
+/** Records that are handed out at a time. */
+const batch = 512
+const space = 0x20
+const errorMark = 0x21
+
+const types: Readonly<Record<number, EntryType>> = Object.fromEntries(
+  (['f', 'd', 'l', 'b', 'c', 'p', 's', '?'] as const).map((type) => [type.charCodeAt(0), type]),
+)
+
+/** So much of a file tells its format. */
+export const formatBytes = 16
+
+/** Which format a file is of, by its beginning; null for none. */
+export const formatOf = (head: Buffer): RawFormat | null =>
+  head.subarray(0, magic.length).toString('latin1') === magic ? 'ntt-1' : legacyFormat(head)
+
+/** Where a decoder is between two blocks. */
+export class Decoding {
+  readonly format: RawFormat
+  readonly #digest = createHash('sha256')
+  readonly #counter = new RawCounter()
+  readonly #volumes: VolumeReport[] = []
+  readonly #legacy = new Legacy()
+  #place: 'head' | 'records' | 'volumes' | 'totals' | 'ended' = 'head'
+  #unread: string | null = null
+  #tailAt = 0
+  #totals: Totals | null = null
+  #end = ''
+
+  constructor(head: Buffer) {
+    const format = formatOf(head)
+    if (format === null) throw new RawError(head.length === 0 ? 'it is empty' : 'it is no enumeration')
+    this.format = format
+  }
+
+  /** Reads records until there are enough for a batch or the next would begin at `stop`. */
+  some(fields: Fields, stop: number): readonly RawRecord[] {
+    const start = fields.at
+    const found: RawRecord[] = []
+    while (fields.at < stop && found.length < batch) {
+      if (this.format !== 'ntt-1') this.#legacy.read(fields, found)
+      else this.#one(fields, found, start)
+    }
+    for (const record of found) this.#counter.add(record)
+    if (this.#place !== 'ended') this.#digest.update(fields.block.subarray(start, fields.at))
+    return found
+  }
+
+  #one(fields: Fields, found: RawRecord[], start: number): void {
+    const { block, at } = fields
+    if (this.#place === 'ended') fields.fault('something follows the end')
+    if (this.#place === 'head') {
+      this.#unread = readHead(fields.name().toString('utf8', magic.length)).unread ?? null
+      this.#place = 'records'
+      return
+    }
+    const mark = block[at] ?? 0
+    if (mark === endMark) return this.#last(fields, start)
+    fields.at += 1
+    fields.byte(space)
+    if (mark === volumeMark || mark === totalsMark) {
+      if (this.#place === 'records') this.#tailAt = fields.offset + at
+      const text = fields.name().toString()
+      if (this.#place === 'totals') fields.fault('something follows the counts')
+      this.#place = mark === totalsMark ? 'totals' : 'volumes'
+      if (mark === totalsMark) this.#totals = readTotals(text)
+      else this.#volumes.push(readVolume(text))
+      return
+    }
+    if (this.#place !== 'records') fields.fault('a record follows the volume reports')
+    if (mark === errorMark) found.push(readError(fields))
+    else found.push(readEntry(fields, types[mark] ?? fields.fault('no kind of record')))
+  }
+
+  #last(fields: Fields, start: number): void {
+    const { block, at } = fields
+    if (this.#place !== 'totals') fields.fault('it ends without counts')
+    const stop = Math.min(at + endBytes, block.length)
+    const { offset, digest } = readEnd(block.toString('latin1', at, stop))
+    this.#digest.update(block.subarray(start, stop - 65))
+    if (offset !== this.#tailAt) fields.fault('the last record points elsewhere')
+    this.#end = this.#digest.digest('hex')
+    if (this.#end !== digest) fields.fault('the digest is not that of the bytes')
+    this.#place = 'ended'
+    fields.at = stop
+  }
+
+  end(): readonly RawRecord[] {
+    if (this.format !== 'ntt-1') {
+      const found = this.#legacy.end()
+      for (const record of found) this.#counter.add(record)
+      return found
+    }
+    if (this.#place !== 'ended') throw new RawError('it ends before its trailer')
+    const [told, counted] = [this.#totals?.counts, this.#counter.counts()].map(canonicalJson)
+    if (told !== counted) throw new RawError(`the trailer tells ${told}, the records are ${counted}`)
+    return []
+  }
+
+  tail(edges: Edges): RawTail {
+    const complete = this.format === 'ntt-1'
+    return {
+      format: this.format,
+      complete,
+      digest: complete ? this.#end : edges.digest(),
+      content: this.#totals?.content ?? '',
+      unread: this.#unread,
+      volumes: this.#volumes,
+      counts: this.#counter.counts(),
+    }
+  }
+}

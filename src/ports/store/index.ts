@@ -1,0 +1,201 @@
+// The store of contents: each once, in a file named by its BLAKE3, mode 0444, at aa/bb/<64 hex> below `by-hash:`.
+import { availableParallelism } from 'node:os'
+import { InterruptedError, NttError, StoreError } from '../../model/errors.ts'
+import { Slots } from '../../model/lanes.ts'
+import type { Place, Reader, Unit, Writer } from '../../model/world.ts'
+import { openHasher } from '../blake3.ts'
+import { unseen, unwritten } from '../errno.ts'
+import { openFolder, type StoreFolder } from './folder.ts'
+import type { Ingest } from './batch.ts'
+import { ingestBatches } from './ingest.ts'
+import type { JobName, Jobs } from './jobs.ts'
+import { JobFailure, openThreads, type JobOptions, type Threads } from './threads.ts'
+
+export interface StoreOptions {
+  /** Absolute path of the store. */
+  readonly root: string
+  readonly run: string
+  /** Absolute path of a place. */
+  readonly path: (place: Place) => string
+  /** How many threads read, hash and write; two to four by the machine where left out. */
+  readonly width?: number
+}
+
+/** For whom a verb of the store works. */
+export interface StoreSpeaker {
+  readonly signal: AbortSignal
+  readonly progress: (done: number, total: number | null, unit: Unit) => void
+}
+
+export interface Store {
+  speak(speaker: StoreSpeaker): Pick<Writer, 'digest' | 'hasher' | 'blobs' | 'rehash' | 'ingest' | 'storeId'>
+  /** Ends the threads and gives up the run's folder. */
+  close(): Promise<void>
+}
+
+const lookIds = 1000
+const hashIds = 64
+
+/** Nothing is started or made before it is needed. */
+export function openStore({ root, run, path, width }: StoreOptions): Store {
+  const threads = openThreads(root, width ?? Math.max(2, Math.min(4, availableParallelism())))
+  const barrier = new Barrier(threads, root)
+  let folder: Promise<StoreFolder> | null = null
+  const open = (): Promise<StoreFolder> =>
+    (folder ??= openFolder(root, run).then(async (opened) => {
+      await threads.ask('watch', {})
+      return opened
+    }))
+
+  return {
+    speak({ signal, progress }) {
+      const ask = <Name extends JobName>(
+        job: Name,
+        what: Jobs[Name]['ask'],
+        options: JobOptions = {},
+      ): Promise<Jobs[Name]['answer']> =>
+        threads.ask(job, what, { signal, ...options }).catch((error: unknown) => {
+          throw failure(error, root, signal)
+        })
+      return {
+        hasher: openHasher,
+        storeId: async () => (await open()).id,
+        async digest(place, range) {
+          const [start, end] = [range?.start ?? 0, range?.end ?? Number.POSITIVE_INFINITY]
+          const total = Number.isFinite(end) ? end - start : null
+          return ask(
+            'digest',
+            { path: path(place), start, end },
+            { progress: (done) => progress(done, total, 'bytes') },
+          )
+        },
+        async blobs(ids) {
+          const sizes = new Map<string, number>()
+          await Promise.all(
+            slices(ids, lookIds).map(async (some) => {
+              const found = await ask('sizes', { ids: some })
+              for (const [index, id] of some.entries()) {
+                const bytes = found[index] ?? -1
+                if (bytes >= 0) sizes.set(id, bytes)
+              }
+            }),
+          )
+          return sizes
+        },
+        rehash: (ids) => rehashAll(ids, threads.width * 2, (some) => ask('rehash', { ids: some })),
+        async *ingest(pieces, moved = () => {}) {
+          const opened = await open()
+          const temporary = opened.temporary()
+          const ingest: Ingest = {
+            threads,
+            signal,
+            folder: temporary,
+            slots: new Slots(threads.width * 2),
+            slabs: [],
+            moved,
+            working: new Set(),
+            path,
+            failure: null,
+            streams: 0,
+          }
+          try {
+            yield* ingestBatches(pieces, ingest, () => barrier.pass())
+          } catch (error) {
+            throw failure(error, root, signal)
+          } finally {
+            // Nothing may be at work when the temporary files are removed.
+            await Promise.all(ingest.working)
+            opened.remove(temporary)
+          }
+        },
+      }
+    },
+    async close() {
+      const opening = folder
+      folder = null
+      const opened = await opening?.catch(() => null)
+      await threads.close()
+      opened?.close()
+    },
+  }
+}
+
+/** Flushes of the store, shared by all who wait for one; each begins after they asked. */
+class Barrier {
+  readonly #threads: Threads
+  readonly #root: string
+  #running: Promise<void> | null = null
+  #next: Promise<void> | null = null
+  /** The kernel tells an error once, and not whose bytes it lost: from then on nothing here is durable. */
+  #failed: unknown = null
+  constructor(threads: Threads, root: string) {
+    this.#threads = threads
+    this.#root = root
+  }
+
+  pass(): Promise<void> {
+    return (this.#next ??= this.#flush(this.#running))
+  }
+
+  async #flush(running: Promise<void> | null): Promise<void> {
+    await running?.catch(() => undefined)
+    this.#running = this.#next
+    this.#next = null
+    if (this.#failed !== null) throw this.#failed
+    try {
+      await this.#threads.ask('flush', {})
+    } catch (error) {
+      this.#failed = failure(error, this.#root)
+      throw this.#failed
+    }
+  }
+}
+
+/** Blobs re-read side by side, a few at a time. */
+async function* rehashAll(
+  ids: AsyncIterable<readonly string[]>,
+  width: number,
+  rehash: (ids: readonly string[]) => Promise<Jobs['rehash']['answer']>,
+): ReturnType<Reader['rehash']> {
+  const working: Promise<readonly { id: string; bytes: number; blake3: string | null }[]>[] = []
+  try {
+    for await (const batch of ids) {
+      for (const some of slices(batch, hashIds)) {
+        const found = rehash(some).then((all) => all.map((one, index) => ({ id: some[index] ?? '', ...one })))
+        found.catch(() => undefined)
+        working.push(found)
+        const first = working.length >= width ? working.shift() : undefined
+        if (first !== undefined) yield await first
+      }
+    }
+    for (let first = working.shift(); first !== undefined; first = working.shift()) yield await first
+  } finally {
+    await Promise.allSettled(working)
+  }
+}
+
+function slices<T>(all: readonly T[], size: number): readonly (readonly T[])[] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, at) =>
+    all.slice(at * size, (at + 1) * size),
+  )
+}
+
+/** What a thread could not do, as one of our errors. */
+function failure(error: unknown, root: string, signal?: AbortSignal): unknown {
+  if (signal?.aborted === true && !(error instanceof NttError)) {
+    return signal.reason instanceof NttError
+      ? signal.reason
+      : new InterruptedError('stopped', { cause: error })
+  }
+  if (!(error instanceof JobFailure)) return error
+  const { message, errno, path, writing } = error.broken
+  const cause = errno === null ? error : Object.assign(new Error(message), { code: errno })
+  if (!writing) return unseen(`read ${path}`, cause)
+  if (errno === null) return new StoreError(`cannot write by-hash: (${root}): ${message}`, { cause: error })
+  if (errno === 'ENOENT') {
+    const hint =
+      'Something removed or replaced it while it was written to. Find out what, then run the same command again.'
+    return new StoreError(`cannot write by-hash: (${path}): the directory has gone`, { cause, hint })
+  }
+  return unwritten('by-hash:', path, cause)
+}

@@ -1,0 +1,190 @@
+// A thread of the store: takes a job, does it with synchronous calls, answers. Started by store-threads.ts.
+import { Blake3Hasher } from '@napi-rs/blake-hash'
+import { spawnSync } from 'node:child_process'
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { parentPort, workerData } from 'node:worker_threads'
+import { errnoOf, messageOf } from '../../model/errors.ts'
+import { libc } from '../libc.ts'
+import { blobPath, slabBytes, type Answer, type Ask, type Broken, type ThreadSetup } from './jobs.ts'
+import { Keeper, WriteFailure, openQuietly, turnBytes, type Temp } from './keeping.ts'
+
+const port = parentPort
+if (port === null) throw new Error('this is started as a thread')
+const setup = workerData as ThreadSetup
+const keeper = new Keeper(setup.root, setup.thread)
+const buffer = Buffer.allocUnsafeSlow(slabBytes)
+const growing = new Map<number, Temp>()
+const stopped = new Set<number>()
+/** The store's directory, open since it was asked to be watched. */
+let watched: number | null = null
+
+const say = (answer: Answer, transfer: readonly ArrayBuffer[] = []): void =>
+  port.postMessage(answer, transfer)
+
+port.on('message', (message: Ask | { readonly stop: number }) => {
+  if ('stop' in message) stopped.add(message.stop)
+  else void work(message)
+})
+
+async function work(ask: Ask): Promise<void> {
+  try {
+    await answer(ask)
+  } catch (error) {
+    say({ id: ask.id, broken: broken(error) })
+  } finally {
+    stopped.delete(ask.id)
+  }
+}
+
+function broken(error: unknown): Broken {
+  const cause = error instanceof WriteFailure ? error.cause : error
+  const path =
+    cause !== null && typeof cause === 'object' && 'path' in cause ? String(cause.path) : setup.root
+  return {
+    message:
+      cause instanceof Error && errnoOf(cause) === undefined
+        ? (cause.stack ?? cause.message)
+        : messageOf(cause),
+    errno: errnoOf(cause) ?? null,
+    path: error instanceof WriteFailure ? join(setup.root, error.path) : path,
+    writing: error instanceof WriteFailure,
+  }
+}
+
+async function answer(ask: Ask): Promise<void> {
+  const { id } = ask
+  /** Lets other jobs have a turn, and ends this one if it is no longer wanted. */
+  const breathe = async (): Promise<void> => {
+    await nextTurn()
+    if (stopped.has(id)) throw new Error('stopped')
+  }
+  switch (ask.job) {
+    case 'read': {
+      const kept = []
+      const open = new Map<string, number>()
+      let whole = 0
+      try {
+        for (const one of ask.reads) {
+          let within = 0
+          // A large content is told of while it is read: nobody is to take it for a standstill.
+          const onward = async (): Promise<void> => {
+            within = Math.min(one.size, within + turnBytes)
+            say({ id, done: whole + within })
+            await breathe()
+          }
+          kept.push(await keeper.read(ask.folder, one, open, onward))
+          whole += one.size
+        }
+      } finally {
+        for (const fd of open.values()) closeSync(fd)
+      }
+      return say({ id, answer: kept })
+    }
+    case 'slab': {
+      const slab = Buffer.from(ask.slab)
+      const kept = ask.slices.map(({ start, end }) => keeper.keep(ask.folder, slab.subarray(start, end)))
+      return say({ id, answer: kept, slab: ask.slab }, [ask.slab])
+    }
+    case 'part': {
+      const temp = growing.get(ask.stream) ?? keeper.open(ask.folder)
+      growing.set(ask.stream, temp)
+      temp.write(Buffer.from(ask.slab, 0, ask.bytes))
+      if (ask.end !== null) growing.delete(ask.stream)
+      if (ask.end === 'drop') temp.drop()
+      return say({ id, answer: ask.end === 'keep' ? temp.close() : null, slab: ask.slab }, [ask.slab])
+    }
+    case 'name':
+      keeper.name(ask.names, ask.drop)
+      return say({ id, answer: null })
+    case 'watch':
+      watched ??= openSync(setup.root, constants.O_RDONLY | constants.O_DIRECTORY)
+      return say({ id, answer: null })
+    case 'flush':
+      flush()
+      return say({ id, answer: null })
+    case 'sizes':
+      return say({ id, answer: ask.ids.map(sizeOf) })
+    case 'rehash': {
+      const found = []
+      for (const blob of ask.ids) found.push(await rehash(blob, breathe))
+      return say({ id, answer: found })
+    }
+    case 'digest':
+      return say({
+        id,
+        answer: await digest(ask.path, ask.start, ask.end, breathe, (done) => say({ id, done })),
+      })
+    default:
+      return ask satisfies never
+  }
+}
+
+/** One flush for all that was written since the last one. By syncfs, else by sync(1), which is told less about errors. */
+function flush(): void {
+  if (watched === null) throw new Error('flushed before it was watched')
+  const [now, then] = [statSync(setup.root), fstatSync(watched)]
+  if (now.dev !== then.dev || now.ino !== then.ino) {
+    throw new WriteFailure('', new Error('it is no longer the directory that it was when the run began'))
+  }
+  const errno = libc()?.syncfs(watched)
+  if (errno === 0) return
+  if (errno !== undefined)
+    throw new WriteFailure('', Object.assign(new Error(`syncfs: ${errno}`), { code: errno }))
+  const { status, stderr, error } = spawnSync('sync', ['--file-system', setup.root], { encoding: 'utf8' })
+  if (status !== 0)
+    throw new WriteFailure('', error ?? new Error(`sync ended with ${status}: ${stderr.trim()}`))
+}
+
+function sizeOf(id: string): number {
+  const found = lstatSync(join(setup.root, blobPath(id)), { throwIfNoEntry: false })
+  return found?.isFile() === true ? found.size : -1
+}
+
+async function rehash(
+  id: string,
+  breathe: () => Promise<void>,
+): Promise<{ bytes: number; blake3: string | null }> {
+  try {
+    return await digest(join(setup.root, blobPath(id)), 0, Number.POSITIVE_INFINITY, breathe, () => undefined)
+  } catch (error) {
+    // Not there, not a file, or the disk cannot read it: that is an answer. Any other error is a failed look.
+    if (['ENOENT', 'EIO', 'EISDIR', 'EBADMSG', 'EUCLEAN'].includes(errnoOf(error) ?? ''))
+      return { bytes: 0, blake3: null }
+    throw error
+  }
+}
+
+async function digest(
+  path: string,
+  start: number,
+  end: number,
+  breathe: () => Promise<void>,
+  progress: (done: number) => void,
+): Promise<{ bytes: number; blake3: string }> {
+  const fd = openQuietly(path, constants.O_RDONLY, constants.O_NOATIME)
+  const hasher = new Blake3Hasher()
+  let bytes = 0
+  try {
+    for (;;) {
+      const got = readSync(
+        fd,
+        buffer,
+        0,
+        Math.max(0, Math.min(buffer.length, end - start - bytes)),
+        start + bytes,
+      )
+      if (got === 0) break
+      hasher.update(buffer.subarray(0, got))
+      const turns = Math.floor(bytes / turnBytes)
+      bytes += got
+      if (Math.floor(bytes / turnBytes) === turns) continue
+      progress(bytes)
+      await breathe()
+    }
+  } finally {
+    closeSync(fd)
+  }
+  return { bytes, blake3: hasher.digest('hex') }
+}

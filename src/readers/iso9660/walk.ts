@@ -1,0 +1,301 @@
+// The walk over one side of an ISO 9660 disc: every record of every directory as an entry, from the root down.
+import type { Entry, EntryError, EntryType } from '../../model/entry.ts'
+import { RunError } from '../../model/errors.ts'
+import { intersect } from '../../model/mapfile.ts'
+import { UnreadError } from '../../model/unread.ts'
+import type { Range } from '../../model/world.ts'
+import {
+  fieldsOf,
+  nameOf,
+  parseRecords,
+  rockRidgeOf,
+  type IsoRecord,
+  type RockRidge,
+  type Side,
+} from './records.ts'
+import type { Pages, Patchy } from '../pages.ts'
+import { joinPath, unreadNames } from '../reader.ts'
+
+const sector = 2048
+/** Entries without bytes of their own are numbered by the place of their record, out of the way of block numbers. */
+const byRecord = 1n << 40n
+/** Directories are small; a record that says otherwise is damaged. */
+const mostDirectoryBytes = 1 << 28
+
+export interface Tree {
+  readonly side: Side
+  readonly root: IsoRecord
+  readonly blockBytes: number
+  /** Bytes to pass over in each system use area. */
+  readonly skip: number
+}
+
+/** Which contents were named already, by where they begin. */
+export class Known {
+  readonly #sizes = new Map<number, number>()
+
+  /** Takes note of a file; false where another of a different size begins at the same place. */
+  take(block: number, size: number): boolean {
+    const known = this.#sizes.get(block)
+    if (known === undefined) this.#sizes.set(block, size)
+    return known === undefined || known === size
+  }
+
+  /** Whether a content that was named begins there. */
+  has(block: number): boolean {
+    return this.#sizes.has(block)
+  }
+
+  isNews({ ino, size }: Entry): boolean {
+    return size > 0 && ino < byRecord && !this.#sizes.has(Number(ino))
+  }
+}
+
+type Found = Entry | EntryError
+
+interface Records {
+  readonly records: readonly IsoRecord[]
+  readonly fault: string | null
+  readonly unread: readonly Range[]
+}
+
+export class Walk {
+  readonly #tree: Tree
+  readonly #start: number
+  readonly #pages: Pages
+  readonly #known: Known
+  readonly #entered = new Set<number>()
+
+  constructor(tree: Tree, start: number, pages: Pages, known: Known) {
+    this.#tree = tree
+    this.#start = start
+    this.#pages = pages
+    this.#known = known
+  }
+
+  async *all(): AsyncGenerator<readonly Found[]> {
+    const { root } = this.#tree
+    const { bytes, unread } = await this.#content(root)
+    const isUnread = beginsUnread(unread, this.#placeOf(root.block))
+    const [first] = parseRecords(bytes.subarray(0, isUnread ? 0 : sector))
+    const self = isUnread ? root : first
+    if (self === undefined || !(isUnread || isSelf(self, root)))
+      throw new RunError('the root directory cannot be read')
+    const { ridge } = await this.#ridge(self, self.systemUse.subarray(0))
+    yield [this.#entry(self, ridge, Buffer.alloc(0), [root], root.block * this.#tree.blockBytes)]
+    yield* this.#below(Buffer.alloc(0), root)
+  }
+
+  async *#below(path: Buffer, directory: IsoRecord): AsyncGenerator<readonly Found[]> {
+    if (this.#entered.has(directory.block)) {
+      yield [unreadable(path, 'it was met before: directories run in a circle')]
+      return
+    }
+    this.#entered.add(directory.block)
+    const { records, fault, unread } = await this.#records(directory)
+    const out: Found[] = unread.length > 0 ? [unreadNames(path, unread)] : []
+    if (fault !== null) out.push(unreadable(path, `${fault}: names below it are missing`))
+    /** A file in several extents comes as several records. */
+    let parts: IsoRecord[] = []
+    for (const record of records) {
+      if (record.id.length === 1 && (record.id[0] ?? 2) < 2) continue
+      if (record.isAssociated) continue
+      parts.push(record)
+      if (record.goesOn) continue
+      const [first = record] = parts
+      const { ridge, lost } = await this.#ridge(first, first.systemUse.subarray(this.#tree.skip))
+      const name = ridge?.name ?? nameOf(first.id, this.#tree.side === 'joliet' ? 'joliet' : 'plain')
+      const inside = joinPath(path, mended(name))
+      const place = directory.block * this.#tree.blockBytes + first.at
+      const entry = this.#entry(first, ridge, inside, parts, place)
+      parts = []
+      // It stands here only because of its depth, and is listed where it belongs.
+      if (ridge?.isMoved === true) continue
+      out.push(entry)
+      if (lost !== null) {
+        const message = `names may be others: of what RockRidge says of one, ${lost}`
+        out.push({ error: 'EIO', path, message })
+      }
+      if (first.isInterleaved)
+        out.push({ error: 'content', path: inside, message: 'it is interleaved with others' })
+      if (entry.type !== 'd') continue
+      yield out.splice(0)
+      const there = ridge?.movedTo == null ? first : await this.#moved(first, ridge.movedTo)
+      if (there === null) yield [unreadNames(inside, [this.#sectorAt(ridge?.movedTo ?? 0)])]
+      else yield* this.#below(inside, there)
+    }
+    yield out
+  }
+
+  /** The records of a directory, and what is wrong with the others. */
+  async #records(directory: IsoRecord): Promise<Records> {
+    let unread: readonly Range[] = []
+    try {
+      const read = await this.#content(directory)
+      unread = read.unread
+      const records = sectorsOf(read.bytes, this.#placeOf(directory.block), unread)
+      const [self] = records
+      if (
+        !beginsUnread(unread, this.#placeOf(directory.block)) &&
+        (self === undefined || !isSelf(self, directory))
+      )
+        return { records: [], fault: 'it does not begin with itself', unread }
+      const isGapped = unread.length === 0 && hasGap(read.bytes)
+      return isGapped
+        ? { records: [], fault: 'a part of it is empty', unread }
+        : { records, fault: null, unread }
+    } catch (error) {
+      if (!(error instanceof RunError)) throw error
+      return { records: [], fault: error.message, unread }
+    }
+  }
+
+  #content({ block, bytes }: IsoRecord): Promise<Patchy> {
+    if (bytes > mostDirectoryBytes) throw new RunError(`a directory of ${bytes} bytes`)
+    const start = this.#placeOf(block)
+    return this.#pages.readable([{ start, end: start + bytes }])
+  }
+
+  #placeOf(block: number): number {
+    return this.#start + block * this.#tree.blockBytes
+  }
+
+  #sectorAt(block: number): Range {
+    const start = this.#placeOf(block)
+    return { start, end: start + sector }
+  }
+
+  /** A directory that was too deep lies elsewhere; how long it is stands in its own first record. null: that was never read. */
+  async #moved(record: IsoRecord, block: number): Promise<IsoRecord | null> {
+    const records = await this.#pages
+      .bytes(block * this.#tree.blockBytes, sector)
+      .then(parseRecords, unlessUnread)
+    return records === null ? null : { ...record, block, bytes: records[0]?.bytes ?? 0, isDirectory: true }
+  }
+
+  /** `lost`: a part of what RockRidge says was never read. */
+  async #ridge(
+    record: IsoRecord,
+    area: Buffer,
+  ): Promise<{ readonly ridge: RockRidge | null; readonly lost: string | null }> {
+    if (this.#tree.side !== 'rockridge') return { ridge: null, lost: null }
+    let lost: string | null = null
+    const fields = await fieldsOf(area, async (block, offset, length) => {
+      try {
+        return await this.#pages.bytes(block * this.#tree.blockBytes + offset, length)
+      } catch (error) {
+        if (!(error instanceof UnreadError)) throw error
+        lost = error.message
+        return Buffer.alloc(0)
+      }
+    })
+    const ridge = rockRidgeOf(fields)
+    // The bytes on the disc are not those of the file: libarchive knows how to unpack them.
+    if (ridge.isCompressed && !record.isDirectory)
+      throw new RunError('the disc has compressed files (zisofs)')
+    return { ridge, lost }
+  }
+
+  #entry(
+    record: IsoRecord,
+    ridge: RockRidge | null,
+    path: Buffer,
+    parts: readonly IsoRecord[],
+    place: number,
+  ): Entry {
+    const { blockBytes } = this.#tree
+    const mode = ridge?.mode ?? null
+    const isDirectory = record.isDirectory || ridge?.movedTo != null
+    const type = isDirectory ? 'd' : mode === null ? 'f' : (types[mode >>> 12] ?? '?')
+    const size = type === 'f' ? parts.reduce((sum, { bytes }) => sum + bytes, 0) : 0
+    const ranges: readonly Range[] = parts
+      .filter(({ bytes }) => bytes > 0)
+      .map(({ block, bytes }) => {
+        const start = this.#start + block * blockBytes
+        return { start, end: start + bytes }
+      })
+    const own = type === 'd' || (size > 0 && this.#known.take(record.block, size))
+    const target = type === 'l' ? (ridge?.target ?? null) : null
+    return {
+      type,
+      path,
+      ino: own ? BigInt(ridge?.movedTo ?? record.block) : byRecord + BigInt(place),
+      nlink: ridge?.nlink ?? 1,
+      size: target === null ? size : target.length,
+      mtimeNs: ridge?.mtimeNs ?? record.mtimeNs,
+      mode: mode === null ? null : mode & 0o7777,
+      uid: mode === null ? null : (ridge?.uid ?? null),
+      gid: mode === null ? null : (ridge?.gid ?? null),
+      rdev: type === 'b' || type === 'c' ? (ridge?.rdev ?? 0n) : 0n,
+      target,
+      extents: type === 'f' || type === 'd' ? joined(ranges) : null,
+    }
+  }
+}
+
+const types: Readonly<Record<number, EntryType>> = {
+  0o10: 'f',
+  0o04: 'd',
+  0o12: 'l',
+  0o06: 'b',
+  0o02: 'c',
+  0o01: 'p',
+  0o14: 's',
+}
+
+/** A directory begins with a record of itself. */
+const isSelf = (self: IsoRecord, directory: Pick<IsoRecord, 'block'>): boolean =>
+  self.id.length === 1 && self.id[0] === 0 && self.isDirectory && self.block === directory.block
+
+const beginsUnread = (unread: readonly Range[], start: number): boolean =>
+  unread.some((range) => range.start < start + sector)
+
+/** The records of the sectors that were read whole; a directory that begins at `start` of the image. */
+function sectorsOf(bytes: Buffer, start: number, unread: readonly Range[]): readonly IsoRecord[] {
+  if (unread.length === 0) return parseRecords(bytes)
+  const read = Buffer.from(bytes)
+  for (let at = 0; at < read.length; at += sector) {
+    const place = { start: start + at, end: start + at + sector }
+    if (intersect([place], unread).length > 0) read.fill(0, at, at + sector)
+  }
+  return parseRecords(read)
+}
+
+/** Where it was never read: nothing. */
+export function unlessUnread(error: unknown): null {
+  if (error instanceof UnreadError) return null
+  throw error
+}
+
+/** A sector without a record, and one with some after it: something was there. */
+function hasGap(bytes: Buffer): boolean {
+  let empty = false
+  for (let at = 0; at < bytes.length; at += sector) {
+    if (bytes[at] === 0) empty = true
+    else if (empty) return true
+  }
+  return false
+}
+
+/** Extents that follow on one another are one. */
+function joined(ranges: readonly Range[]): readonly Range[] {
+  const found: { start: number; end: number }[] = []
+  for (const { start, end } of ranges) {
+    const last = found.at(-1)
+    if (last?.end === start) last.end = end
+    else found.push({ start, end })
+  }
+  return found
+}
+
+/** A slash or a zero in a damaged name would make another path of it. */
+const mended = (name: Buffer): Buffer =>
+  name.includes(0x2f) || name.includes(0)
+    ? Buffer.from(name.map((byte) => (byte === 0x2f || byte === 0 ? 0x5f : byte)))
+    : Buffer.from(name)
+
+const unreadable = (path: Buffer, message: string): EntryError => ({
+  error: 'unreadable-directory',
+  path,
+  message,
+})

@@ -1,6 +1,6 @@
 // Bundles src/ into dist/: one entry for the command, one for the worker threads; chunks are loaded when first needed.
 import { build } from 'esbuild'
-import { readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeValidators } from './validators.mjs'
 
@@ -8,8 +8,8 @@ const root = join(import.meta.dirname, '..')
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
 writeValidators()
-rmSync(join(root, 'dist'), { recursive: true, force: true })
-await build({
+const { outputFiles } = await build({
+  write: false,
   absWorkingDir: root,
   entryPoints: { cli: 'src/cli/main.ts', 'store-worker': 'src/ports/store/worker.ts' },
   outdir: 'dist',
@@ -32,3 +32,17 @@ await build({
   banner: { js: "import{createRequire as __ntt}from'node:module';const require=__ntt(import.meta.url);" },
   logLevel: 'warning',
 })
+
+// A command that runs meanwhile may still load what it was built with: files come whole, the entries last, and the old chunks stay for a day.
+const dist = join(root, 'dist')
+const isEntry = ({ path }) => /\/(cli|store-worker)\.mjs$/.test(path)
+mkdirSync(dist, { recursive: true })
+for (const file of outputFiles.toSorted((a, b) => isEntry(a) - isEntry(b))) {
+  writeFileSync(`${file.path}.part`, file.contents)
+  renameSync(`${file.path}.part`, file.path)
+}
+const fresh = new Set(outputFiles.map(({ path }) => path))
+for (const name of readdirSync(dist)) {
+  const path = join(dist, name)
+  if (!fresh.has(path) && Date.now() - statSync(path).mtimeMs > 86_400_000) rmSync(path)
+}

@@ -8,9 +8,66 @@ say() { printf '%s\n' "$*" >&2; }
 
 # program:package pairs. The first list is what ntt itself runs; the second makes media for the tests; the third holds
 # the peers of the benchmark and what makes its data.
-needed='ddrescue:gddrescue bsdtar:libarchive-tools 7zz:7zip fiwalk:sleuthkit icat:sleuthkit sqfs2tar:squashfs-tools-ng zstd:zstd blkid:util-linux partx:util-linux lsblk:util-linux setpriv:util-linux tar:tar dd:coreutils id:coreutils mount:mount modprobe:kmod'
-for_tests='xfs_io:xfsprogs strace:strace bchunk:bchunk mksquashfs:squashfs-tools mkfs.btrfs:btrfs-progs mkfs.xfs:xfsprogs mkudffs:udftools linux.uml:user-mode-linux insmod:kmod setfattr:attr mount.exfat-fuse:exfat-fuse hformat:hfsutils mkapfs:apfsprogs xorriso:xorriso genisoimage:genisoimage mcopy:mtools mkfs.vfat:dosfstools mkfs.exfat:exfatprogs mkfs.ext4:e2fsprogs debugfs:e2fsprogs sfdisk:fdisk nbdkit:nbdkit nbdfuse:libnbd-bin fusermount3:fuse3 ntfs-3g:ntfs-3g b3sum:b3sum'
-for_bench='restic:restic borg:borgbackup rsync:rsync b3sum:b3sum mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs xorriso:xorriso mkfs.vfat:dosfstools mcopy:mtools nbdkit:nbdkit nbdfuse:libnbd-bin fusermount3:fuse3'
+needed='
+  ddrescue:gddrescue
+  bsdtar:libarchive-tools
+  7zz:7zip
+  fiwalk:sleuthkit
+  icat:sleuthkit
+  sqfs2tar:squashfs-tools-ng
+  zstd:zstd
+  blkid:util-linux
+  partx:util-linux
+  lsblk:util-linux
+  setpriv:util-linux
+  tar:tar
+  dd:coreutils
+  id:coreutils
+  mount:mount
+  modprobe:kmod
+'
+for_tests='
+  xfs_io:xfsprogs
+  strace:strace
+  bchunk:bchunk
+  mksquashfs:squashfs-tools
+  mkfs.btrfs:btrfs-progs
+  mkfs.xfs:xfsprogs
+  mkudffs:udftools
+  linux.uml:user-mode-linux
+  insmod:kmod
+  setfattr:attr
+  mount.exfat-fuse:exfat-fuse
+  hformat:hfsutils
+  mkapfs:apfsprogs
+  xorriso:xorriso
+  genisoimage:genisoimage
+  mcopy:mtools
+  mkfs.vfat:dosfstools
+  mkfs.exfat:exfatprogs
+  mkfs.ext4:e2fsprogs
+  debugfs:e2fsprogs
+  sfdisk:fdisk
+  nbdkit:nbdkit
+  nbdfuse:libnbd-bin
+  fusermount3:fuse3
+  ntfs-3g:ntfs-3g
+  b3sum:b3sum
+'
+for_bench='
+  restic:restic
+  borg:borgbackup
+  rsync:rsync
+  b3sum:b3sum
+  mkfs.ext4:e2fsprogs
+  mkfs.xfs:xfsprogs
+  xorriso:xorriso
+  mkfs.vfat:dosfstools
+  mcopy:mtools
+  nbdkit:nbdkit
+  nbdfuse:libnbd-bin
+  fusermount3:fuse3
+'
 case ${1-} in
   --test) needed="$needed $for_tests" ;;
   --bench) needed="$needed $for_bench" ;;

@@ -151,14 +151,17 @@ async function carryOut(
     const isFailed = step.because.code === 'failed-proof' || (isRestored && step.contradicts === 'proof')
     await stage.run(medium, observation.seen, world, redo.has(step.stage) || isFailed, isRestored)
   }
-  const before = now.proofs.filter((proof) => proof.stage === step.stage)
   // What failed is looked at as deep as if it had never been proven: it may turn out to be what it was before.
   const depth = made
     ? ((step.because.code === 'failed-proof' ? stage.depths?.prove : stage.depths?.run) ?? 'counts')
     : step.because.code === 'gate'
       ? 'counts'
       : (stage.depths?.prove ?? 'counts')
-  const proof = await prove(stage, medium, world, hands, { depth, made: made && !isRestored, before })
+  const proof = await prove(stage, medium, world, hands, {
+    depth,
+    made: made && !isRestored,
+    before: now.proofs,
+  })
   hands.emit({
     type: 'step.done',
     ...at,

@@ -18,7 +18,7 @@ export interface Witness {
 
 /**
  * Proves one product and records the proof. `made`: it was made anew in this run, so its content may differ from before;
- * what was restored may not.
+ * what was restored may not. `before`: the medium's proofs so far, of all stages.
  * Throws VerifyError when a check fails (the failed proof is recorded), ObserveError when it could not be looked at, RunError
  * when what was made is less than the policy asks for (nothing is recorded).
  */
@@ -42,7 +42,12 @@ export async function prove(
           figures: {},
         }
   const again = await seen(stage, medium, world)
-  const checks: Check[] = [...verification.checks, ...sameContent(verification, how)]
+  const own = how.before.filter((proof) => proof.stage === stage.name)
+  const checks: Check[] = [
+    ...verification.checks,
+    ...(how.made ? [] : sameContent('content', verification.content, own)),
+    ...held(verification, how.before),
+  ]
   if (again.of !== first.of) {
     checks.push({
       name: 'stillness',
@@ -96,11 +101,18 @@ async function seen(stage: Stage, medium: Medium, world: Reader): Promise<Seen> 
   return observation
 }
 
-function sameContent(
-  { content }: Verification,
-  { made, before }: { readonly made: boolean; readonly before: readonly Proof[] },
-): readonly Check[] {
-  const known = before.filter((proof) => proof.ok && proof.content !== null).at(-1)
-  if (made || content === undefined || known?.content === undefined || known.content === null) return []
-  return [{ name: 'content', ok: known.content === content, expected: known.content, actual: content }]
+/** What was met of an earlier product is what its own proof found: storage may have altered it since, and kept size and time. */
+const held = ({ holds }: Verification, proofs: readonly Proof[]): readonly Check[] =>
+  holds === undefined
+    ? []
+    : sameContent(
+        `${holds.stage} as it was proven`,
+        holds.content,
+        proofs.filter(({ stage }) => stage === holds.stage),
+      )
+
+function sameContent(name: string, content: string | undefined, proofs: readonly Proof[]): readonly Check[] {
+  const known = proofs.findLast((proof) => proof.ok && proof.content !== null)
+  if (content === undefined || known === undefined || known.content === null) return []
+  return [{ name, ok: known.content === content, expected: known.content, actual: content }]
 }

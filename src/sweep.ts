@@ -9,7 +9,7 @@ import type { Hands } from './apply.ts'
 import { readLedger, type SweptRange } from './ledger.ts'
 import { Purse } from './sweep/purse.ts'
 import { StoreSweep } from './sweep/store.ts'
-import { verifyStage } from './verify.ts'
+import { tellUnproven, verifyStage } from './verify.ts'
 
 /** What a verification by a budget needs beside the hands of a run. */
 export interface SweepHands extends Hands {
@@ -64,7 +64,7 @@ export function products(media: readonly Observed[]): readonly Product[] {
             stage,
             own.findLast(({ ok }) => ok),
           ),
-          proofs: own,
+          proofs,
         },
       ]
     })
@@ -114,6 +114,8 @@ export async function sweep(
   const purse = new Purse(budget, () => hands.seconds())
   const store = new StoreSweep(media, hands, purse)
   const work = new Work(hands, purse, store)
+  // What is gone or cannot be looked at is due to nobody: it would be passed over, and all be said to be well.
+  work.codes.push(...media.flatMap((observed) => tellUnproven(observed, hands)))
   try {
     for (const unit of units.filter(({ last }) => last === null || last < due).toSorted(byAge))
       await work.take(unit)
@@ -127,7 +129,7 @@ class Work {
   readonly #hands: SweepHands
   readonly #purse: Purse
   readonly #store: StoreSweep
-  readonly #codes: ExitCode[] = []
+  readonly codes: ExitCode[] = []
   readonly #large: Product[] = []
   readonly #putOff: string[] = []
   #products = 0
@@ -155,7 +157,7 @@ class Work {
       else await this.#prove(product)
     }
     const large = await this.#store.readLarge()
-    const codes = [...this.#codes, ...(this.#store.bad > 0 ? [3 as const] : [])]
+    const codes = [...this.codes, ...(this.#store.bad > 0 ? [3 as const] : [])]
     return {
       exit: this.#hands.stopping.aborted ? 130 : mostSerious(codes),
       products: this.#products,
@@ -181,7 +183,7 @@ class Work {
       held = await this.#hands.hold(medium)
     } catch (error) {
       if (!(error instanceof LockedError)) throw error
-      this.#codes.push(11)
+      this.codes.push(11)
       return
     }
     try {
@@ -194,7 +196,7 @@ class Work {
       }
       this.#purse.spent += product.bytes
       this.#products += 1
-      this.#codes.push(code)
+      this.codes.push(code)
     } finally {
       await held.release()
     }

@@ -2,7 +2,7 @@
 import { NttError, VerifyError, mostSerious, type ExitCode } from './model/errors.ts'
 import { sideBySide } from './model/lanes.ts'
 import type { Medium, StageName } from './model/medium.ts'
-import type { Depth, Observed, Proof } from './model/stage.ts'
+import type { Depth, Observation, Observed, Proof } from './model/stage.ts'
 import { stageNamed, type Hands } from './apply.ts'
 import { healthMember, prove } from './prove.ts'
 
@@ -16,48 +16,45 @@ export async function verify(
   return sideBySide(media, width, (observed) => verifyMedium(observed, hands, depth))
 }
 
-async function verifyMedium(
-  { medium, observations, proofs }: Observed,
-  hands: Hands,
-  depth: Depth,
-): Promise<ExitCode> {
-  if (medium.hash === null) {
-    hands.emit({
-      type: 'step.held',
-      medium: medium.name,
-      hash: null,
-      stage: 'image',
-      action: medium.action,
-      because: medium.because,
-    })
-    return medium.action === 'unknown' ? 5 : 3
+/** What of a medium can not be proven, told; nothing where it is as it should be, or was never made. */
+export function tellUnproven(observed: Observed, hands: Hands): readonly ExitCode[] {
+  const { medium, observations } = observed
+  if (medium.hash !== null) return observations.flatMap((one) => tellProduct(one, observed, hands) ?? [])
+  const { name, action, because } = medium
+  hands.emit({ type: 'step.held', medium: name, hash: null, stage: 'image', action, because })
+  return [action === 'unknown' ? 5 : 3]
+}
+
+/** null: its product is there, or nobody has ever proven one. */
+function tellProduct(observation: Observation, { medium, proofs }: Observed, hands: Hands): ExitCode | null {
+  const { stage } = observation
+  const at = { medium: medium.name, hash: medium.hash, stage } as const
+  if ('unknown' in observation) {
+    hands.emit({ type: 'step.held', ...at, action: 'unknown', because: observation.unknown })
+    return 5
   }
+  const { action, because } = observation.decision
+  if (action === 'keep' || !proofs.some((proof) => proof.stage === stage && proof.ok)) return null
+  const check = { name: 'product', ok: false, expected: 'there', actual: because.text }
+  hands.emit({ type: 'step.contradicted', ...at, check })
+  return 3
+}
+
+async function verifyMedium(observed: Observed, hands: Hands, depth: Depth): Promise<ExitCode> {
+  const { medium, observations, proofs } = observed
+  if (medium.hash === null) return mostSerious(tellUnproven(observed, hands))
   const codes: ExitCode[] = []
   const held = await hands.hold(medium)
   try {
     for (const observation of observations) {
       if (hands.stopping.aborted) return 130
-      const at = { medium: medium.name, hash: medium.hash, stage: observation.stage } as const
-      if ('unknown' in observation) {
-        hands.emit({ type: 'step.held', ...at, action: 'unknown', because: observation.unknown })
-        codes.push(5)
-        continue
-      }
-      if (observation.decision.action !== 'keep') {
-        if (proofs.some(({ stage, ok }) => stage === observation.stage && ok)) {
-          const check = {
-            name: 'product',
-            ok: false,
-            expected: 'there',
-            actual: observation.decision.because.text,
-          }
-          hands.emit({ type: 'step.contradicted', ...at, check })
-          codes.push(3)
-        }
-        continue
-      }
-      const how = { depth, signal: held.signal, over: null }
-      const code = await verifyStage(observation.stage, { medium, proofs }, hands, how)
+      const code = isThere(observation)
+        ? await verifyStage(observation.stage, { medium, proofs }, hands, {
+            depth,
+            signal: held.signal,
+            over: null,
+          })
+        : tellProduct(observation, observed, hands)
       if (code !== null) codes.push(code)
     }
   } finally {
@@ -65,6 +62,8 @@ async function verifyMedium(
   }
   return mostSerious(codes)
 }
+
+const isThere = (one: Observation): boolean => 'decision' in one && one.decision.action === 'keep'
 
 export interface HowToVerify {
   readonly depth: Depth
@@ -90,11 +89,10 @@ export async function verifyStage(
     because: { code: 'asked', text: `verify at depth ${depth}` },
   })
   try {
-    const before = proofs.filter((proof) => proof.stage === name)
     const proof = await prove(stage, medium, hands.writer(medium, name, signal), hands, {
       depth,
       made: false,
-      before,
+      before: proofs,
     })
     hands.emit({
       type: 'step.done',

@@ -110,6 +110,11 @@ export interface Verification {
    * be the one of the last good proof: the flow compares.
    */
   readonly content?: string
+  /**
+   * The content of an earlier stage's product as it was met in this one. It must be the one of that stage's last good proof:
+   * the flow compares.
+   */
+  readonly holds?: { readonly stage: StageName; readonly content: string }
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   readVolume,
   totalsMark,
   volumeMark,
+  type RawAbout,
   type Totals,
 } from './trailer.ts'
 
@@ -43,7 +44,7 @@ export class Decoding {
   readonly #volumes: VolumeReport[] = []
   readonly #legacy = new Legacy()
   #place: 'head' | 'records' | 'volumes' | 'totals' | 'ended' = 'head'
-  #unread: string | null = null
+  #about: RawAbout | null = null
   #tailAt = 0
   #totals: Totals | null = null
   #end = ''
@@ -71,7 +72,7 @@ export class Decoding {
     const { block, at } = fields
     if (this.#place === 'ended') fields.fault('something follows the end')
     if (this.#place === 'head') {
-      this.#unread = readHead(fields.name().toString('utf8', magic.length)).unread ?? null
+      this.#about = readHead(fields.name().toString('utf8', magic.length))
       this.#place = 'records'
       return
     }
@@ -125,7 +126,8 @@ export class Decoding {
       complete,
       digest: complete ? this.#end : edges.digest(),
       content: this.#totals?.content ?? '',
-      unread: this.#unread,
+      hash: this.#about?.hash ?? null,
+      unread: this.#about?.unread ?? null,
       volumes: this.#volumes,
       counts: this.#counter.counts(),
     }

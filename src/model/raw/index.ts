@@ -135,6 +135,7 @@ export async function readTail(
     complete: false,
     digest: roughDigest(bytes, await read(0, edge), foot),
     content: '',
+    hash: null,
     unread: null,
     volumes: [],
     counts: [],
@@ -148,8 +149,8 @@ export async function readTail(
     const { volumes, totals } = readSection(section)
     const header = head.includes(0) ? head : await read(0, edge)
     const end = header.indexOf(0)
-    const { unread = null } = readHead(header.toString('utf8', magic.length, end === -1 ? edge : end))
-    return { format, complete: true, digest, unread, volumes, ...totals }
+    const { hash, unread = null } = readHead(header.toString('utf8', magic.length, end === -1 ? edge : end))
+    return { format, complete: true, digest, hash, unread, volumes, ...totals }
   } catch (error) {
     if (error instanceof RawError) return rough()
     throw error

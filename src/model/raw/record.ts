@@ -39,6 +39,8 @@ export interface RawTail {
   readonly digest: string
   /** Order-independent digest of all records but their extents: equal for two enumerations that found the same. */
   readonly content: string
+  /** medium_hash of the medium that it is of; null: it does not tell. */
+  readonly hash: string | null
   /** What of the image was not read then, as unreadPrint tells; null: it does not tell. */
   readonly unread: string | null
   readonly volumes: readonly VolumeReport[]

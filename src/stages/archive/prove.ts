@@ -23,7 +23,7 @@ export async function proveArchive(medium: Medium, world: Reader, depth: Depth):
     const frames = await readSeekTable((start, end) => readRange(world, place, { start, end }), stat.bytes)
     if (frames === null) {
       const contents = await unpackWhole(medium, world, null)
-      return told(figures, await provePlain(medium, contents, world), contents)
+      return told(medium, figures, await provePlain(medium, contents, world), contents)
     }
     const { manifest, checks } = await look(medium, place, world, frames)
     if (depth === 'counts' || checks.some(({ ok }) => !ok)) {
@@ -33,6 +33,7 @@ export async function proveArchive(medium: Medium, world: Reader, depth: Depth):
     const contents = await unpackWhole(medium, world, contentBytes(frames))
     const members = compareMembers(manifest, contents)
     return told(
+      medium,
       figures,
       [...checks, ...members, ...(await compareSources(medium, contents, world))],
       contents,
@@ -53,17 +54,20 @@ function unpackWhole(medium: Medium, world: Reader, total: number | null): Promi
 }
 
 function told(
+  { hash }: Medium,
   figures: Readonly<Record<string, number>>,
   checks: readonly Check[],
   { members, tree, manifest }: Contents,
 ): Verification {
   const content = [...members.map(({ name, blake3 }) => [name, blake3]), tree?.blake3 ?? null]
   const bytes = members.reduce((sum, member) => sum + member.bytes, tree?.bytes ?? 0)
+  const image = members.find(({ name }) => name.replace(/^.*\//, '') === `${hash}.img`)
   return {
     checks,
     figures: { ...figures, members: members.length + (tree?.files ?? 0), content_bytes: bytes },
     facts: { format: manifest?.format ?? 'plain', members: members.slice(0, 100), tree },
     content: fingerprint(content),
+    ...(image === undefined ? {} : { holds: { stage: 'image', content: image.blake3 } }),
   }
 }
 

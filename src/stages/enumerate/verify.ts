@@ -20,6 +20,7 @@ export async function verifyRaw(medium: Medium, world: Reader, depth: Depth): Pr
     throw new ObserveError('an enumeration of the older pipeline is proven by its source, which is not there')
   const checks = [
     { name: 'trailer', ok: true, expected: agree, actual: agree },
+    belongs(tail, medium),
     ...volumeChecks(tail, medium, seen),
     ...(source === null || medium.source.type === 'directory' ? [] : [sameVolumes(tail, source)]),
     ...(depth === 'hash' ? [await walkAgain(tail, source, world)] : []),
@@ -76,6 +77,14 @@ function meet(record: RawRecord, seen: Map<number, Met>): void {
     met.high = Math.max(met.high, end)
   }
 }
+
+/** Whose enumeration it says it is: another medium may have volumes of the same size in the same places. */
+const belongs = ({ hash }: RawTail, medium: Medium): Check => ({
+  name: 'medium',
+  ok: hash === medium.hash,
+  expected: medium.hash,
+  actual: hash ?? 'does not tell',
+})
 
 /** Each volume has an outcome, its root was listed, and its files lie inside of it. */
 function volumeChecks(

@@ -1,5 +1,5 @@
 // The manifest of an archive: what it holds, with digests, and how to check it without ntt.
-import type { HashVersion, KindName } from './medium.ts'
+import { kindNames, type HashVersion, type KindName } from './medium.ts'
 import { PackError } from './seekable.ts'
 
 /** One member, but for those of the tree. */
@@ -110,7 +110,8 @@ const isDigest = (value: unknown): value is string =>
   typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)
 
 const isMedium = (value: Record<string, unknown>): value is Record<string, unknown> & Manifest['medium'] =>
-  ['hash', 'version', 'kind', 'name'].every((key) => typeof value[key] === 'string') &&
+  ['hash', 'version', 'name'].every((key) => typeof value[key] === 'string') &&
+  kindNames.some((kind) => kind === value['kind']) &&
   (value['label'] === null || typeof value['label'] === 'string')
 
 const isMember = (value: unknown): value is MemberFact =>

@@ -1,6 +1,6 @@
 // Products out of an archive: unpacked beside, compared with its manifest, then given their names.
 import { RunError } from './errors.ts'
-import { manifestName, parseManifest, type Manifest } from './manifest.ts'
+import { manifestName, parseManifest, treeName, type Manifest } from './manifest.ts'
 import type { Medium } from './medium.ts'
 import { archivePlace, imagePlace, mapBeside, rawPlace } from './places.ts'
 import { PackError } from './seekable.ts'
@@ -9,13 +9,24 @@ import { untar, type TarMember } from './untar.ts'
 import type { Digest, Place, Reader, Writer } from './world.ts'
 import { unpackedBy } from './zstd.ts'
 
-/** The members of an archive of this medium, by the last part of their names. */
+/**
+ * The members of an archive of this medium, by the last part of their names; `is` is empty for those of a tree, whose names a
+ * medium chose. Throws TarError where a product is there twice: nobody could say which one it is.
+ */
 export async function* membersOf(
   medium: Pick<Medium, 'hash'>,
   world: Reader,
 ): AsyncGenerator<TarMember & { readonly is: string }> {
+  const products = ['img', 'map', 'raw'].map((kind) => `${medium.hash}.${kind}`)
+  const met = new Set<string>()
   for await (const member of untar(unpackedBy(world, archivePlace(medium)))) {
-    yield { ...member, is: member.name.toString('utf8').replace(/^.*\//, '') }
+    const name = member.name.toString('utf8')
+    const is = name.startsWith(`${treeName}/`) ? '' : name.replace(/^.*\//s, '')
+    if (products.includes(is)) {
+      if (met.has(is)) throw new TarError(`it holds ${is} twice`)
+      met.add(is)
+    }
+    yield { ...member, is }
   }
 }
 

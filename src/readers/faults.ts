@@ -10,6 +10,13 @@ export const hiddenNames = (path: Buffer, fault: RunError, about = ''): EntryErr
   message: `${about}${fault.message}: names below it may be missing`,
 })
 
+/** A name that no path can hold, and that was mended. */
+export const badName = (path: Buffer): EntryError => ({
+  error: 'bad-name',
+  path,
+  message: 'bytes that no name can have stand as _',
+})
+
 /** A failure to read; anything else is thrown again. */
 export function faultOf(error: unknown): RunError {
   if (error instanceof RunError) return error

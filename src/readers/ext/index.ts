@@ -9,8 +9,10 @@ import { UnreadError } from '../../model/unread.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
 import { extentTree, inlineContent, parseNames, type ExtInode, type ExtName } from './layout.ts'
 import { ExtVolume } from './volume.ts'
+import { badName } from '../faults.ts'
 import { Pages } from '../pages.ts'
 import { byRanges, inBatches, joinPath, unreadNames, type FsReader } from '../reader.ts'
+import { mend } from '../utf16.ts'
 
 const rootInode = 2
 const mostDirectoryBytes = 2 ** 31
@@ -101,7 +103,12 @@ class Walk {
       yield unreadNames(path, unread)
     }
     if (fault !== null) yield this.#unreadable(path, `${fault}: names below it are missing`)
-    for (const one of names) yield* this.#entry(joinPath(path, one.name), one.ino)
+    for (const { name, ino: inside } of names) {
+      const mended = mend(name)
+      const below = joinPath(path, mended ?? name)
+      if (mended !== null) yield badName(below)
+      yield* this.#entry(below, inside)
+    }
   }
 
   async *#entry(path: Buffer, ino: number): AsyncGenerator<Entry | EntryError> {
@@ -179,12 +186,13 @@ class Walk {
       if (!(error instanceof RunError)) throw error
       fault = error.message
     }
-    const self = names.find(({ name }) => name.length === 1 && name[0] === 0x2e)
+    const self = names.find(({ name }) => name.equals(dot))
+    const parent = names.find(({ name }) => name.equals(dots))
     const begin = extents[0]?.start ?? 0
     const head = { start: begin, end: begin + this.#volume.head.blockBytes }
     const beginsUnread = intersect([head], unread).length > 0
     if (!isInline && !beginsUnread && self?.ino !== ino) fault ??= 'it does not begin with itself'
-    return { names: names.filter(({ name }) => !isDot(name)), fault, unread }
+    return { names: names.filter((one) => one !== self && one !== parent), fault, unread }
   }
 
   /** null: it is not there, or was never read. */
@@ -209,8 +217,8 @@ class Walk {
 const isShortLink = ({ kind, size, flags }: ExtInode): boolean =>
   kind === 0o12 && size < 60 && (flags & extentTree) === 0
 
-const isDot = (name: Buffer): boolean =>
-  name[0] === 0x2e && (name.length === 1 || (name.length === 2 && name[1] === 0x2e))
+/** A directory has each of them once; a second one is a name that somebody forged. */
+const [dot, dots] = [Buffer.from('.'), Buffer.from('..')]
 
 /** The blocks of a directory that were read whole. */
 function* blocksOf(

@@ -20,8 +20,11 @@ const label = 0x08
 const folder = 0x10
 const dots = ['.          ', '..         ']
 
-/** All that a directory holds but `.`, `..`, labels and what was deleted. `wide`: cluster numbers of 32 bits. */
-export function parseEntries(bytes: Buffer, wide: boolean): readonly FatEntry[] {
+/**
+ * All that a directory holds but `.`, `..`, labels and what was deleted. `wide`: cluster numbers of 32 bits.
+ * Dots are what they say only where each directory but the root begins with them.
+ */
+export function parseEntries(bytes: Buffer, wide: boolean, isRoot = false): readonly FatEntry[] {
   const found: FatEntry[] = []
   let long = new LongName()
   for (let at = 0; at + slot <= bytes.length; at += slot) {
@@ -37,7 +40,7 @@ export function parseEntries(bytes: Buffer, wide: boolean): readonly FatEntry[] 
     long = new LongName()
     if (
       first === 0xe5 ||
-      dots.includes(entry.toString('latin1', 0, 11)) ||
+      (!isRoot && dots[at / slot] === entry.toString('latin1', 0, 11)) ||
       (attributes & (label | folder)) === label
     )
       continue

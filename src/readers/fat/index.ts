@@ -7,6 +7,7 @@ import { RunError } from '../../model/errors.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
 import { beginsWithItself, parseEntries, type FatEntry } from './entries.ts'
 import { FatTable, parseBootSector, type Chain, type FatLayout } from './layout.ts'
+import { badName } from '../faults.ts'
 import { Pages } from '../pages.ts'
 import { byRanges, joinPath, unreadNames, type FsReader } from '../reader.ts'
 
@@ -114,13 +115,10 @@ class Walk {
     }
     if (end === 'broken' || end === 'unread')
       out.push(this.#unreadable(path, `${endText(end)}: names below it are missing`, end))
-    for (const one of parseEntries(bytes, wide)) {
+    for (const one of parseEntries(bytes, wide, isRoot)) {
       const inside = joinPath(path, one.name)
       const ino = BigInt(this.#slotOf(ranges, one.at))
-      if (one.isMended) {
-        const message = 'bytes that no name can have stand as _'
-        out.push({ error: 'bad-name', path: inside, message })
-      }
+      if (one.isMended) out.push(badName(inside))
       if (!one.isDirectory) {
         out.push(...(await this.#file(one, inside, ino)))
         continue

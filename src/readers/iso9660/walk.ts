@@ -13,8 +13,10 @@ import {
   type RockRidge,
   type Side,
 } from './records.ts'
+import { badName } from '../faults.ts'
 import type { Pages, Patchy } from '../pages.ts'
 import { joinPath, unreadNames } from '../reader.ts'
+import { mend } from '../utf16.ts'
 
 const sector = 2048
 /** Entries without bytes of their own are numbered by the place of their record, out of the way of block numbers. */
@@ -105,13 +107,15 @@ export class Walk {
       const [first = record] = parts
       const { ridge, lost } = await this.#ridge(first, first.systemUse.subarray(this.#tree.skip))
       const name = ridge?.name ?? nameOf(first.id, this.#tree.side === 'joliet' ? 'joliet' : 'plain')
-      const inside = joinPath(path, mended(name))
+      const mended = mend(name)
+      const inside = joinPath(path, mended ?? Buffer.from(name))
       const place = directory.block * this.#tree.blockBytes + first.at
       const entry = this.#entry(first, ridge, inside, parts, place)
       parts = []
       // It stands here only because of its depth, and is listed where it belongs.
       if (ridge?.isMoved === true) continue
       out.push(entry)
+      if (mended !== null) out.push(badName(inside))
       if (lost !== null) {
         const message = `names may be others: of what RockRidge says of one, ${lost}`
         out.push({ error: 'EIO', path, message })
@@ -287,12 +291,6 @@ function joined(ranges: readonly Range[]): readonly Range[] {
   }
   return found
 }
-
-/** A slash or a zero in a damaged name would make another path of it. */
-const mended = (name: Buffer): Buffer =>
-  name.includes(0x2f) || name.includes(0)
-    ? Buffer.from(name.map((byte) => (byte === 0x2f || byte === 0 ? 0x5f : byte)))
-    : Buffer.from(name)
 
 const unreadable = (path: Buffer, message: string): EntryError => ({
   error: 'unreadable-directory',

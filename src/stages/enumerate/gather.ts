@@ -170,6 +170,10 @@ class Tally {
     if (found.path.length > longestPath) {
       throw new RunError(`a path of ${found.path.length} bytes: its directories run in a circle`)
     }
+    if (isStray(found.path)) {
+      const path = brief(JSON.stringify(found.path.toString()))
+      throw new RunError(`${path} is no path below a root: its names were not told apart`)
+    }
     if (found.path.length === 0) this.root = true
     else if (!found.path.equals(lostAndFound)) this.#entries += 1
     return { fs, entry: found }
@@ -191,6 +195,23 @@ class Tally {
     return { outcome: 'empty', reason: `a ${volume.type ?? 'filesystem'} without a file in it` }
   }
 }
+
+/** Whether a path leads elsewhere than down, one name after the other: readers of ours mend such names, programs may pass them on. */
+function isStray(path: Buffer): boolean {
+  if (path.length === 0) return false
+  let begin = 0
+  for (let at = 0; at <= path.length; at += 1) {
+    const byte = at === path.length ? slash : path[at]
+    if (byte === 0) return true
+    if (byte !== slash) continue
+    const length = at - begin
+    if (length === 0 || (length <= 2 && path[begin] === dot && path[at - 1] === dot)) return true
+    begin = at + 1
+  }
+  return false
+}
+
+const [slash, dot] = [0x2f, 0x2e]
 
 /** A path may be as long as a book; the record of the error has it whole. */
 const brief = (text: string): string =>

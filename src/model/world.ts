@@ -203,7 +203,8 @@ export interface Writer extends Reader {
   storeId(): Promise<string>
   /**
    * Put contents into the store; batches come back durable. Errors of the store end it with a StoreError. `moved` is told
-   * long before that how many more have been gone through, and how many more of their declared bytes.
+   * before that, also within a large content, how many more contents a flush has covered, and how many more of their
+   * declared bytes.
    */
   ingest<Key>(
     pieces: AsyncIterable<Piece<Key>>,

@@ -7,6 +7,7 @@ import { openHasher } from '../blake3.ts'
 import { unseen, unwritten } from '../errno.ts'
 import { openFolder, type StoreFolder } from './folder.ts'
 import type { Ingest } from './batch.ts'
+import { Flushed } from './flushed.ts'
 import { ingestBatches } from './ingest.ts'
 import type { JobName, Jobs } from './jobs.ts'
 import { JobFailure, openThreads, type JobOptions, type Threads } from './threads.ts'
@@ -86,25 +87,27 @@ export function openStore({ root, run, path, width }: StoreOptions): Store {
         async *ingest(pieces, moved = () => {}) {
           const opened = await open()
           const temporary = opened.temporary()
+          const flushed = new Flushed(() => barrier.pass(), moved)
           const ingest: Ingest = {
             threads,
             signal,
             folder: temporary,
             slots: new Slots(threads.width * 2),
             slabs: [],
-            moved,
+            moved: (contents, bytes) => flushed.moved(contents, bytes),
             working: new Set(),
             path,
             failure: null,
             streams: 0,
           }
           try {
-            yield* ingestBatches(pieces, ingest, () => barrier.pass())
+            yield* ingestBatches(pieces, ingest, () => flushed.flush())
           } catch (error) {
             throw failure(error, root, signal)
           } finally {
             // Nothing may be at work when the temporary files are removed.
             await Promise.all(ingest.working)
+            await flushed.end()
             opened.remove(temporary)
           }
         },

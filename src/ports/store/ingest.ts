@@ -7,11 +7,11 @@ import type { Piece, Stored } from '../../model/world.ts'
 import { Batch, type Ingest } from './batch.ts'
 import { stopIfAsked } from '../errno.ts'
 
-/** @param barrier resolves when all that was written before it was called is durable */
+/** @param flush resolves when all that was written before it was called is durable */
 export async function* ingestBatches<Key>(
   pieces: AsyncIterable<Piece<Key>>,
   ingest: Ingest,
-  barrier: () => Promise<void>,
+  flush: () => Promise<void>,
 ): AsyncGenerator<readonly Stored<Key>[]> {
   let named: Batch<Key> | null = null
   const giveUp = (): void => {
@@ -20,13 +20,13 @@ export async function* ingestBatches<Key>(
   for await (const batch of ahead(gather(pieces, ingest), giveUp)) {
     await batch.ended()
     stopIfAsked(ingest.signal)
-    await barrier()
+    await flush()
     await batch.name()
     if (named !== null) yield named.outcomes()
     named = batch
   }
   if (named === null) return
-  await barrier()
+  await flush()
   yield named.outcomes()
 }
 

@@ -136,7 +136,7 @@ class Copying {
   readonly #hints = new WeakMap<Entry, Hint>()
   /** Damaged files of which nothing is kept, not written yet. */
   #lost: (Outcome & Named)[] = []
-  /** Gone through with an outcome, and gone through but not yet known to be durable. */
+  /** With an outcome; and flushed, the outcome not yet written. */
   readonly #done = { files: 0, bytes: 0 }
   readonly #moved = { files: 0, bytes: 0 }
   constructor(medium: Medium, id: number, tail: RawTail, source: Source, world: Writer) {

@@ -2,8 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { past, readHistory } from '../src/cli/history.ts'
+import { fileInBytes, past, readHistory } from '../src/cli/history.ts'
 import { readLog } from '../src/cli/log-file.ts'
+import type { Happening } from '../src/model/event.ts'
 import { emptyRun, fold } from '../src/model/progress.ts'
 import { watched } from '../src/model/watch.ts'
 import { lineText } from '../src/views/jsonl.ts'
@@ -63,7 +64,41 @@ test('the history is the steps that ended well, with the sizes of their media', 
     { stage: 'copy', action: 'run', bytes: 1_474_560, durationSec: 1 },
     { stage: 'archive', action: 'run', bytes: 1_474_560, durationSec: 1 },
   ])
-  expect(await readHistory(join(folder, 'none.jsonl'))).toEqual([])
+  expect(await readHistory(join(folder, 'none.jsonl'))).toEqual({ past: [] })
+})
+
+/** The lines of a copy in which a byte costs 10 ns and a file so many: large files first, small ones then. */
+function copyLines(filePrice: number): string {
+  const at = { medium: 'a', hash: hashOf('a'), stage: 'copy' } as const
+  let [bytes, files, sec] = [0, 0, 0]
+  const told = Array.from({ length: 20 }, (_, place): readonly [number, Happening][] => {
+    const [moreBytes, moreFiles] = place < 10 ? [4e7, 2] : [4e6, 2000]
+    bytes += moreBytes
+    files += moreFiles
+    sec += moreBytes * 1e-8 + moreFiles * 1e-8 * filePrice
+    return [
+      [sec, { type: 'step.progress', ...at, unit: 'files', done: files, total: 20_020 }],
+      [sec, { type: 'step.progress', ...at, unit: 'bytes', done: bytes, total: 44e7 }],
+    ]
+  }).flat()
+  const all: readonly [number, Happening][] = [
+    ...told,
+    [sec + 1, { type: 'step.verifying', ...at, depth: 'counts' }],
+  ]
+  return all
+    .map(([sec, happening], seq) =>
+      lineText({ ...happening, ts: new Date(sec * 1000).toISOString(), run: 'r', host: 'h', pid: 1, seq }),
+    )
+    .join('\n')
+}
+
+test('the history tells what a file of a copy costs beside its bytes, by what the copies took; none where nothing was copied', () => {
+  for (const price of [20_000, 200_000]) {
+    const found = fileInBytes(copyLines(price)) ?? 0
+    expect(found / price).toBeGreaterThan(0.7)
+    expect(found / price).toBeLessThan(1.4)
+  }
+  expect(fileInBytes(lines.join('\n'))).toBe(null)
 })
 
 test('two runs that write into one log at the same time are told each with its own media and times', () => {

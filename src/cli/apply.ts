@@ -50,12 +50,13 @@ export async function applyVerb(named: readonly string[], flags: ApplyFlags): Pr
     }
   }
   const steps = looked.plan.lanes.reduce((sum, lane) => sum + todo(lane).length, 0)
+  const { past, fileInBytes } = await readHistory(session.config.log)
   if (flags.json !== true && flags.quiet !== true)
     write(
       planText(looked.plan, {
         manner,
         tookSec: looked.tookSec,
-        estimate: estimate(looked.plan, await readHistory(session.config.log), session.config.jobs),
+        estimate: estimate(looked.plan, past, session.config.jobs),
         verbose: flags.verbose === true,
       }),
     )
@@ -79,7 +80,11 @@ export async function applyVerb(named: readonly string[], flags: ApplyFlags): Pr
     signals.onStop(() =>
       run.emit({ type: 'run.stopping', text: 'stopping after the running steps; once more stops now' }),
     )
-    run.emit({ type: 'plan.ready', lanes: looked.plan.lanes })
+    run.emit({
+      type: 'plan.ready',
+      lanes: looked.plan.lanes,
+      ...(fileInBytes === undefined ? {} : { fileInBytes }),
+    })
     const ends = await apply(looked.plan, looked.observed, run.hands, {
       width: session.config.jobs,
       redo,

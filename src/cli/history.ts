@@ -2,20 +2,29 @@
 import type { Past } from '../model/estimate.ts'
 import { ObserveError } from '../model/errors.ts'
 import type { Event } from '../model/event.ts'
+import { learnedFileInBytes, newPace, paced, type Pace } from '../model/pace.ts'
 import { parseLine } from '../views/replay.ts'
 import { logTail } from './log-file.ts'
 
 /** So much of the log's end is looked at: thousands of steps, read in a moment. */
 const tailBytes = 8 << 20
 
-/** The finished steps of the last runs, oldest first. Nothing is told by a log that is not there or cannot be read. */
-export async function readHistory(log: string): Promise<readonly Past[]> {
+export interface History {
+  /** The finished steps of the last runs, oldest first. */
+  readonly past: readonly Past[]
+  /** What a file of a copy costs beside its bytes, in bytes; undefined where no copy has told. */
+  readonly fileInBytes?: number
+}
+
+/** Nothing is told by a log that is not there or cannot be read. */
+export async function readHistory(log: string): Promise<History> {
   const text = await logTail(log, tailBytes).catch((error: unknown) => {
     // An estimate is a courtesy: without a history it is a guess, and says so.
     if (error instanceof ObserveError) return ''
     throw error
   })
-  return past(text)
+  const learned = fileInBytes(text)
+  return { past: past(text), ...(learned === null ? {} : { fileInBytes: learned }) }
 }
 
 /** The finished steps that these lines tell of. Pure. */
@@ -32,6 +41,28 @@ export function past(text: string): readonly Past[] {
     const bytes = sizes.get(hash ?? '') ?? figures['bytes']
     return bytes === undefined ? [] : [{ stage, action, bytes, durationSec }]
   })
+}
+
+/** What the copies of these lines tell of the cost of a file, each one from what the ones before it told. Pure. */
+export function fileInBytes(text: string): number | null {
+  const copies = new Map<string, Pace>()
+  let learned: number | null = null
+  for (const line of text.split('\n')) {
+    if (!line.includes('"copy_')) continue
+    const event = eventOf(line)
+    if (event === null || !('stage' in event) || event.stage !== 'copy') continue
+    const key = `${event.run} ${event.medium}`
+    if (event.type === 'step.progress') {
+      const pace = copies.get(key) ?? newPace(learned ?? undefined)
+      const { unit, done, total } = event
+      copies.set(key, paced(pace, unit, { done, total }, Date.parse(event.ts)))
+    } else if (event.type === 'step.verifying') {
+      const pace = copies.get(key)
+      if (pace?.amounts.bytes !== undefined) learned = learnedFileInBytes(pace)
+      copies.delete(key)
+    } else if (event.type === 'step.done') copies.delete(key)
+  }
+  return learned
 }
 
 function eventOf(line: string): Event | null {

@@ -28,7 +28,7 @@ export async function planVerb(named: readonly string[], flags: PlanFlags): Prom
   })
   if (flags.json === true) write(`${JSON.stringify(plan)}\n`)
   else {
-    const past = await readHistory(config.log)
+    const { past } = await readHistory(config.log)
     const expected = estimate(plan, past, config.jobs)
     write(planText(plan, { manner, tookSec, estimate: expected, verbose: flags.verbose === true }))
   }

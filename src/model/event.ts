@@ -18,7 +18,12 @@ export type Happening =
       readonly version: string
       readonly arguments: readonly string[]
     }
-  | { readonly type: 'plan.ready'; readonly lanes: readonly Lane[] }
+  | {
+      readonly type: 'plan.ready'
+      readonly lanes: readonly Lane[]
+      /** What a file of a copy costs beside its bytes, in bytes, as this installation's earlier copies tell it. */
+      readonly fileInBytes?: number
+    }
   | ({ readonly type: 'step.started'; readonly action: Step['action']; readonly because: Reason } & At)
   /** How far the work is, or after `step.verifying` the witness; in one unit: a stage that moves files and bytes tells both in turn, and each is kept. */
   | ({

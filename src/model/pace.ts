@@ -19,6 +19,8 @@ export interface Pace {
   readonly samples: readonly Sample[]
   /** Least milliseconds between two samples; doubles as the phase grows long. */
   readonly everyMs: number
+  /** What a file is taken to cost beside its bytes, in bytes, as long as the samples do not speak against it. */
+  readonly fileInBytes: number
 }
 
 /** As many samples as an estimate needs, and no more, however long it takes. */
@@ -26,7 +28,18 @@ const mostSamples = 64
 /** Reports of several units that come this close together are one sample. */
 const togetherMs = 50
 
-export const newPace = (): Pace => ({ amounts: {}, samples: [], everyMs: 200 })
+/**
+ * A file is opened, hashed, written, named and recorded: that costs about as much as so many bytes more. A guess from a store
+ * on a disk with a journal, for an installation that has not copied yet.
+ */
+export const usualFileInBytes = 64_000
+
+export const newPace = (fileInBytes = usualFileInBytes): Pace => ({
+  amounts: {},
+  samples: [],
+  everyMs: 200,
+  fileInBytes,
+})
 
 /** The pace after one more report; itself where nothing moved. */
 export function paced(pace: Pace, unit: Unit, amount: Amount, atMs: number): Pace {
@@ -100,8 +113,8 @@ export interface Stretch {
 }
 
 /**
- * What the phase still needs. Where a stage tells several units (files and bytes of a copy), each file costs something and
- * each byte costs something: both prices are fitted to the samples. null while a total or a price is not known.
+ * What the phase still needs. Where a stage tells bytes and files, each file costs something and each byte costs something:
+ * both prices are fitted to the samples, from what is usual. null while a total or a price is not known.
  */
 export function remaining(pace: Pace, nowMs: number): Remaining | null {
   const told = order.filter((unit) => pace.amounts[unit] !== undefined && pace.amounts[unit]?.total !== 0)
@@ -120,9 +133,11 @@ export function remaining(pace: Pace, nowMs: number): Remaining | null {
     prices === null
       ? null
       : units.reduce((sum, _, place) => sum + (prices[place] ?? 0) * (left[place] ?? 0), 0)
-  const whole = cost(prices(stretches))
+  const fitted = (some: readonly Stretch[]): readonly number[] | null =>
+    units[0] === 'bytes' && units[1] === 'files' ? pricesNear(pace.fileInBytes, some) : prices(some)
+  const whole = cost(fitted(stretches))
   if (whole === null) return null
-  const recent = cost(prices(stretches.slice(Math.floor(stretches.length / 2)))) ?? whole
+  const recent = cost(fitted(stretches.slice(Math.floor(stretches.length / 2)))) ?? whole
   const doubt = 0.06 + 0.12 * (1 - (share(pace) ?? 0))
   // The first seconds fill pipes and caches, and say little of what follows.
   const early = 1 + 0.6 * Math.max(0, 1 - elapsed / 25)
@@ -171,4 +186,42 @@ export function prices(stretches: readonly Stretch[]): readonly number[] | null 
   if (explained <= 0) return null
   const scale = sum(({ seconds }) => seconds) / explained
   return [x * scale, y * scale]
+}
+
+/** How far the usual may be off, and how far one stretch may be off its price: a factor of three, and a half. */
+const [doubtOfRatio, doubtOfStretch] = [Math.log(3), 0.5]
+
+/** From a sixteenth to sixteen times. */
+const factors: readonly number[] = Array.from({ length: 33 }, (_, place) => 2 ** ((place - 16) / 4))
+
+/**
+ * Seconds for a byte and for a file, scaled so that the past comes out as it was. How many bytes a file is worth cannot be told
+ * from a tenth of a copy that begins with a few large files: it is `usual` as long as the stretches do not speak against it.
+ */
+export function pricesNear(usual: number, stretches: readonly Stretch[]): readonly number[] | null {
+  const seconds = stretches.reduce((sum, one) => sum + one.seconds, 0)
+  const usualStretch = seconds / stretches.length
+  const fits = factors.flatMap((factor) => {
+    const weight = usual * factor
+    const weigh = ({ work: [bytes = 0, files = 0] }: Stretch): number => bytes + weight * files
+    const price = seconds / stretches.reduce((sum, one) => sum + weigh(one), 0)
+    if (!Number.isFinite(price)) return []
+    const misses = stretches.map(
+      (one) => (one.seconds - price * weigh(one)) / (usualStretch * doubtOfStretch),
+    )
+    const doubt = Math.log(factor) / doubtOfRatio
+    const unlikely = misses.reduce((sum, miss) => sum + miss ** 2, doubt ** 2)
+    return [{ prices: [price, price * weight], unlikely }]
+  })
+  return fits.toSorted((one, other) => one.unlikely - other.unlikely)[0]?.prices ?? null
+}
+
+/** What a file cost beside its bytes, in bytes, in a copy that has gone far enough to tell; what it was taken for where it has not. */
+export function learnedFileInBytes(pace: Pace): number {
+  const last = pace.samples.at(-1)
+  const first = pace.samples[0]
+  if (first === undefined || last === undefined || last.atMs - first.atMs < 3000) return pace.fileInBytes
+  const [byte = 0, file = 0] =
+    pricesNear(pace.fileInBytes, stretchesOf(pace, ['bytes', 'files'], last.atMs)) ?? []
+  return byte > 0 ? file / byte : pace.fileInBytes
 }

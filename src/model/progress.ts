@@ -2,7 +2,7 @@
 import type { ExitCode } from './errors.ts'
 import type { Event } from './event.ts'
 import { stageNames, type KindName, type StageName, type Target } from './medium.ts'
-import { newPace, paced, type Pace } from './pace.ts'
+import { newPace, paced, usualFileInBytes, type Pace } from './pace.ts'
 import type { Action, Check, Claim, Depth, Lane, Losses, Reason, Step } from './stage.ts'
 
 /** How a stage of a medium stands. `absent`: not wanted of this medium. `proven` only after the proof was stored. */
@@ -95,6 +95,8 @@ export interface RunView {
   readonly media: readonly MediumView[]
   readonly places: ReadonlyMap<string, number>
   readonly log: readonly Told[]
+  /** What a file of a copy costs beside its bytes, in bytes. */
+  readonly fileInBytes: number
   /** What of the store was read back. */
   readonly store: { readonly blobs: number; readonly bytes: number; readonly bad: number }
   readonly stopping: string | null
@@ -117,6 +119,7 @@ export const emptyRun: RunView = {
   media: [],
   places: new Map(),
   log: [],
+  fileInBytes: usualFileInBytes,
   store: { blobs: 0, bytes: 0, bad: 0 },
   stopping: null,
   finished: null,
@@ -146,7 +149,7 @@ export function fold(view: RunView, event: Event): RunView {
     case 'run.started':
       return { ...next, verb: event.verb, version: event.version }
     case 'plan.ready':
-      return planned(next, event.lanes)
+      return planned({ ...next, fileInBytes: event.fileInBytes ?? next.fileInBytes }, event.lanes)
     case 'step.started': {
       const run = changed(next, event, (stage) => ({
         ...fresh(stage),
@@ -162,7 +165,7 @@ export function fold(view: RunView, event: Event): RunView {
     case 'step.progress':
       return changed(next, event, (stage) => {
         const { unit, done, total } = event
-        const pace = paced(stage.pace ?? newPace(), unit, { done, total }, nowMs)
+        const pace = paced(stage.pace ?? newPace(next.fileInBytes), unit, { done, total }, nowMs)
         // The same figures once more are no sign of life.
         if (pace === stage.pace) return stage
         // What the work itself tells of its size goes before what the plan could know; the witness's is another size.

@@ -79,7 +79,10 @@ function members(event: Happening): LogLine {
     case 'run.started':
       return { verb: event.verb, version: event.version, arguments: event.arguments }
     case 'plan.ready':
-      return { lanes: event.lanes }
+      return {
+        lanes: event.lanes,
+        ...(event.fileInBytes === undefined ? {} : { file_in_bytes: event.fileInBytes }),
+      }
     case 'step.started':
       return { action: event.action, code: event.because.code, reason: event.because.text }
     case 'step.progress':

@@ -37,7 +37,11 @@ function happeningOf(line: Members): Happening {
         arguments: line.texts('arguments'),
       }
     case 'plan_ready':
-      return { type: 'plan.ready', lanes: line.lanes() }
+      return {
+        type: 'plan.ready',
+        lanes: line.lanes(),
+        ...(line.has('file_in_bytes') ? { fileInBytes: line.number('file_in_bytes') } : {}),
+      }
     case 'medium_waiting': {
       const hash = line.textOrNull('medium_hash')
       return { type: 'medium.waiting', medium: line.text('medium'), hash, text: line.text('text') }

@@ -166,14 +166,15 @@ class Copying {
     }
     for await (const batch of this.#world.ingest(this.#pieces(names), moved)) {
       await this.#guard(batch)
-      this.#moved.files -= batch.length
-      for (const { key } of batch) this.#moved.bytes -= key.entry.size
       const rejected = await rejectStrangers(batch, this.#world)
       const isRejected = (one: Stored<Named>): boolean => 'blob' in one && rejected.has(one.blob)
       const kept = rejected.size === 0 ? batch : batch.filter((one) => !isRejected(one))
       if (rejected.size > 0) again.push(...batch.filter(isRejected).map(({ key }) => key))
       const outcomes = kept.map((stored) => this.#outcomeOf(stored))
       await this.#world.transaction((tx) => writeOutcomes(this.#id, outcomes, tx))
+      // In one go: what has its outcome now was told as flushed before, and a bar does not go back.
+      this.#moved.files -= batch.length
+      for (const { key } of batch) this.#moved.bytes -= key.entry.size
       this.#count(kept.map(({ key }) => key.entry))
       if (this.#lost.length >= writtenAtOnce) await this.#writeLost()
     }

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { readDesired } from '../src/desired.ts'
 import { medium, ntt } from '../src/generated/validators.js'
 import { kinds } from '../src/kinds/index.ts'
+import { findingCodes } from '../src/model/finding.ts'
 import { kindNames, targets } from '../src/model/medium.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -98,6 +99,11 @@ test.each(Object.values(kinds))(
     expect(allowed.toSorted()).toEqual([...sources].toSorted())
   },
 )
+
+test('the findings of an audit are those of the model', () => {
+  const { items } = schemaOf('audit.schema.json')
+  expect(items?.properties?.['code']?.enum).toEqual(Object.keys(findingCodes))
+})
 
 test('media.d of this repository is as declared', () => {
   const media = join(root, 'media.d')

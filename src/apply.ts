@@ -106,7 +106,13 @@ async function applyLane(
       now = await lookAgain(now, medium, planned.stage, hands)
       const steps = diff(now, { wanted, run: hands.run, redo })
       const step = steps.find(({ stage }) => stage === planned.stage)
-      if (step === undefined || step.action === 'keep') continue
+      if (step === undefined) continue
+      if (step.action === 'keep') {
+        const { stage, action, because } = step
+        if (planned.action !== 'keep')
+          hands.emit({ type: 'step.held', medium: medium.name, hash: medium.hash, stage, action, because })
+        continue
+      }
       if (step.action !== 'run' && step.action !== 'prove') {
         return tellHeld(steps.slice(steps.indexOf(step)), medium.hash, hands)
       }

@@ -276,6 +276,8 @@ describe('two at once (test requirement 4)', () => {
       made.ntt('apply', '--yes', '--wait'),
     ])
     expect([one.code, two.code]).toEqual([0, 0])
+    // What the other has done is met, and not unfinished.
+    for (const { out } of [one, two]) expect(out).not.toContain('not finished')
     expect((await made.ntt('plan')).code).toBe(0)
     const [doubled] = await ask<{ n: number }>(
       database,

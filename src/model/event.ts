@@ -62,10 +62,10 @@ export type Happening =
   | ({ readonly type: 'step.contradicted'; readonly check: Check } & At)
   /** What the stage's product lacks of its medium, for good. */
   | ({ readonly type: 'step.lost'; readonly lost: Losses } & At)
-  /** Not done: refused, unknown, or held by a step before it. */
+  /** Not carried out: refused, unknown, held by a step before it, or (keep) done meanwhile by somebody else. */
   | ({
       readonly type: 'step.held'
-      readonly action: 'refuse' | 'unknown' | 'wait'
+      readonly action: 'keep' | 'refuse' | 'unknown' | 'wait'
       readonly because: Reason
     } & At)
   /** A person's hands are needed. */

@@ -249,6 +249,7 @@ export function fold(view: RunView, event: Event): RunView {
         action: event.action,
         because: event.because,
       }))
+      if (event.action === 'keep') return tell(run, 'good', 'is met: somebody else has done it meanwhile')
       return event.action === 'wait' ? run : tell(run, 'doubt', event.because.text)
     }
     case 'medium.waiting': {

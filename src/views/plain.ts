@@ -180,6 +180,7 @@ function lineOf(event: Event, verbose: boolean, dated: boolean): Line | null {
       return [span('bad', 'contradicted: '), readable(`${name}: expected ${expected}, found ${actual}`)]
     }
     case 'step.held':
+      if (event.action === 'keep') return [span('good', 'met meanwhile: '), readable(event.because.text)]
       return event.action === 'wait'
         ? [span('dim', readable(event.because.text))]
         : [span('doubt', event.action === 'refuse' ? 'refused: ' : 'unknown: '), readable(event.because.text)]

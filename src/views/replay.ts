@@ -145,7 +145,7 @@ function stageHappening(name: string, line: Members): Happening {
       return {
         type: 'step.held',
         ...at,
-        action: line.one('action', ['refuse', 'unknown', 'wait']),
+        action: line.one('action', ['keep', 'refuse', 'unknown', 'wait']),
         because: because(),
       }
     default:

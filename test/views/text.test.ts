@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { estimate } from '../../src/model/estimate.ts'
 import { DesiredError, RunError, VerifyError } from '../../src/model/errors.ts'
 import type { Event } from '../../src/model/event.ts'
+import { stageNames } from '../../src/model/medium.ts'
 import { failureText } from '../../src/views/failure.ts'
 import { plainManner, type Manner } from '../../src/views/paint.ts'
 import { openPlain } from '../../src/views/plain.ts'
@@ -159,6 +160,24 @@ test('a run is told in lines, and ends with what converged, what did not, what w
     Evidence e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5
     "
   `)
+})
+
+test('what somebody else has done meanwhile is met before, and not unfinished', () => {
+  const text = reported(
+    stamped([
+      { type: 'run.started', verb: 'apply', version: '0.1.0', arguments: ['apply', '--yes', '--wait'] },
+      { type: 'plan.ready', lanes: [newLane('ceh-001')] },
+      ...stageNames.map((stage) => ({
+        type: 'step.held' as const,
+        ...at('ceh-001', stage),
+        action: 'keep' as const,
+        because: { code: 'present' as const, text: `${stage} is there` },
+      })),
+      { type: 'run.finished', exitCode: 0, durationSec: 6, converged: 1, failed: 0, evidence: null },
+    ]),
+  )
+  expect(text).toContain('ceh-001  load       met meanwhile: load is there')
+  expect(text).toContain('Finished in 6.0 s: 0 converged, 1 met before.')
 })
 
 test('progress is told at most every ten seconds, with its rate and a range for the rest', () => {

@@ -2,6 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
+  chmodSync,
   chownSync,
   closeSync,
   cpSync,
@@ -11,6 +12,7 @@ import {
   openSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -18,6 +20,7 @@ import {
 import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { ObserveError } from '../../src/model/errors.ts'
 import { flock } from '../../src/ports/flock.ts'
 import { openDatabase } from '../../src/ports/postgres.ts'
 import { accountFor } from '../../src/ports/server/account.ts'
@@ -183,6 +186,29 @@ test.runIf(asRoot)(
     for (const file of ['users.lock', 'server.lock', 'log']) chownSync(join(directory, file), nobody, nobody)
     const other = await user(prefix)
     expect(await other.leave()).toBe(0)
+  },
+)
+
+test.runIf(asRoot)(
+  'a database that a copy has given to root is refused with the command that mends it',
+  async () => {
+    await (await open()).leave()
+    await gone()
+    const data = join(directory, 'data')
+    const copied = `${data}.copied`
+    cpSync(data, copied, { recursive: true })
+    rmSync(data, { recursive: true })
+    renameSync(copied, data)
+    chmodSync(data, 0o700)
+    expect(statSync(data).uid).toBe(0)
+    const refused: unknown = await open().catch((error: unknown) => error)
+    expect(refused).toMatchObject({
+      message: `the database in ${directory} belongs to root, and PostgreSQL refuses to run as root`,
+      hint: expect.stringMatching(/chown -R \w+: '/),
+    })
+    if (!(refused instanceof ObserveError)) throw refused
+    execFileSync('sh', ['-c', refused.hint?.split('\n').at(-1) ?? 'false'])
+    await (await open()).leave()
   },
 )
 

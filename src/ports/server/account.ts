@@ -1,6 +1,6 @@
 // As whom the database server runs. PostgreSQL refuses root, so root lends it another account.
 import { readFileSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { ObserveError } from '../../model/errors.ts'
 
 /** An account, and what its programs are started through. */
@@ -76,12 +76,20 @@ export function accountFor(directory: string, owner: number | null, needs: reado
   const first = <T>(keys: readonly T[], is: (key: T, entry: (typeof known)[number]) => boolean) =>
     keys.map((key) => known.find((entry) => is(key, entry))).find((entry) => entry !== undefined)
   const account =
-    owner === null
+    owner === null || owner === 0
       ? (first(people, (uid, entry) => entry.uid === uid) ??
         first(['postgres', 'nobody'], (name, entry) => entry.name === name))
       : (known.find(({ uid }) => uid === owner) ?? { name: `uid ${owner}`, uid: owner, gid: owner })
   if (!account)
     throw new ObserveError('PostgreSQL refuses to run as root, and there is no user postgres or nobody')
+  // `cp -r` by root gives root what it copies; `cp -a` leaves it to its owner.
+  if (owner === 0)
+    throw new ObserveError(
+      `the database in ${directory} belongs to root, and PostgreSQL refuses to run as root`,
+      {
+        hint: `A copy that was made without owners (cp -r) is like that. To give it to an account that may run it, run:\n    chown -R ${account.name}: '${join(directory, 'data')}'`,
+      },
+    )
   const { uid, gid, name } = account
   const closed = needs.find((path) => !reaches(account, path))
   const become = ['setpriv', '--reuid', String(uid), '--regid', String(gid), '--clear-groups']

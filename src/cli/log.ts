@@ -30,10 +30,11 @@ export async function logVerb([medium]: readonly string[], flags: LogFlags): Pro
     process.stdout.write(text)
   }
   const plain = openPlain({ manner: mannerOf(config), write, verbose: true, dated: true })
-  let damaged = 0
+  let [told, damaged] = [0, 0]
   const reader = {
     event(event: Event, line: string): void {
       if (!about(event)) return
+      told += 1
       if (flags.json === true) write(`${line}\n`)
       else plain.read(event)
     },
@@ -55,6 +56,12 @@ export async function logVerb([medium]: readonly string[], flags: LogFlags): Pro
       process.stderr.write(
         `${counted(damaged, 'line')} of the log could not be read (broken off, or not of ntt)\n`,
       )
+    }
+    if (told === 0 && flags.follow !== true && (run !== undefined || medium !== undefined)) {
+      const what = [...(run === undefined ? [] : [`run ${run}`]), ...(medium === undefined ? [] : [medium])]
+      throw new UsageError(`the event log tells nothing of ${what.join(' and ')}`, {
+        hint: 'ntt log shows all that it tells, ntt status the media that are declared.',
+      })
     }
     return 0
   } finally {

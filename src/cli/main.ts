@@ -128,9 +128,10 @@ program
   .addOption(only)
   .addOption(jobs)
   .addOption(
-    new Option('--depth <depth>', 'counts and sizes, or every byte')
-      .choices(['counts', 'hash'])
-      .default('counts'),
+    new Option('--depth <depth>', 'counts and sizes (where left out), or every byte').choices([
+      'counts',
+      'hash',
+    ]),
   )
   .option('--budget <amount>', 'what was proven longest ago first, for so long (10m) or so much (20GB)')
   .option('--max-age <time>', 'with --budget: leave alone what was proven later than so long ago', '30d')
@@ -276,6 +277,7 @@ function mute(error: NodeJS.ErrnoException): void {
   if (!makers.includes(program.args[0] ?? '')) process.exit(130)
 }
 
+for (const one of program.commands) one.showHelpAfterError(`(ntt help ${one.name()} shows how it is used)`)
 for (const [heading, names] of Object.entries(verbGroups))
   for (const name of names) program.commands.find((one) => one.name() === name)?.helpGroup(heading)
 program.addHelpText('after', manualText()).addHelpCommand(

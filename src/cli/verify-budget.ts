@@ -2,6 +2,7 @@
 import { coverage } from '../ledger.ts'
 import { parseBudget, parseTime } from '../model/budget.ts'
 import { ObserveError, UsageError, type ExitCode } from '../model/errors.ts'
+import type { Depth } from '../model/stage.ts'
 import { makeReader } from '../ports/world.ts'
 import { products, sweep, type SweepHands } from '../sweep.ts'
 import { coverageOf } from '../views/coverage.ts'
@@ -16,6 +17,7 @@ import { openVerb } from './verb.ts'
 interface BudgetFlags extends Flags {
   readonly budget: string
   readonly maxAge?: string
+  readonly depth?: Depth
   readonly only?: readonly string[]
 }
 
@@ -29,6 +31,10 @@ export async function verifyByBudget(named: readonly string[], flags: BudgetFlag
   if (maxAgeMs === null)
     throw new UsageError(`--max-age takes a time, not ${JSON.stringify(flags.maxAge)}`, {
       hint: 'For example 30d, 12h.',
+    })
+  if (flags.depth === 'counts')
+    throw new UsageError('--depth counts does not go with --budget: what is read by a budget is read whole', {
+      hint: 'ntt verify proves all that is there by its counts.',
     })
   if (named.length > 0 || (flags.only ?? []).length > 0)
     throw new UsageError('a budget is for the whole installation: the oldest comes first, whatever it is', {

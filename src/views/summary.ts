@@ -51,8 +51,9 @@ export function summaryLines(view: RunView, manner: Manner): readonly Line[] {
 const rungOf = (stage: StageName): string =>
   Object.entries(targets).find(([, reached]) => reached === stage)?.[0] ?? stage
 
-/** From where to where, as rungs: `new -> archived`. */
-function way({ held, stages }: MediumView): string {
+/** From where to where, as rungs: `new -> archived`; of a medium that no plan announced, how much was proven. */
+function way({ target, held, stages }: MediumView): string {
+  if (target === null) return counted(stages.filter(({ cell }) => cell === 'proven').length, 'product')
   const top = stages.findLast(({ cell }) => cell === 'proven')
   const [from, to] = [held === null ? 'new' : rungOf(held), top === undefined ? 'new' : rungOf(top.stage)]
   return from === to ? to : `${from} -> ${to}`

@@ -45,6 +45,7 @@ test('a budget is a time or a size, and for everything', async () => {
     [['--budget', '0s'], 'a time or a size'],
     [['--budget', '1h', '--max-age', 'old'], '--max-age takes a time'],
     [['floppy', '--budget', '1h'], 'for the whole installation'],
+    [['--budget', '1h', '--depth', 'counts'], 'what is read by a budget is read whole'],
   ] as const) {
     const { code, err } = await made.ntt('verify', ...args)
     expect([code, err]).toEqual([1, expect.stringContaining(told)])
@@ -86,6 +87,9 @@ test('a content that is gone, cut, grown or altered is named with medium and pat
   writeFileSync(made.path('.ntt/by-hash', altered), 'something else')
   const { code, out } = await made.ntt('verify', '--budget', '1GB', '--max-age', '0s')
   expect([code, out]).toEqual([3, expect.stringContaining('ntt plan shows what would mend it')])
+  // No plan announced these media: what was proven is told, and not how far they are.
+  expect(out).toMatch(/= +floppy +\d products? /)
+  expect(out).not.toContain('new ->')
   const told = made.events().filter((event) => event['event'] === 'store_bad')
   expect(told.map(({ blob, text }) => `${String(blob)} ${String(text)}`).toSorted()).toEqual(
     [

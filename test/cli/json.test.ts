@@ -43,6 +43,13 @@ describe('a document', () => {
     expect((await embedded.ntt('-C', folder, 'plan')).code).toBe(3)
   })
 
+  test('a run or a medium that the log does not know is said to be none', async () => {
+    for (const args of [['nosuch'], ['--run', 'nosuch'], ['--replay', 'nosuch']]) {
+      const { code, err } = await made.ntt('log', ...args)
+      expect([code, err]).toEqual([1, expect.stringMatching(/the event log tells nothing of (run )?nosuch/)])
+    }
+  })
+
   test('each line of the log is an event', async () => {
     const { code, out } = await made.ntt('log', '--json')
     expect(code).toBe(0)

@@ -159,7 +159,10 @@ async function refuseContradictions(
     const own = error.problems.filter(
       (problem) => problem.file === file || problem.message.includes(`(also ${file}:`),
     )
-    if (own.length > 0) throw new DesiredError('the medium is declared already', own)
+    if (own.length > 0)
+      throw new DesiredError('the medium is declared already', own, {
+        hint: `Nothing was written, ${file} neither. If this is another copy of a medium that is declared, its one file may name the copy as its source.`,
+      })
   }
 }
 

@@ -104,7 +104,9 @@ async function savedPlan(named: readonly string[]): Promise<Plan | null> {
   const [file] = named
   if (file === undefined || named.length !== 1 || !/[/.]/.test(file)) return null
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw new UsageError(`cannot read the plan ${file} (${errnoOf(error) ?? 'unknown'})`, { cause: error })
+    throw new UsageError(`cannot read the plan ${file} (${errnoOf(error) ?? 'unknown'})`, {
+      hint: 'A name with a dot or a slash is taken for a plan that was saved: ntt plan --out FILE makes one.',
+    })
   })
   const { plan: validate } = await import('../generated/validators.js')
   let value: unknown

@@ -5,6 +5,7 @@ import type { Lane, Observed } from '../model/stage.ts'
 import { planExit } from '../plan.ts'
 import { products } from '../sweep.ts'
 import { coverageOf, coverageText, type Covered } from '../views/coverage.ts'
+import { wrap } from '../views/format.ts'
 import { statusText, waitsFor, rung, type Standing } from '../views/status.ts'
 import { look, select } from './look.ts'
 import type { Flags } from './main.ts'
@@ -42,7 +43,8 @@ export async function statusVerb(named: readonly string[], flags: StatusFlags): 
     verb.write(`${JSON.stringify({ media: document, read_back: covered })}\n`)
   } else {
     verb.write(statusText(standings, Date.now(), verb.manner))
-    if (covered !== null) verb.write(`${coverageText(covered, maxAgeMs, Date.now())}\n`)
+    if (covered !== null)
+      verb.write(`${wrap(coverageText(covered, maxAgeMs, Date.now()), verb.manner.width).join('\n')}\n`)
   }
   return planExit(plan)
 }

@@ -27,6 +27,7 @@ export function size(bytes: number): string {
 
 /** Seconds as told in a sentence: `0.4 s`, `12 s`, `2 min 5 s`, `1 h 2 min`, `3 d 4 h`. */
 export function duration(seconds: number): string {
+  if (seconds === 0) return '0 s'
   if (seconds < 0.05) return `${(seconds * 1000).toFixed(seconds < 0.001 ? 1 : 0)} ms`
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`
   const whole = Math.round(seconds)

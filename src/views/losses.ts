@@ -5,24 +5,30 @@ import { span, type Line } from './paint.ts'
 
 /** Sums of one medium, told when its last loss has passed. */
 export class LossTally {
-  #counts = new Map<Loss['kind'], number>()
+  #counts = new Map<Loss['kind'] | 'waived', number>()
+  #outside = 0
   #bytes = 0
   #isLost = false
 
   add(loss: Loss): void {
-    this.#counts.set(loss.kind, (this.#counts.get(loss.kind) ?? 0) + 1)
+    const kind = loss.kind === 'volume' && !isLost(loss) ? 'waived' : loss.kind
+    this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1)
     if (isLost(loss)) this.#isLost = true
+    if (loss.kind === 'outside' && isLost(loss)) this.#outside += loss.bytes
     if (loss.kind === 'damaged') this.#bytes += loss.bytes ?? 0
   }
 
   line(medium: string): Line {
-    const of = (kind: Loss['kind']): number => this.#counts.get(kind) ?? 0
+    const of = (kind: Loss['kind'] | 'waived'): number => this.#counts.get(kind) ?? 0
     const parts = [
+      ...(of('volume') > 0 ? [`${counted(of('volume'), 'volume')} not read whole`] : []),
       ...(of('names') > 0 ? [`names may be missing in ${counted(of('names'), 'place')}`] : []),
       ...(of('damaged') > 0
         ? [`${counted(of('damaged'), 'file')} damaged (${count(this.#bytes)} bytes)`]
         : []),
       ...(of('failed') > 0 ? [`${counted(of('failed'), 'file')} failed`] : []),
+      ...(this.#outside > 0 ? [`${count(this.#outside)} bytes unread outside of files that are known`] : []),
+      ...(of('waived') > 0 ? [`${counted(of('waived'), 'volume')} waived`] : []),
       ...(of('excluded') > 0 ? [`${counted(of('excluded'), 'file')} left out by rule`] : []),
     ]
     const end = this.#isLost || parts.length > 0 ? parts : of('unknown') > 0 ? [] : ['nothing is lost']
@@ -37,7 +43,10 @@ export function lossLine(loss: Loss): Line {
   switch (loss.kind) {
     case 'volume': {
       const place = loss.fs === 0 ? 'the medium' : `partition ${loss.fs}`
-      return [span('doubt', kind), `${place} (${loss.type ?? 'unknown'}) ${loss.outcome}: ${loss.text}`]
+      return [
+        span('doubt', kind),
+        `${place} (${loss.type ?? 'no filesystem that is known'}) ${loss.outcome}: ${loss.text}`,
+      ]
     }
     case 'names':
       return [span('bad', kind), `${named(loss.path)}  ${loss.text}`]

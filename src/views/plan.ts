@@ -291,11 +291,8 @@ function summary(plan: Plan, { manner, estimate = null }: PlanOptions): readonly
   if (plan.lanes.length === 0)
     return [['No media are declared: ntt add SOURCE writes the first file of media.d.']]
   if (met.length === plan.lanes.length) {
-    return [
-      [
-        `No changes. ${met.length === 1 ? '1 medium is' : `${count(met.length)} media are`} as declared${howKnown(met)}.`,
-      ],
-    ]
+    const text = `No changes. ${met.length === 1 ? '1 medium is' : `${count(met.length)} media are`} as declared${howKnown(met)}.`
+    return wrap(text, manner.width).map((part): Line => [part])
   }
   const parts = [
     ...(converge.length === 0 ? [] : [`${counted(converge.length, 'medium', 'media')} to converge`]),

@@ -119,7 +119,10 @@ test('the same source or identity under a second name is refused, and nothing is
   await expect(again).rejects.toThrow(DesiredError)
   const copy = join(folder, 'copy.iso')
   execFileSync('cp', [join(sampleImages, 'ceh-report.iso'), copy])
-  await expect(run(copy)).rejects.toThrow('the medium is declared already')
+  await expect(run(copy)).rejects.toMatchObject({
+    message: 'the medium is declared already',
+    hint: expect.stringMatching(/^Nothing was written, media\.d\/copy\.yaml neither/),
+  })
   expect(readdirSync(media)).toEqual(['ceh-report.yaml'])
 })
 

@@ -197,7 +197,7 @@ describe('a disk with partitions', () => {
     const of = disc('disk.img')
     await run(of)
     expect(failed((await verify(of)).checks)).toEqual([
-      'volumes: partition 3 (unknown) unreadable: nothing that is known to blkid (partition type 0xda), and it is not blank',
+      'volumes: partition 3 (no filesystem that is known) unreadable: nothing that is known to blkid (partition type 0xda), and it is not blank',
     ])
     expect(await plan(of)).toMatch(/^refuse unread: partition 3/)
     const waived = disc('disk.img', { policy: { ...of.policy, partitions: { 3: 'skip' } } })

@@ -63,7 +63,7 @@ export const copy: Stage<Seen> = {
 function judge(medium: Medium, { outcomes, rows, otherDamage, store }: Seen): Decision {
   if (store.known !== null && store.found !== store.known) {
     const found = store.found === null ? 'has no marker' : `is the store ${store.found}`
-    const text = `by-hash: ${found}, the database knows the store ${store.known}`
+    const text = `by-hash: ${found}, the database knows the store ${store.known}; mount the right filesystem there, or set the root to where the store lies now (ntt doctor shows the root)`
     return { action: 'refuse', because: { code: 'store-moved', text } }
   }
   if (outcomes === null) return { action: 'run', because: { code: 'absent', text: 'nothing is copied' } }

@@ -21,7 +21,7 @@ export function isSettled({ fs, outcome }: Ended, { partitions }: Pick<Policy, '
 }
 
 export const outcomeText = ({ fs, type, outcome, reason }: Ended): string =>
-  `${fs === 0 ? 'the medium' : `partition ${fs}`} (${type ?? 'unknown'}) ${outcome}${reason === '' ? '' : `: ${reason}`}`
+  `${fs === 0 ? 'the medium' : `partition ${fs}`} (${type ?? 'no filesystem that is known'}) ${outcome}${reason === '' ? '' : `: ${reason}`}`
 
 /** What a person can do about volumes of which something may be missing. */
 export const wayOut = (open: readonly Ended[]): string =>

@@ -121,7 +121,7 @@ export interface Reader {
   room(): Promise<Room>
   /** The bytes of a file of a mounted filesystem, opened without following a link. */
   fileBytes(path: Buffer): AsyncIterable<Buffer>
-  /** Run a program that changes nothing and take its stdout as it comes; throws at the end if it failed. */
+  /** Run a program that changes nothing and take its stdout as it comes, in chunks as `read` has them; throws at the end if it failed. */
   stream(command: Command): AsyncIterable<Buffer>
   /** One question to the database, in a read-only transaction. */
   query<Row>(sql: string, params?: readonly unknown[]): Promise<readonly Row[]>

@@ -9,6 +9,7 @@ import { execa } from 'execa'
 import type { Command } from '../model/command.ts'
 import { InterruptedError, NttError, ObserveError, RunError, messageOf } from '../model/errors.ts'
 import type { Output } from '../model/world.ts'
+import { handOver, openWidePipe, type WidePipe } from './wide-pipe.ts'
 
 const stderrKept = 4096
 const probeBytes = 64 * 1024 * 1024
@@ -59,13 +60,14 @@ class Tail {
 }
 
 /** The child sees no environment of ours but what it needs: a database URL with its password is nobody's business. */
-const spawn = (argv: readonly string[], command: Command, options: ExecOptions) =>
+const spawn = (argv: readonly string[], command: Command, options: ExecOptions, stdout: 'pipe' | number) =>
   execa(argv[0] ?? '', argv.slice(1), {
     buffer: false,
     reject: false,
     encoding: 'buffer',
     stdin: 'ignore',
-    stdout: 'pipe',
+    // A number is handed to the program as it is; execa's types do not say so.
+    stdout: stdout as 'pipe',
     stderr: 'pipe',
     killDescendants: true,
     forceKillAfterDelay: 2000,
@@ -78,12 +80,13 @@ const spawn = (argv: readonly string[], command: Command, options: ExecOptions) 
 
 interface Running {
   readonly child: ReturnType<typeof spawn>
+  readonly chunks: AsyncIterable<Buffer>
   readonly tail: Tail
   /** Why we ended it, if we did. */
   ended: Error | null
 }
 
-async function start(command: Command, options: ExecOptions): Promise<Running> {
+async function start(command: Command, options: ExecOptions, wide: boolean): Promise<Running> {
   options.signal.throwIfAborted()
   const program = await whereIs(command.file, options.path)
   if (program === null) {
@@ -100,9 +103,20 @@ async function start(command: Command, options: ExecOptions): Promise<Running> {
     ...command.args,
   ]
   const tail = new Tail(options.line)
-  const child = spawn(argv, command, options)
+  const pipe = wide ? openWidePipe() : null
+  const child = spawn(argv, command, options, pipe?.writing ?? 'pipe')
+  if (pipe !== null) attach(child, pipe)
   child.stderr.on('data', (chunk: Buffer) => tail.add(chunk))
-  return { child, tail, ended: null }
+  const chunks = pipe?.chunks ?? (child.stdout as AsyncIterable<Buffer>)
+  return { child, chunks, tail, ended: null }
+}
+
+/** The pipe is the program's; where that was killed, nobody waits for those that it has left behind. */
+function attach(child: Running['child'], pipe: WidePipe): void {
+  handOver(pipe)
+  void child.then(({ exitCode }) => {
+    if (exitCode === undefined) pipe.end()
+  })
 }
 
 /** Waits for the end; returns the exit status, or throws what kept the program from giving an answer. */
@@ -135,9 +149,16 @@ async function finish(command: Command, running: Running, options: ExecOptions):
   return result.exitCode
 }
 
-/** Takes stdout as it comes, and throws at the end if the program failed, was silent too long, or wrote too much. */
-export async function* streamProgram(command: Command, options: ExecOptions): AsyncGenerator<Buffer, number> {
-  const running = await start(command, options)
+/**
+ * Takes stdout as it comes, and throws at the end if the program failed, was silent too long, or wrote too much. A chunk is only
+ * valid until the next one is asked for; not so where it is not `wide`, for those who keep what a short program says.
+ */
+export async function* streamProgram(
+  command: Command,
+  options: ExecOptions,
+  wide = true,
+): AsyncGenerator<Buffer, number> {
+  const running = await start(command, options, wide)
   const { child } = running
   const end = (why: string): void => {
     running.ended ??= new RunError(why, { stderr: running.tail.text })
@@ -156,7 +177,7 @@ export async function* streamProgram(command: Command, options: ExecOptions): As
   let whole = false
   try {
     rearm()
-    for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
+    for await (const chunk of running.chunks) {
       clearTimeout(idle)
       bytes += chunk.length
       if (bytes > (command.maxBytes ?? Number.POSITIVE_INFINITY)) {
@@ -193,7 +214,7 @@ export async function runProgram(command: Command, options: ExecOptions): Promis
     if (command.accept === undefined) options.line(text)
   }
   const kept = command.isPainter === true ? {} : { maxBytes: probeBytes }
-  const stream = streamProgram({ ...kept, ...command }, { ...options, line })
+  const stream = streamProgram({ ...kept, ...command }, { ...options, line }, false)
   for (;;) {
     const next = await stream.next()
     if (next.done === true) {
@@ -227,7 +248,7 @@ export interface Lent {
 
 /** Starts a program that is of use only while it runs; it goes with us in any case. */
 export async function lendProgram(command: Command, options: ExecOptions): Promise<Lent> {
-  const running = await start(command, options)
+  const running = await start(command, options, false)
   const { child, tail } = running
   child.stdout.resume()
   const ended = finish(command, running, options).then(

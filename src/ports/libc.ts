@@ -1,4 +1,4 @@
-// Calls of the C library that Node does not have: a flush of a whole filesystem, an early start of write-back, a rename that replaces nothing.
+// Calls of the C library that Node does not have: a flush of a whole filesystem, an early start of write-back, a rename that replaces nothing, a large pipe.
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 
@@ -12,6 +12,8 @@ export interface Libc {
   renameNew(from: string, to: string): string | 0
   /** Opens below an open directory, through no link at all; the descriptor, or the name of an errno. */
   openBeneath(root: number, inside: Buffer, flags: number): string | number
+  /** A pipe that holds so many bytes where the kernel allows it; null where there is none to be had. */
+  pipe(bytes: number): { readonly reading: number; readonly writing: number } | null
 }
 
 const writeFlag = 2
@@ -20,6 +22,8 @@ const [workingDirectory, replaceNothing] = [-100, 1]
 const openat2 = 437
 /** RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS; Node does not name O_CLOEXEC. */
 const [beneath, closeOnExec] = [0x08n | 0x04n, 0o2000000]
+/** fcntl(2): F_SETPIPE_SZ. */
+const setPipeSize = 1031
 
 let loaded: Libc | null | undefined
 
@@ -57,6 +61,8 @@ function load(): Libc | null {
     const open = c.func(
       'long syscall(long number, long root, const void *path, const void *how, unsigned long bytes)',
     )
+    const pipe = c.func('int pipe2(void *ends, int flags)')
+    const control = c.func('int fcntl(int fd, int command, ...)')
     const how = Buffer.alloc(24)
     how.writeBigUInt64LE(beneath, 16)
     return {
@@ -64,6 +70,14 @@ function load(): Libc | null {
         how.writeBigUInt64LE(BigInt(flags | closeOnExec), 0)
         const opened = open(openat2, root, Buffer.concat([inside, Buffer.alloc(1)]), how, how.length)
         return opened >= 0 ? opened : told(opened)
+      },
+      pipe(bytes) {
+        const ends = Buffer.alloc(8)
+        if (pipe(ends, closeOnExec) !== 0) return null
+        const [reading, writing] = [ends.readInt32LE(0), ends.readInt32LE(4)]
+        // A kernel that gives less room gives a pipe all the same.
+        control(writing, setPipeSize, 'int', bytes)
+        return { reading, writing }
       },
       renameNew: (from, to) => told(rename(workingDirectory, from, workingDirectory, to, replaceNothing)),
       syncfs: (fd) => told(syncfs(fd)),

@@ -1,4 +1,5 @@
 // Programs that fail, sleep, chatter or are absent: each is told for what it is, and none is left running.
+import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { RunError } from '../../src/model/errors.ts'
 import { runProgram, streamProgram } from '../../src/ports/exec.ts'
@@ -120,3 +121,30 @@ test('what is written to stderr with an exit code that is an answer is kept with
   await runProgram(sh('echo at once >&2; exit 0'), hears)
   expect(lines).toEqual(['odd', 'at once'])
 })
+
+test('what a program streams comes whole and in order, in large pieces, however slowly it is taken', async () => {
+  const script = 'seq 1 700000'
+  const expected = createHash('sha256')
+    .update((await runProgram(sh(script), options())).stdout)
+    .digest('hex')
+  const seen = createHash('sha256')
+  let [pieces, largest] = [0, 0]
+  for await (const chunk of streamProgram(sh(script), options())) {
+    pieces += 1
+    largest = Math.max(largest, chunk.length)
+    if (pieces === 1) await new Promise((resolve) => setTimeout(resolve, 300))
+    seen.update(chunk)
+  }
+  expect(seen.digest('hex')).toBe(expected)
+  expect(largest).toBeGreaterThan(65_536)
+})
+
+test('a stream ends with its program, whoever else holds its output, where the program is stopped', async () => {
+  const taken: string[] = []
+  const orphan = sh('echo one; (setsid sleep 40 2>&- &) ; sleep 60', { timeoutMs: 500 })
+  const running = (async () => {
+    for await (const chunk of streamProgram(orphan, options())) taken.push(chunk.toString())
+  })()
+  await expect(running).rejects.toThrow('did not end within 0.5 s')
+  expect(taken).toEqual(['one\n'])
+}, 25_000)

@@ -16,6 +16,10 @@ const modules: Readonly<Record<string, readonly string[]>> = {
     'fs/nls/nls_iso8859-1',
   ],
   squashfs: ['fs/squashfs/squashfs'],
+  // Through exfat-fuse.
+  exfat: ['fs/fuse/fuse'],
+  hfs: ['drivers/cdrom/cdrom', 'fs/nls/nls_utf8', 'fs/hfs/hfs'],
+  hfsplus: ['drivers/cdrom/cdrom', 'fs/nls/nls_utf8', 'fs/hfsplus/hfsplus'],
   // Built in.
   btrfs: [],
   ext: [],
@@ -32,6 +36,8 @@ export function inUml(folder: string, filesystems: readonly string[], script: st
     string,
     string,
   ]
+  const unknown = filesystems.find((one) => !(one in modules))
+  if (unknown !== undefined) throw new Error(`nobody has said which modules ${unknown} needs`)
   const wanted = ['drivers/block/loop', ...filesystems.flatMap((one) => modules[one] ?? [])]
   const text = [
     '#!/bin/sh',

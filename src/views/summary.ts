@@ -91,8 +91,12 @@ function figuresOf(stages: readonly StageView[]): readonly string[] {
   return [...told, ...(archived === undefined ? [] : [`archive of ${size(archived)}`])]
 }
 
-/** The stage at which a medium did not get on: the first that has something to say. */
+/** The stage at which a medium did not get on: the first that was seen to be false, else the first that has something to say. */
 export const stuckAt = ({ stages }: MediumView): StageView | undefined =>
+  stages.find(
+    ({ cell, failedChecks, failure }) =>
+      (cell === 'contradicted' && failedChecks.length > 0) || failure?.tag === 'verify',
+  ) ??
   stages.find(({ failure }) => failure !== null && failure.tag !== 'interrupted') ??
   stages.find(
     ({ cell }) => cell === 'refused' || cell === 'unknown' || cell === 'contradicted' || cell === 'failed',

@@ -79,10 +79,15 @@ function proofLines(proof: Proof, step: Step, nowMs: number, manner: Manner): re
   ]
 }
 
+const longestList = 24
+
 /** A list of sentences one by one; anything else as it is written. */
 const told = (value: unknown): readonly string[] =>
   Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string')
-    ? value
+    ? [
+        ...value.slice(0, longestList),
+        ...(value.length > longestList ? [`and ${value.length - longestList} more; --json shows all`] : []),
+      ]
     : [typeof value === 'string' ? value : JSON.stringify(value)]
 
 /** One fact that was tested: what was found, or that it is not what was expected. */

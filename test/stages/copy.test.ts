@@ -421,7 +421,10 @@ describe('damage behind our back', () => {
     ])
     const deep = await verify(one, 'hash')
     expect(failed(deep)).toContain('contents not what their name says')
-    expect(deep.facts).toMatchObject({ missing: [hashOf('gone')], altered: [hashOf('flipped')] })
+    expect(deep.facts).toMatchObject({
+      missing: [`gone: ${hashOf('gone')}`],
+      altered: [`flipped: ${hashOf('flipped')}`],
+    })
     await run(one, true)
     expect(failed(await verify(one, 'hash'))).toEqual([])
     expect(readFileSync(at('flipped'), 'utf8')).toBe('flipped')

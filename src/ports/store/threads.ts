@@ -74,7 +74,13 @@ class Thread {
   readonly #waiting = new Map<number, Waiting>()
   #ended: Error | null = null
   constructor(setup: ThreadSetup) {
-    this.#worker = new Worker(entry, { workerData: setup, execArgv: [], name: `store-${setup.thread}` })
+    // It closes what the C library opened for it, which Node's own list of open files does not know.
+    this.#worker = new Worker(entry, {
+      workerData: setup,
+      execArgv: [],
+      name: `store-${setup.thread}`,
+      trackUnmanagedFds: false,
+    })
     this.#worker.unref()
     this.#worker.on('message', (answer: Answer) => this.#take(answer))
     this.#worker.on('error', (error) => this.#fail(error instanceof Error ? error : new Error(String(error))))

@@ -13,6 +13,8 @@ import { Worklist } from './worklist.ts'
 
 const examplesKept = 20
 const pathsTold = 100
+/** So many paths of bad contents are named; an empty file may have millions. */
+const pathsOfBad = 1000
 
 export async function verifyCopy(medium: Medium, world: Reader, depth: Depth): Promise<Verification> {
   const catalogue = await world.catalogue(medium.hash)
@@ -41,9 +43,9 @@ export async function verifyCopy(medium: Medium, world: Reader, depth: Depth): P
     ...(accepts ? [] : [check('unreadable files', 0, lost)]),
   ]
   const { count: blobs, bytes } = store
-  const examples = Object.entries(store).flatMap(([name, found]) =>
-    found instanceof Examples && found.count > 0 ? [[name, found.kept] as const] : [],
-  )
+  const examples: [string, readonly string[]][] = []
+  for (const [name, found] of Object.entries(store))
+    if (found instanceof Examples && found.count > 0) examples.push([name, await withPaths(id, found, world)])
   return {
     checks,
     figures: { ...tally, contents: blobs, bytes },
@@ -103,11 +105,33 @@ async function leftOut(id: number, world: Reader): Promise<{ readonly count: num
 /** Counts all, keeps the first few. */
 class Examples {
   count = 0
-  readonly kept: string[] = []
-  add(example: string): void {
+  /** Blob to what is to be said of it, which may be nothing. */
+  readonly kept = new Map<string, string>()
+  add(blob: string, about = ''): void {
     this.count += 1
-    if (this.kept.length < examplesKept) this.kept.push(example)
+    if (this.kept.size < examplesKept) this.kept.set(blob, about)
   }
+}
+
+/** Each path that holds one of these contents, with the content and what is wrong with it. */
+async function withPaths(id: number, { count, kept }: Examples, world: Reader): Promise<readonly string[]> {
+  const blobs = [...kept.keys()]
+  const rows = await world.query<{ blob: string; path: Buffer }>(
+    `select encode(o.blob_id, 'hex') as blob, p.path from outcome o join path p on p.medium_id = $1 and p.fs = o.fs and p.ino = o.ino
+      where o.medium_id = $1 and o.blob_id = any (select decode(unnest($2::text[]), 'hex'))
+      order by o.blob_id, p.fs, p.path limit ${pathsOfBad + 1}`,
+    [id, blobs],
+  )
+  const lines = rows
+    .slice(0, pathsOfBad)
+    .map(({ blob, path }) => `${path.toString('latin1')}: ${blob}${kept.get(blob) ?? ''}`)
+  const named = new Set(rows.map(({ blob }) => blob))
+  return [
+    ...lines,
+    ...blobs.filter((blob) => !named.has(blob)).map((blob) => `${blob}${kept.get(blob) ?? ''}`),
+    ...(rows.length > pathsOfBad ? ['and more paths'] : []),
+    ...(count > kept.size ? [`and ${count - kept.size} more contents`] : []),
+  ]
 }
 
 /** Every blob that is named is looked at where it lies; at depth hash it is read. */
@@ -125,7 +149,7 @@ async function lookAtBlobs(id: number, world: Reader, depth: Depth) {
         if (stated === null) unlisted.add(blob)
         if (found === undefined) missing.add(blob)
         else if (stated !== null && found !== stated)
-          wrong.add(`${blob}: ${stated} bytes expected, ${found} found`)
+          wrong.add(blob, `: ${stated} bytes expected, ${found} found`)
         else whole.push(blob)
       }
       world.progress(count, null, 'files')

@@ -100,7 +100,7 @@ test('every program that the code runs is known to the doctor', () => {
 
 test('what the doctor knows is what the set-up installs', () => {
   const script = readFileSync(join(repository, 'scripts/setup.sh'), 'utf8')
-  const needed = /^needed='([^']*)'/m.exec(script)?.[1]?.split(' ') ?? []
+  const needed = /^needed='([^']*)'/m.exec(script)?.[1]?.trim().split(/\s+/) ?? []
   expect(tools.map(({ program, from }) => `${program}:${from}`).toSorted()).toEqual(needed.toSorted())
 })
 

@@ -43,6 +43,20 @@ describe('a document', () => {
     expect((await embedded.ntt('-C', folder, 'plan')).code).toBe(3)
   })
 
+  test('doctor tells a root of contents that is not the store that the database knows', async () => {
+    const good = await made.ntt('doctor', '--json')
+    const bad = await made.ntt('doctor', '--json', '--root', `by-hash=${made.path('elsewhere')}`)
+    const store = ({ out }: { out: string }) =>
+      (
+        documentOf('doctor', out) as { findings: { name: string; condition: string; fix?: string }[] }
+      ).findings
+        .filter(({ name }) => name === 'store')
+        .map(({ condition, fix }) => [condition, fix])
+    expect(store(good)).toEqual([['good', undefined]])
+    expect(store(bad)).toEqual([['problem', expect.stringContaining('Mount the right filesystem there')]])
+    expect(bad.code).not.toBe(0)
+  })
+
   test('a run or a medium that the log does not know is said to be none', async () => {
     for (const args of [['nosuch'], ['--run', 'nosuch'], ['--replay', 'nosuch']]) {
       const { code, err } = await made.ntt('log', ...args)

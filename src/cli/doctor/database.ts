@@ -1,7 +1,10 @@
 // The database: which one, whether it answers, its version, and how far its schema is. Makes and changes nothing in it.
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Config } from '../../config.ts'
 import { NttError } from '../../model/errors.ts'
+import { storeMarker } from '../../model/places.ts'
+import { isAbsent, unseen } from '../../ports/errno.ts'
 import { readMigrations, schemaState } from '../../ports/migrate.ts'
 import type { SchemaState } from '../../ports/migrate.ts'
 import { nameOf } from '../../ports/postgres-errors.ts'
@@ -34,7 +37,8 @@ export async function lookAtDatabase(
         const where = isOurs ? `in ${roots.postgres}` : open.name
         const text = `${where}; PostgreSQL ${row?.version ?? 'of unknown version'}`
         const state = await schemaState(query, await readMigrations(join(packageRoot, 'schemas/sql')))
-        return [{ ...base, condition: 'good', text }, schemaFinding(state)]
+        const store = state === 'current' ? await storeFinding(query, roots['by-hash']) : []
+        return [{ ...base, condition: 'good', text }, schemaFinding(state), ...store]
       } finally {
         await open.close()
       }
@@ -47,6 +51,33 @@ export async function lookAtDatabase(
     const text = error.message.includes(where) ? error.message : `${where}: ${error.message}`
     return [{ ...base, condition: 'unknown', text, ...(error.hint !== undefined && { fix: error.hint }) }]
   }
+}
+
+/** Whether the root of contents holds the store that the database knows; nothing where it knows none yet. */
+async function storeFinding(
+  query: <Row>(sql: string) => Promise<readonly Row[]>,
+  root: string,
+): Promise<readonly Finding[]> {
+  const [row] = await query<{ store_id: string }>("select store_id from store where root = 'by-hash'")
+  if (row === undefined) return []
+  const base = { area: 'database', name: 'store' } as const
+  const found = await readFile(join(root, storeMarker.replace('by-hash:', '')), 'utf8').catch(
+    (error: unknown) => {
+      if (isAbsent(error)) return null
+      throw unseen(`read the marker of ${root}`, error)
+    },
+  )
+  if (found?.trim() === row.store_id)
+    return [{ ...base, condition: 'good', text: `the one in ${root}, ${row.store_id}` }]
+  const is = found === null ? 'has no marker' : `is the store ${found.trim()}`
+  return [
+    {
+      ...base,
+      condition: 'problem',
+      text: `${root} ${is}, the database knows the store ${row.store_id}`,
+      fix: 'Mount the right filesystem there, or set the root by-hash to where the store lies now.',
+    },
+  ]
 }
 
 function schemaFinding(state: SchemaState): Finding {

@@ -16,6 +16,7 @@ import { ntfs } from './ntfs/index.ts'
 import type { FsReader } from './reader.ts'
 import { sqfs2tar } from './tar/sqfs2tar.ts'
 import { udf } from './udf/index.ts'
+import { xfs } from './xfs/index.ts'
 
 /** Where several read a type, the first is asked first. */
 const readers: readonly FsReader[] = [
@@ -30,6 +31,7 @@ const readers: readonly FsReader[] = [
   hfsplus,
   hfs,
   apfs,
+  xfs,
   kernel,
   sqfs2tar,
   fiwalk,

@@ -452,10 +452,9 @@ describe('made images', () => {
     {
       what: 'xfs',
       image: () => at('xfs'),
-      rows: [`0 xfs read by kernel: ${long}`],
+      rows: [`0 xfs read by xfs: ${long}`],
       fs: 0,
       witness: { fs: 0, driver: 'xfs', options: 'ro,norecovery' },
-      root: true,
     },
     {
       what: 'a disk with a GPT, ext4 in its second partition',

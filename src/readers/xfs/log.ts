@@ -12,6 +12,7 @@ const unmounted = 0x20
 /** `start` counts as the pages do. Throws RunError where that cannot be told. */
 export async function isClean(pages: Pages, start: number, bytes: number): Promise<boolean> {
   const sectors = Math.floor(bytes / sector)
+  if (sectors < 1) throw new RunError('there is no log')
   const at = (index: number): Promise<Buffer> => pages.bytes(start + index * sector, sector)
   /** How often the log had been filled when this was written; the records' own headers say it behind their magic. */
   const round = async (index: number): Promise<number> => {

@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs'
+import { readFileSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -224,6 +224,45 @@ test('after a tenth of a copy of real files the estimate is within a fifth of th
   expect(good / runs.length).toBeGreaterThanOrEqual(0.8)
   expect(runs.filter(({ within }) => within).length / runs.length).toBeGreaterThanOrEqual(0.8)
 })
+
+interface Recorded {
+  readonly name: string
+  readonly files: number
+  readonly bytes: number
+  /** Millisecond at which the work had ended and the witness began. */
+  readonly endMs: number
+  readonly told: readonly (readonly [ms: number, unit: 'f' | 'b', done: number])[]
+}
+
+/** Real copies of `ntt apply` into a fresh store on ext4 with a journal, on a machine with much else to do: copy_progress of its log. */
+const recorded = readFileSync(join(import.meta.dirname, 'copies.jsonl'), 'utf8')
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line) as Recorded)
+
+test.each(recorded)(
+  'recorded, $name: from a tenth to a fifth the truth lies in the range, and the middle is less than half off',
+  ({ files, bytes, endMs, told }) => {
+    let pace = newPace()
+    let asked = 0
+    for (const [ms, unit, done] of told) {
+      pace =
+        unit === 'f'
+          ? paced(pace, 'files', { done, total: files }, ms)
+          : paced(pace, 'bytes', { done, total: bytes }, ms)
+      const part = share(pace) ?? 0
+      if (unit === 'f' || part < 0.1 || part > 0.2) continue
+      asked += 1
+      const left = remaining(pace, ms)
+      const truth = (endMs - ms) / 1000
+      expect(left?.low).toBeLessThan(truth)
+      expect(left?.high).toBeGreaterThan(truth)
+      expect(left?.likely).toBeGreaterThan(truth / 1.5)
+      expect(left?.likely).toBeLessThan(truth * 1.5)
+    }
+    expect(asked).toBeGreaterThan(2)
+  },
+)
 
 test('the whole run has a percentage only when every size is known, and ends at 1 only when all is proven', () => {
   const unknown = folded([{ type: 'plan.ready', lanes: [newLane('a'), { ...newLane('b'), bytes: null }] }])

@@ -2,7 +2,7 @@
 import type { Past } from '../model/estimate.ts'
 import { ObserveError } from '../model/errors.ts'
 import type { Event } from '../model/event.ts'
-import { learnedFileInBytes, newPace, paced, type Pace } from '../model/pace.ts'
+import { learnedFileInBytes, newPace, paced, usualFileInBytes, type Pace } from '../model/pace.ts'
 import { parseLine } from '../views/replay.ts'
 import { logTail } from './log-file.ts'
 
@@ -43,26 +43,30 @@ export function past(text: string): readonly Past[] {
   })
 }
 
-/** What the copies of these lines tell of the cost of a file, each one from what the ones before it told. Pure. */
+/** What the copies of these lines tell of the cost of a file, in the middle with what is usual. Pure. */
 export function fileInBytes(text: string): number | null {
   const copies = new Map<string, Pace>()
-  let learned: number | null = null
+  const learned: number[] = []
   for (const line of text.split('\n')) {
     if (!line.includes('"copy_')) continue
     const event = eventOf(line)
     if (event === null || !('stage' in event) || event.stage !== 'copy') continue
     const key = `${event.run} ${event.medium}`
     if (event.type === 'step.progress') {
-      const pace = copies.get(key) ?? newPace(learned ?? undefined)
+      const pace = copies.get(key) ?? newPace()
       const { unit, done, total } = event
       copies.set(key, paced(pace, unit, { done, total }, Date.parse(event.ts)))
     } else if (event.type === 'step.verifying') {
       const pace = copies.get(key)
-      if (pace?.amounts.bytes !== undefined) learned = learnedFileInBytes(pace)
+      const told = pace?.amounts.bytes === undefined ? null : learnedFileInBytes(pace)
+      if (told !== null) learned.push(told)
       copies.delete(key)
     } else if (event.type === 'step.done') copies.delete(key)
   }
-  return learned
+  if (learned.length === 0) return null
+  // One copy may have gone badly for its own reasons; the guess counts as one more.
+  const all = [usualFileInBytes, ...learned.slice(-10)]
+  return Math.exp(all.reduce((sum, one) => sum + Math.log(one), 0) / all.length)
 }
 
 function eventOf(line: string): Event | null {

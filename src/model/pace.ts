@@ -191,6 +191,9 @@ export function prices(stretches: readonly Stretch[]): readonly number[] | null 
 /** How far the usual may be off, and how far one stretch may be off its price: a factor of three, and a half. */
 const [doubtOfRatio, doubtOfStretch] = [Math.log(3), 0.5]
 
+/** How far a share of a copy's work may be off the share of its time, for other reasons than the worth of a file. */
+const doubtOfShare = 0.05
+
 /** From a sixteenth to sixteen times. */
 const factors: readonly number[] = Array.from({ length: 33 }, (_, place) => 2 ** ((place - 16) / 4))
 
@@ -216,12 +219,23 @@ export function pricesNear(usual: number, stretches: readonly Stretch[]): readon
   return fits.toSorted((one, other) => one.unlikely - other.unlikely)[0]?.prices ?? null
 }
 
-/** What a file cost beside its bytes, in bytes, in a copy that has gone far enough to tell; what it was taken for where it has not. */
-export function learnedFileInBytes(pace: Pace): number {
-  const last = pace.samples.at(-1)
-  const first = pace.samples[0]
-  if (first === undefined || last === undefined || last.atMs - first.atMs < 3000) return pace.fileInBytes
-  const [byte = 0, file = 0] =
-    pricesNear(pace.fileInBytes, stretchesOf(pace, ['bytes', 'files'], last.atMs)) ?? []
-  return byte > 0 ? file / byte : pace.fileInBytes
+/**
+ * What a file cost beside its bytes, in bytes, in a copy that has ended: the worth of a file with which time and work went most
+ * evenly from its start to its end, from what was taken for it. null where the copy was too short to tell.
+ */
+export function learnedFileInBytes({ samples, fileInBytes: usual }: Pace): number | null {
+  const [first, last] = [samples[0], samples.at(-1)]
+  if (first === undefined || last === undefined || last.atMs - first.atMs < 3000) return null
+  const unlikely = (factor: number): number => {
+    const workOf = ({ done }: Sample): number => (done.bytes ?? 0) + usual * factor * (done.files ?? 0)
+    const [start, whole] = [workOf(first), workOf(last) - workOf(first)]
+    const gaps = samples.map((sample) => {
+      const time = (sample.atMs - first.atMs) / (last.atMs - first.atMs)
+      return ((workOf(sample) - start) / whole - time) / doubtOfShare
+    })
+    const doubt = Math.log(factor) / doubtOfRatio
+    return gaps.reduce((sum, gap) => sum + gap ** 2, 0) / gaps.length + doubt ** 2
+  }
+  const factor = factors.toSorted((one, other) => unlikely(one) - unlikely(other))[0]
+  return factor === undefined ? null : usual * factor
 }

@@ -254,6 +254,23 @@ describe.each(small)('%s, damaged', (name) => {
       expect(gone.entries).toHaveLength(broken.entries.length - 1)
     },
   )
+
+  test('a name that was changed is told by the checksum of its block; a map that was cut, by its own count', async () => {
+    const { entries } = await after(() => undefined)
+    const [place] = entries.find((entry) => path(entry) === 'one')?.extents ?? []
+    const renamed = await after((bytes) => {
+      const at = bytes.indexOf('name 10', place?.start ?? 0)
+      bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at)
+    })
+    // Without checksums nothing tells that it was another name.
+    expect(renamed.errors.map(({ message }) => message).join()).toBe(
+      isSealed ? 'the checksum of a block of it is wrong: names below it may be missing' : '',
+    )
+    const last = await inodeOf('one/two/three/last')
+    const cut = await after((bytes) => bytes.writeUInt32BE(0, last + (isSealed ? 80 : 76)))
+    const word = isSealed ? 'EUCLEAN' : 'content'
+    expect(cut.errors).toMatchObject([{ error: word, path: Buffer.from('one/two/three/last') }])
+  })
 })
 
 test('a log on another device is told', async () => {

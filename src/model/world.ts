@@ -151,8 +151,16 @@ export interface Transaction {
 
 /** Where the bytes of one content are to be read. */
 export type Origin =
-  /** A live file below a root; no link below the root is followed. `inside` is bytes, relative to it. */
-  | { readonly type: 'file'; readonly root: string; readonly inside: Buffer }
+  /**
+   * A live file below a root; no link below the root is followed. `inside` is bytes, relative to it. `mtimeNs`: when it was
+   * written to as enumerated, where that matters; another time is a failure `changed`.
+   */
+  | {
+      readonly type: 'file'
+      readonly root: string
+      readonly inside: Buffer
+      readonly mtimeNs?: bigint | null
+    }
   /** Ranges of an image, in file order; a hole is a range with `start: -1` and its length as `end`. */
   | { readonly type: 'ranges'; readonly place: Place; readonly ranges: readonly Range[] }
   /**

@@ -144,7 +144,7 @@ test('formatted and empty, wiped, with a root that is gone, and of no bytes: fou
   put(image, Buffer.alloc(2048), root)
   expect(await told(image)).toEqual([
     expect.stringMatching(
-      /^0 iso9660 unreadable: no reader left: iso9660 1: the root directory cannot be read; bsdtar /,
+      /^0 iso9660 unreadable: no reader left: iso9660 2: the root directory cannot be read; bsdtar /,
     ),
   ])
   const none = sized(join(folder, 'none'), 0)

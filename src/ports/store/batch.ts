@@ -71,11 +71,19 @@ export class Batch<Key> {
     }
     const read =
       origin.type === 'file'
-        ? { path: origin.inside.toString('latin1'), root: origin.root, size, ranges: null, known }
+        ? {
+            path: origin.inside.toString('latin1'),
+            root: origin.root,
+            size,
+            mtimeNs: origin.mtimeNs ?? null,
+            ranges: null,
+            known,
+          }
         : {
             path: latin1(this.#ingest.path(origin.place)),
             root: null,
             size,
+            mtimeNs: null,
             ranges: flat(origin.ranges),
             known,
           }

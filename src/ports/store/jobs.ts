@@ -8,6 +8,8 @@ export interface Read {
   /** The folder below which a live file is opened, its path being relative to it; null: `path` says all. */
   readonly root: string | null
   readonly size: number
+  /** When a live file must have been written to last; null: whenever. */
+  readonly mtimeNs: bigint | null
   /** start, end, start, end …; a hole has -1 and its length. null: the whole of a live file. */
   readonly ranges: readonly number[] | null
   /** A content of this size is in the store already: look before writing. */

@@ -15,6 +15,7 @@ import {
   rmSync,
   statSync,
   writeSync,
+  type BigIntStats,
   type Stats,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -119,11 +120,13 @@ export class Keeper {
   async #readLive(folder: string, one: Read, root: number, breathe: () => Promise<void>): Promise<Kept> {
     const fd = openLive(root, one.path)
     try {
-      const before = fstatSync(fd)
+      const before = fstatSync(fd, { bigint: true })
       if (!before.isFile()) throw new Unreadable('not-a-file', 'it is no longer a file')
-      if (before.size !== one.size) throw sizeChanged(one.size, before.size)
+      if (Number(before.size) !== one.size) throw sizeChanged(one.size, Number(before.size))
+      if (one.mtimeNs !== null && before.mtimeNs !== one.mtimeNs)
+        throw new Unreadable('changed', 'it was written to since it was enumerated')
       const kept = await this.#keep(folder, one, fd, breathe)
-      if (!isChanged(before, fstatSync(fd))) return kept
+      if (!isChanged(before, fstatSync(fd, { bigint: true }))) return kept
       if ('temp' in kept && kept.temp !== null) rmSync(join(this.#root, kept.temp))
       throw new Unreadable('changed', 'it was written to while it was read')
     } finally {
@@ -394,8 +397,9 @@ export function openQuietly(path: Buffer | string, flags: number, quietly: numbe
 
 const hasMode = ({ mode }: Stats, wanted: number): boolean => (mode & 0o777) === wanted
 
-const isChanged = (before: Stats, after: Stats): boolean =>
-  before.size !== after.size || before.mtimeMs !== after.mtimeMs
+/** Who writes may set the time of it back, but not the time of that. */
+const isChanged = (before: BigIntStats, after: BigIntStats): boolean =>
+  before.size !== after.size || before.mtimeNs !== after.mtimeNs || before.ctimeNs !== after.ctimeNs
 
 function writeAll(fd: number, content: Buffer, at: number): void {
   for (let written = 0; written < content.length;)

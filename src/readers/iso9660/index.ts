@@ -15,7 +15,7 @@ export const iso9660: FsReader = {
   name: 'iso9660',
   // Of a disc that is UDF as well, the ISO 9660 side.
   reads: ({ type }) => type === 'iso9660' || type === 'udf',
-  version: () => Promise.resolve('1'),
+  version: () => Promise.resolve('2'),
   list,
   contents: byRanges,
 }

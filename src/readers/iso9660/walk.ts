@@ -43,13 +43,19 @@ export class Known {
     return known === undefined || known === size
   }
 
+  /** Takes note of a directory: a file that begins where it lies has a number of its own. */
+  enter(block: number): true {
+    if (!this.#sizes.has(block)) this.#sizes.set(block, -1)
+    return true
+  }
+
   /** Whether a content that was named begins there. */
   has(block: number): boolean {
-    return this.#sizes.has(block)
+    return (this.#sizes.get(block) ?? -1) >= 0
   }
 
   isNews({ ino, size }: Entry): boolean {
-    return size > 0 && ino < byRecord && !this.#sizes.has(Number(ino))
+    return size > 0 && ino < byRecord && !this.has(Number(ino))
   }
 }
 
@@ -101,19 +107,20 @@ export class Walk {
     let parts: IsoRecord[] = []
     for (const record of records) {
       if (record.id.length === 1 && (record.id[0] ?? 2) < 2) continue
-      if (record.isAssociated) continue
       parts.push(record)
       if (record.goesOn) continue
       const [first = record] = parts
       const { ridge, lost } = await this.#ridge(first, first.systemUse.subarray(this.#tree.skip))
       const name = ridge?.name ?? nameOf(first.id, this.#tree.side === 'joliet' ? 'joliet' : 'plain')
       const mended = mend(name)
-      const inside = joinPath(path, mended ?? Buffer.from(name))
+      // What the Macintosh keeps beside a file under the same name is content like any other.
+      const fork = Buffer.from(first.isAssociated ? ':rsrc' : '')
+      const inside = Buffer.concat([joinPath(path, mended ?? Buffer.from(name)), fork])
       const place = directory.block * this.#tree.blockBytes + first.at
       const entry = this.#entry(first, ridge, inside, parts, place)
       parts = []
       // It stands here only because of its depth, and is listed where it belongs.
-      if (ridge?.isMoved === true) continue
+      if (ridge?.isMoved === true || (first.isAssociated && entry.size === 0)) continue
       out.push(entry)
       if (mended !== null) out.push(badName(inside))
       if (lost !== null) {
@@ -218,7 +225,8 @@ export class Walk {
         const start = this.#start + block * blockBytes
         return { start, end: start + bytes }
       })
-    const own = type === 'd' || (size > 0 && this.#known.take(record.block, size))
+    const own =
+      type === 'd' ? this.#known.enter(record.block) : size > 0 && this.#known.take(record.block, size)
     const target = type === 'l' ? (ridge?.target ?? null) : null
     return {
       type,

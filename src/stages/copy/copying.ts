@@ -277,7 +277,15 @@ class Copying {
         const known = this.#hints.get(piece.key)?.known ?? false
         const named = { fs, entry: piece.key }
         const origin = this.#readable(piece, named, unread)
-        if (origin !== null) yield { ...piece, origin, key: named, known }
+        if (origin === null) continue
+        // What a live file holds by now under its old facts is not what was enumerated.
+        const { mtimeNs } = piece.key
+        yield {
+          ...piece,
+          origin: origin.type === 'file' ? { ...origin, mtimeNs } : origin,
+          key: named,
+          known,
+        }
       }
     }
   }

@@ -39,6 +39,7 @@ export async function verifyCopy(medium: Medium, world: Reader, depth: Depth): P
     check('contents not in the store', 0, store.missing.count),
     check('contents of another size in the store', 0, store.wrong.count),
     ...(depth === 'hash' ? [check('contents not what their name says', 0, store.altered.count)] : []),
+    check('files behind the number of something else', 0, await hiddenFiles(medium, id, world)),
     check('exclusions', exclusionsPrint(medium.exclude), made?.exclude ?? 'not known'),
     ...(accepts ? [] : [check('unreadable files', 0, lost)]),
   ]
@@ -85,6 +86,23 @@ async function compareRows(id: number, world: Reader): Promise<Compared> {
   )
   if (row === undefined) throw new ObserveError('the database gave no answer')
   return row
+}
+
+/**
+ * Files that a reader gave the number of something else, or whose number went to another file while a live tree was walked:
+ * one outcome stands for both, and one of the contents would be lost in silence.
+ */
+async function hiddenFiles({ source }: Medium, id: number, world: Reader): Promise<number> {
+  const [row] = await world.query<{ hidden: string }>(
+    `select count(*)::text as hidden
+       from (select fs, ino, detail::json as told from anomaly where medium_id = $1 and kind = 'repeated-inode') a
+       join inode i on i.medium_id = $1 and i.fs = a.fs and i.ino = a.ino
+      where told->>'type' = 'f'
+        and (i.type <> 'f' or i.size <> (told->>'size')::int8
+             or ($2 and i.mtime_ns is distinct from (told->>'mtime_ns')::int8))`,
+    [id, source.type === 'directory'],
+  )
+  return Number(row?.hidden)
 }
 
 /** What should be there, counted in the enumeration itself. */

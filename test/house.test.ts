@@ -118,6 +118,8 @@ test('a package is imported only where it belongs', () => {
       .filter((name) => {
         if (name.startsWith('node:')) {
           if (['ports', 'cli', 'config'].includes(room(file)) || file.startsWith('views/')) return false
+          // Unpacking, like hashing, is arithmetic: it reaches nothing outside. One file has to do it.
+          if (file === 'readers/btrfs/content.ts' && name === 'node:zlib') return false
           return name !== 'node:crypto'
         }
         const bare = name.startsWith('@')

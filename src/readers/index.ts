@@ -2,6 +2,7 @@
 import type { Volume } from '../model/entry.ts'
 import { apfs } from './apfs/index.ts'
 import { bsdtar } from './tar/bsdtar.ts'
+import { btrfs } from './btrfs/index.ts'
 import { cdScheme, onRawCd } from './cd/index.ts'
 import { directory } from './directory.ts'
 import { exfat } from './exfat/index.ts'
@@ -32,6 +33,7 @@ const readers: readonly FsReader[] = [
   hfs,
   apfs,
   xfs,
+  btrfs,
   kernel,
   sqfs2tar,
   fiwalk,

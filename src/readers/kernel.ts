@@ -11,7 +11,7 @@ const drivers: Readonly<Record<string, readonly [driver: string, ...options: rea
   ext3: ['ext3', 'noload'],
   ext4: ['ext4', 'noload'],
   xfs: ['xfs', 'norecovery', 'nouuid'],
-  btrfs: ['btrfs', 'rescue=nologreplay'],
+  btrfs: ['btrfs', 'rescue=nologreplay', 'subvolid=5'],
   squashfs: ['squashfs'],
   erofs: ['erofs'],
   f2fs: ['f2fs', 'norecovery'],

@@ -65,7 +65,11 @@ function newIn(message: string, tag: string): string {
 export function hintLines(hint: string | undefined, manner: Manner): readonly Line[] {
   if (hint === undefined || hint === '') return []
   const lines = readableLines(hint)
-  const isCommand = lines.length === 1 && /^ntt [a-z]/.test(lines[0] ?? '')
+  // A sentence may begin with a command too: it has a verb, or an end.
+  const isCommand =
+    lines.length === 1 &&
+    /^ntt [a-z]/.test(lines[0] ?? '') &&
+    !/\.$| (?:begins|carries|lists|makes|proves|shows|tells|writes) /.test(lines[0] ?? '')
   if (!isCommand) return [blank, ...lines.flatMap((line) => paragraphs(line, manner))]
   return [blank, ['To see more, run:'], [`    ${lines[0] ?? ''}`]]
 }

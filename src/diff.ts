@@ -60,7 +60,7 @@ function judge(
     return { ...base, action: 'unknown', because, contradicts: null, of: null, proof: null }
   }
   const { decision, of } = observation
-  const latest = telling(proofs.filter((proof) => proof.of === of).toSorted(byTime))
+  const latest = telling(proofs.filter((proof) => proof.of === of))
   const proof = latest?.ok === true ? { at: latest.at, depth: latest.depth } : null
   const once = proofs.some(({ ok }) => ok)
   const step = (action: Action, because: Reason, contradicts: Step['contradicts'] = null): Step => ({
@@ -116,16 +116,13 @@ function isArchived({ observations, proofs }: Observed): boolean {
   return proofs.some(({ stage, ok }) => stage === 'archive' && ok)
 }
 
-/** The last proof counts; but what failed is not mended by one that looked less deep. */
+/** By the order of the record, not by clocks, which are set back and differ between hosts: the last proof counts; but what failed is not mended by one that looked less deep. */
 function telling(proofs: readonly Proof[]): Proof | undefined {
   const failed = proofs.findLastIndex(({ ok }) => !ok)
   const depth = proofs[failed]?.depth
   const isMended = proofs.slice(failed + 1).some((later) => later.depth === 'hash' || depth === 'counts')
   return isMended ? proofs.at(-1) : (proofs[failed] ?? proofs.at(-1))
 }
-
-/** Oldest first. */
-const byTime = (a: Proof, b: Proof): number => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)
 
 /** A product that is met elsewhere is restored where a later stage has work to do on it. */
 function restored(steps: readonly Step[], observed: Observed): readonly Step[] {

@@ -69,6 +69,12 @@ test('what is there and proven of exactly this is kept', () => {
   expect(actions(all(keep), allProven)).toEqual(stageNames.map((stage) => `${stage} keep`))
 })
 
+test('the record has an order of its own: a clock that was set back does not make an old proof the last one', () => {
+  const failed = proof('copy', { ok: false, at: '2025-12-31T00:00:00.000Z' })
+  expect(actions(all(keep), [...allProven, failed])).toContain('!copy run')
+  expect(actions(all(keep), [failed, ...allProven])).toContain('copy keep')
+})
+
 test('what is there and was never verified is proven, not made again', () => {
   expect(actions(all(keep))).toEqual(stageNames.map((stage) => `${stage} prove`))
 })

@@ -501,7 +501,7 @@ describe('the directory', () => {
 describe('looking at blobs', () => {
   test('sizes are told of what is there, and every damage is found by re-hashing', async () => {
     const { folder, store } = open()
-    const contents = ['good', 'flipped', 'cut', 'vanished', 'folder'].map((word) =>
+    const contents = ['good', 'flipped', 'cut', 'vanished', 'folder', 'link-to-it'].map((word) =>
       noise(1_200_000 + word.length, word.length),
     )
     const told = await ingest(
@@ -509,7 +509,7 @@ describe('looking at blobs', () => {
       ...contents.map((content, index) => stream(String(index), content.length, content)),
     )
     const ids = told.map((one) => ('blob' in one ? one.blob : ''))
-    const [, flipped = '', cut = '', gone = '', turned = ''] = ids.map((id) =>
+    const [, flipped = '', cut = '', gone = '', turned = '', linked = ''] = ids.map((id) =>
       blobAt(join(folder, 'by-hash'), id),
     )
     for (const path of [flipped, cut]) chmodSync(path, 0o644)
@@ -519,6 +519,9 @@ describe('looking at blobs', () => {
     truncateSync(cut, 10)
     execFileSync('rm', ['-f', gone, turned])
     mkdirSync(turned)
+    // The very bytes, but not in the store.
+    renameSync(linked, join(folder, 'elsewhere'))
+    symlinkSync(join(folder, 'elsewhere'), linked)
     const found = await store.speak(speaker).blobs(ids)
     expect([...found]).toEqual([
       [ids[0], 1_200_004],
@@ -528,9 +531,9 @@ describe('looking at blobs', () => {
     const rehashed = new Map<string, string | null>()
     for await (const batch of store.speak(speaker).rehash(each([ids.slice(0, 2), ids.slice(2)])))
       for (const one of batch) rehashed.set(one.id, one.blake3)
-    expect(rehashed.size).toBe(5)
+    expect(rehashed.size).toBe(6)
     expect(ids.filter((id) => rehashed.get(id) === id)).toEqual([ids[0]])
-    expect(ids.slice(3).map((id) => rehashed.get(id))).toEqual([null, null])
+    expect(ids.slice(3).map((id) => rehashed.get(id))).toEqual([null, null, null])
   })
 
   test('a digest is that of the file or the range, and tells how far it is', async () => {

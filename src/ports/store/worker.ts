@@ -147,10 +147,13 @@ async function rehash(
   breathe: () => Promise<void>,
 ): Promise<{ bytes: number; blake3: string | null }> {
   try {
-    return await digest(join(setup.root, blobPath(id)), 0, Number.POSITIVE_INFINITY, breathe, () => undefined)
+    // A link in its place is no content of the store, whatever it leads to.
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW
+    const path = join(setup.root, blobPath(id))
+    return await digest(path, 0, Number.POSITIVE_INFINITY, breathe, () => undefined, flags)
   } catch (error) {
     // Not there, not a file, or the disk cannot read it: that is an answer. Any other error is a failed look.
-    if (['ENOENT', 'EIO', 'EISDIR', 'EBADMSG', 'EUCLEAN'].includes(errnoOf(error) ?? ''))
+    if (['ENOENT', 'EIO', 'EISDIR', 'ELOOP', 'EBADMSG', 'EUCLEAN'].includes(errnoOf(error) ?? ''))
       return { bytes: 0, blake3: null }
     throw error
   }
@@ -162,8 +165,9 @@ async function digest(
   end: number,
   breathe: () => Promise<void>,
   progress: (done: number) => void,
+  flags = constants.O_RDONLY,
 ): Promise<{ bytes: number; blake3: string }> {
-  const fd = openQuietly(path, constants.O_RDONLY, constants.O_NOATIME)
+  const fd = openQuietly(path, flags, constants.O_NOATIME)
   const hasher = new Blake3Hasher()
   let bytes = 0
   try {

@@ -49,7 +49,7 @@ const fieldsOf = (text: string): readonly string[] => text.slice(text.lastIndexO
 
 /** Runs a program to its end; throws with the end of what it said if it fails. */
 export async function run({ file, args, cwd, env, stdout, accept = [] }: Program): Promise<Ran> {
-  const into = openSync(stdout ?? '/dev/null', 'w')
+  const into = openSync(stdout === undefined || stdout === '-' ? '/dev/null' : stdout, 'w')
   const before = spent()
   const began = performance.now()
   const child = spawn(file, [...args], {

@@ -1,18 +1,6 @@
 // The checksums of btrfs: CRC-32C, and SHA-256; of others it is not known whether they hold. Pure.
 import { createHash } from 'node:crypto'
-
-/** CRC-32C (Castagnoli), reflected, as in RFC 3720. */
-const table = Uint32Array.from({ length: 256 }, (_none, byte) => {
-  let value = byte
-  for (let bit = 0; bit < 8; bit += 1) value = (value & 1) === 1 ? (value >>> 1) ^ 0x82f6_3b78 : value >>> 1
-  return value >>> 0
-})
-
-export function crc32c(bytes: Buffer): number {
-  let value = 0xffff_ffff
-  for (const byte of bytes) value = (table[(value ^ byte) & 0xff] ?? 0) ^ (value >>> 8)
-  return ~value >>> 0
-}
+import { crc32c } from '../crc32c.ts'
 
 /** Kinds by their number on disk: how many bytes one takes, and how it is made; null: there is nothing here that makes it. */
 export interface SumKind {

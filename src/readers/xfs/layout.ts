@@ -2,7 +2,7 @@
 // Layout: XFS Algorithms & Data Structures, 3rd edition (kernel.org); big-endian but for checksums.
 import type { EntryType } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
-import { hasOwnSum } from './crc32c.ts'
+import { hasOwnSum } from '../crc32c.ts'
 
 export interface Superblock {
   /** Version 5: everything has a checksum, and says whose it is and where. */

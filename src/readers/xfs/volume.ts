@@ -1,7 +1,7 @@
 // A volume of xfs: its inodes, where the content of each lies in the image, and the blocks of its directories.
 import { RunError } from '../../model/errors.ts'
 import type { Range } from '../../model/world.ts'
-import { hasOwnSum } from './crc32c.ts'
+import { hasOwnSum } from '../crc32c.ts'
 import {
   forms,
   parseInode,

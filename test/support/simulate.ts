@@ -49,6 +49,12 @@ export function simulate(
     state = (state * 1_103_515_245 + 12_345) % 2 ** 31
     return state / 2 ** 31
   }
+  /** What befalls a step is drawn by its name alone: the clock of whoever drives this does not change it. */
+  const drawn = (...words: readonly string[]): number => {
+    let hash = seed
+    for (const byte of Buffer.from(words.join(' '))) hash = Math.imul(hash ^ byte, 16_777_619) >>> 0
+    return ((hash ^ (hash >>> 15)) >>> 0) / 2 ** 32
+  }
   const lanes = Array.from({ length: media }, (_, place): Lane => {
     const name = `ceh-${String(place + 1).padStart(3, '0')}`
     const label = labels[place % labels.length] ?? null
@@ -90,7 +96,7 @@ export function simulate(
       startedMs: nowMs,
       phaseMs: nowMs,
       verifying: false,
-      takesMs: stageSec * 1000 * (0.3 + 1.4 * random()),
+      takesMs: stageSec * 1000 * (0.3 + 1.4 * drawn('takes', work.lane.medium, stage)),
     })
     const at = { medium: work.lane.medium, hash: work.lane.hash, stage }
     emit({ type: 'step.started', ...at, action: 'run', because: { code: 'absent', text: `no ${stage} yet` } })
@@ -122,7 +128,7 @@ export function simulate(
       return
     }
     const durationSec = (nowMs - work.startedMs) / 1000
-    if (random() < 0.04) {
+    if (drawn('fails', work.lane.medium, stage) < 0.04) {
       failed += 1
       const check = { name: 'rows', ok: false, expected: '1161', actual: '0' }
       if (stage === 'load') emit({ type: 'step.contradicted', ...at, check })
@@ -149,7 +155,7 @@ export function simulate(
       depth: 'counts',
       durationSec,
       figures: { bytes: total },
-      ...(stage === 'image' ? { health: random() < 0.1 ? 'incomplete' : 'ok' } : {}),
+      ...(stage === 'image' ? { health: drawn('health', work.lane.medium) < 0.1 ? 'incomplete' : 'ok' } : {}),
     })
     work.rung += 1
     if (work.rung < stageNames.length && !stopping) begin(work, nowMs)

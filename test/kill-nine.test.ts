@@ -5,6 +5,7 @@ import {
   chownSync,
   cpSync,
   existsSync,
+  mkdirSync,
   readFileSync,
   readdirSync,
   statSync,
@@ -19,7 +20,7 @@ import { device } from './support/devices.ts'
 import { make } from './support/looking.ts'
 import { emptyNtfs } from './support/ntfs.ts'
 import { freshDatabase } from './support/postgres.ts'
-import { project, repository, scratch, type Project } from './support/project.ts'
+import { project, repository, sampleImages, scratch, type Project } from './support/project.ts'
 import { smallTree } from './support/trees.ts'
 import { usersOf } from './torture/processes.ts'
 
@@ -159,3 +160,28 @@ test.runIf(asRoot)(
     await nothingIsLeft(made)
   },
 )
+
+test('ddrescue is killed when it has read all and not said so: the next run tells of its pass, and archives the account', async () => {
+  const made = project()
+  cpSync(join(sampleImages, 'floppy.img'), made.path('drive'))
+  made.medium('it', 'kind: floppy\nsource: {device: ../drive}\ntarget: archived\n')
+  const real = execFileSync('which', ['ddrescue'], { encoding: 'utf8' }).trim()
+  mkdirSync(made.path('programs'))
+  writeFileSync(
+    made.path('programs/ddrescue'),
+    `#!/bin/sh\n[ "$1" = --version ] && exec ${real} "$@"\n${real} "$@"\n[ -e "${made.folder}/once" ] || { : >"${made.folder}/once"; kill -9 $$; }\n`,
+    { mode: 0o755 },
+  )
+  made.programs(made.path('programs'))
+  expect((await made.ntt('apply', '--yes')).code).toBe(4)
+  expect(existsSync(made.path('once'))).toBe(true)
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  const archive = made.path(
+    '.ntt/archive',
+    readdirSync(made.path('.ntt/archive')).find((name) => name.endsWith('.zst')) ?? '',
+  )
+  const account = execFileSync('tar', ['--zstd', '-xOf', archive, '--wildcards', '*.passes.jsonl'], {
+    encoding: 'utf8',
+  })
+  expect(JSON.parse(account)).toMatchObject({ pass: 'sweep', end: 'cut-short' })
+})

@@ -8,7 +8,13 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { kinds } from '../../src/kinds/index.ts'
 import { parseMapfile, type BlockStatus, type Mapfile } from '../../src/model/mapfile.ts'
 import { canaries, forgive, mapText, untried } from '../../src/stages/image/ddrescue.ts'
-import { nextPass, parsePasses, passesText, type EndedPass } from '../../src/stages/image/passes.ts'
+import {
+  nextPass,
+  parsePasses,
+  passesText,
+  withCutShort,
+  type EndedPass,
+} from '../../src/stages/image/passes.ts'
 
 const { optical } = kinds
 const ended = (pass: string, rescued = 99, drive = '/dev/sr0', end: EndedPass['end'] = 'done') => ({
@@ -56,6 +62,23 @@ describe('the next pass', () => {
     expect(parsePasses(passesText(passes))).toEqual(passes)
     expect(parsePasses(`nonsense\n{"pass":1}\n\n${passesText(passes)}{"pass":"cut`)).toEqual(passes)
     expect(parsePasses(null)).toEqual([])
+  })
+})
+
+describe('a pass that was cut short', () => {
+  const told = (passes: readonly EndedPass[], rescued: number) =>
+    withCutShort(optical, '/dev/sr0', passes, { rescued, total: 100 })
+  test('is the one that came next, once all is read', () => {
+    expect(told([], 100)).toEqual([ended('sweep', 100, '/dev/sr0', 'cut-short')])
+    expect(told([ended('sweep')], 100)).toEqual([
+      ended('sweep'),
+      ended('scrape', 100, '/dev/sr0', 'cut-short'),
+    ])
+  })
+
+  test('is none while something is unread, or where the last pass was told', () => {
+    expect(told([ended('sweep')], 99)).toEqual([ended('sweep')])
+    expect(told([ended('sweep', 100)], 100)).toEqual([ended('sweep', 100)])
   })
 })
 

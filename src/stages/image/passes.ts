@@ -1,7 +1,7 @@
 // Which passes of the ladder have ended on which drive, and which one comes next.
 import type { Kind, Pass } from '../../model/kind.ts'
 
-/** One pass that ended: by itself, or because nothing could be read for too long. */
+/** One pass that ended: by itself, because nothing could be read for too long, or cut short when all had been read. */
 export interface EndedPass {
   readonly pass: string
   /** The device that it was read from. */
@@ -9,7 +9,7 @@ export interface EndedPass {
   /** Bytes read of the medium when it ended, by all passes so far. */
   readonly rescued: number
   readonly total: number
-  readonly end: 'done' | 'gave-up'
+  readonly end: 'done' | 'gave-up' | 'cut-short'
 }
 
 /** Lines of JSON; a line that is not one of ours is passed over: the log is a help, the map is the truth. */
@@ -40,7 +40,25 @@ const isEndedPass = (value: unknown): value is EndedPass =>
   'total' in value &&
   typeof value.total === 'number' &&
   'end' in value &&
-  (value.end === 'done' || value.end === 'gave-up')
+  (value.end === 'done' || value.end === 'gave-up' || value.end === 'cut-short')
+
+/**
+ * The passes with the one that had read the last of the medium when it or ntt was killed, so that nobody wrote it down; `map` is
+ * what an earlier session left. Which one it was follows from those before it: the ladder has one order.
+ */
+export function withCutShort(
+  kind: Kind,
+  drive: string,
+  passes: readonly EndedPass[],
+  { rescued, total }: { readonly rescued: number; readonly total: number },
+): readonly EndedPass[] {
+  const isTold = passes.some((one) => one.rescued === one.total)
+  if (rescued !== total || isTold) return passes
+  const pass = kind.passes.find(({ name }) => !passes.some((one) => one.drive === drive && one.pass === name))
+  return pass === undefined
+    ? passes
+    : [...passes, { pass: pass.name, drive, rescued, total, end: 'cut-short' }]
+}
 
 /** Percent, 0 to 100; of nothing it is 0. */
 export const share = (rescued: number, total: number): number => (total === 0 ? 0 : (rescued / total) * 100)

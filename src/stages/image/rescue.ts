@@ -12,7 +12,7 @@ import type { Place, Reader, Writer } from '../../model/world.ts'
 import { forgive, mapText, readMedium, untried, writeTrouble } from './ddrescue.ts'
 import { difference } from './compare.ts'
 import { canReadDirectly, pulse, type Drive, type Pulse } from './device.ts'
-import { nextPass, parsePasses, passesText, share, type EndedPass } from './passes.ts'
+import { nextPass, parsePasses, passesText, share, withCutShort, type EndedPass } from './passes.ts'
 
 /** How often the device is asked whether it is still the same: seconds, while all goes well, and while reads fail. */
 const calmly = 15
@@ -36,8 +36,9 @@ export async function rescue(medium: Medium, world: Writer, anew: boolean): Prom
   const began = parsePasses(await world.text(passesPlace(medium))).filter(
     ({ drive }) => !(anew && drive === source),
   )
-  let passes = began
   const before = await resume(work, world)
+  let passes = withCutShort(kind, source, began, before)
+  if (passes !== began) await writeText(passesPlace(medium), passesText(passes), world)
   let map = before
   for (;;) {
     const pass = nextPass(kind, source, passes, map, medium.policy.rescued)

@@ -120,8 +120,10 @@ async function killOne(made: Project, victim: Victim, { lines, ms }: Moment): Pr
   // Whoever lost a program or its database says so; a crash of ours would be 1, or a signal that nobody sent.
   const expected: readonly (number | string)[] =
     victim === 'ntt' || victim === 'everything' ? ['SIGKILL'] : [0, 3, 4, 5]
-  const wrong = expected.includes(end) || (!isHit && end === 0) ? [] : [`ended with ${end}:\n${told}`]
-  return { isHit, isDone: end === 0, before, wrong }
+  // Who ended with 0 had come to its end when the signal came: nobody outlives a SIGKILL.
+  const wasAlive = isHit && !(expected.includes('SIGKILL') && end === 0)
+  const wrong = expected.includes(end) || (!wasAlive && end === 0) ? [] : [`ended with ${end}:\n${told}`]
+  return { isHit: wasAlive, isDone: end === 0, before, wrong }
 }
 
 /** Kills, if there is something to kill. */

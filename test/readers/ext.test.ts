@@ -1,8 +1,9 @@
 // ext2, ext3, ext4: volumes made with standard tools compared with the tree they hold, and broken ones.
-import { execFileSync } from 'node:child_process'
-import { closeSync, openSync, readFileSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readFileSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { Reader } from '../../src/model/world.ts'
 import { descriptorPlace, parseInode, parseNames, parseSuperblock } from '../../src/readers/ext/layout.ts'
 import { ext } from '../../src/readers/ext/index.ts'
 import { looking, make } from '../support/looking.ts'
@@ -193,4 +194,35 @@ describe('what is broken', () => {
     expect(errors.length).toBeGreaterThan(0)
     expect(errors.every(({ message }) => message.includes('past the end of the image'))).toBe(true)
   })
+})
+
+test('a directory whose names stand in the order of their hashes does not fetch the table of inodes anew for each', async () => {
+  const names = 12_000
+  const { image } = volumeWith(
+    ['-t', 'ext4', '-b', '4096', '-I', '4096', '-N', String(names + 100)],
+    (folder) => {
+      mkdirSync(folder)
+      for (let at = 0; at < names; at += 1) writeFileSync(join(folder, `file-${at}`), '')
+      return folder
+    },
+    128 << 20,
+  )
+  // Puts the names into the order of their hashes, as the kernel does when it writes them.
+  spawnSync('e2fsck', ['-fyD', image])
+  const volume = await volumeOf(image)
+  let fetched = 0
+  const world = looking()
+  const counting: Reader = {
+    ...world,
+    read: async function* (place, range) {
+      for await (const chunk of world.read(place, range)) {
+        fetched += chunk.length
+        yield chunk
+      }
+    },
+  }
+  const { entries, errors } = await listAll(ext, image, volume, counting)
+  expect(errors).toEqual([])
+  expect(entries.filter(({ type }) => type === 'f').length).toBe(names)
+  expect(fetched).toBeLessThan(2 * names * 4096)
 })

@@ -103,7 +103,8 @@ class Walk {
       yield unreadNames(path, unread)
     }
     if (fault !== null) yield this.#unreadable(path, `${fault}: names below it are missing`)
-    for (const { name, ino: inside } of names) {
+    // In the order of the table of inodes: that of the names is the order of their hashes, and would fetch the table anew for each.
+    for (const { name, ino: inside } of names.toSorted((one, other) => one.ino - other.ino)) {
       const mended = mend(name)
       const below = joinPath(path, mended ?? name)
       if (mended !== null) yield badName(below)

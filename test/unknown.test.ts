@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -227,4 +228,29 @@ test('an image that is away is unknown, not new: nothing is planned over it', as
   rmSync(made.path('media.d/floppy.img'))
   const { code, out } = await made.ntt('plan', '--json')
   expect([code, stepsOf(out)[0]]).toEqual([5, 'image unknown'])
+})
+
+test('a directory that is empty now and was not is unmounted, for all we know: 5, and its enumeration, rows and archive stay', async () => {
+  const made = project()
+  cpSync(join(sampleImages, 'box7'), made.path('box'), { recursive: true, preserveTimestamps: true })
+  made.medium('box', 'kind: directory\nsource: {directory: ../box}\ntarget: archived\n')
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  renameSync(made.path('box'), made.path('away'))
+  mkdirSync(made.path('box'))
+  const before = readdirSync(made.path('.ntt/raw'))
+  const verified = await made.ntt('verify', '--depth', 'hash')
+  expect([verified.code, verified.out + verified.err]).toEqual([
+    5,
+    expect.stringContaining('is empty, and its enumeration'),
+  ])
+  const redone = await made.ntt('apply', '--yes', '--redo', 'box/enumerate')
+  expect([redone.code, redone.out + redone.err]).toEqual([
+    5,
+    expect.stringContaining('Mount what belongs there'),
+  ])
+  expect(readdirSync(made.path('.ntt/raw'))).toEqual(before)
+  rmSync(made.path('box'), { recursive: true })
+  renameSync(made.path('away'), made.path('box'))
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  expect((await made.ntt('verify', '--depth', 'hash')).code).toBe(0)
 })

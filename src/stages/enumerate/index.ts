@@ -14,7 +14,7 @@ import { different } from './again.ts'
 import { tasksFor } from './gather.ts'
 import { compareLegacy } from './legacy.ts'
 import { isSettled, outcomeText, wayOut } from './outcome.ts'
-import { hasSource, needSource, walkSource } from './source.ts'
+import { hasSource, needInhabited, needSource, walkSource } from './source.ts'
 import { verifyRaw } from './verify.ts'
 
 /** The raw file, as its stat and its last bytes tell; null: not there. */
@@ -131,6 +131,7 @@ export const enumerate: Stage<Seen> = {
       throw new RunError('an enumeration is there, and nobody asked for a new one')
     const part = world.part(place)
     const source = await needSource(medium, world)
+    await needInhabited(medium, raw?.records ?? 0, world)
     const tasks = await tasksFor(source.volumes, source.bytes, medium.policy, world)
     const unread = medium.source.type === 'directory' ? {} : { unread: unreadPrint(source.unread) }
     const about = { hash: medium.hash, source: world.path(source.place), writer: 'ntt', ...unread }

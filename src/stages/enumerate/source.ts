@@ -66,6 +66,23 @@ export async function needSource(medium: Medium, world: Reader): Promise<Source>
 }
 
 /**
+ * Throws ObserveError where the directory of a medium is empty and its enumeration (of so many records) tells of entries: that is
+ * how a place looks from which something was unmounted, and nobody has looked at the medium.
+ */
+export async function needInhabited({ source }: Medium, records: number, world: Reader): Promise<void> {
+  // One record is the root.
+  if (source.type !== 'directory' || records <= 1) return
+  let met = 0
+  for await (const found of world.walk(source.path)) {
+    met += found.length
+    if (met > 1) return
+  }
+  throw new ObserveError(`${source.path} is empty, and its enumeration tells of ${records - 1} entries`, {
+    hint: 'Mount what belongs there. If it was emptied on purpose, what was recorded of it stays true: declare what is put there now as another medium.',
+  })
+}
+
+/**
  * Hands all records to `take`, and gives back how each volume ended. When a reader fails, what `take` made is void, and it
  * is called again with what the next reader says.
  */

@@ -9,7 +9,7 @@ import type { Reader } from '../../model/world.ts'
 import { readerNamed } from '../../readers/index.ts'
 import type { Task } from './gather.ts'
 import { outcomes } from './outcome.ts'
-import { findSource, walkSource, type Source } from './source.ts'
+import { findSource, needInhabited, walkSource, type Source } from './source.ts'
 
 export async function verifyRaw(medium: Medium, world: Reader, depth: Depth): Promise<Verification> {
   const read = await readThrough(medium, world)
@@ -23,7 +23,7 @@ export async function verifyRaw(medium: Medium, world: Reader, depth: Depth): Pr
     belongs(tail, medium),
     ...volumeChecks(tail, medium, seen),
     ...(source === null || medium.source.type === 'directory' ? [] : [sameVolumes(tail, source)]),
-    ...(depth === 'hash' ? [await walkAgain(tail, source, world)] : []),
+    ...(depth === 'hash' ? [await walkAgain(tail, source, medium, world)] : []),
   ]
   const volumes = tail.volumes.map((volume) => ({ ...volume, label: volume.label.toString('latin1') }))
   return { checks, figures: figuresOf(tail), facts: { volumes }, content: tail.content }
@@ -139,9 +139,15 @@ function sameVolumes({ volumes }: RawTail, source: Source): Check {
 }
 
 /** The source, walked again by the same readers, holds exactly the entries that are recorded. */
-async function walkAgain(tail: RawTail, source: Source | null, world: Reader): Promise<Check> {
+async function walkAgain(
+  tail: RawTail,
+  source: Source | null,
+  medium: Medium,
+  world: Reader,
+): Promise<Check> {
   if (source === null)
     throw new ObserveError('there is nothing to walk again: neither image nor directory is there')
+  await needInhabited(medium, figuresOf(tail)['records'] ?? 0, world)
   const tasks = await Promise.all(tail.volumes.map((report) => sameTask(report, source, world)))
   const ended: RawTail[] = []
   await walkSource(source, tasks, world, async (records, reports) => {

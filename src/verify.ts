@@ -27,14 +27,22 @@ export function tellUnproven(observed: Observed, hands: Hands): readonly ExitCod
 
 /** null: its product is there, or nobody has ever proven one. */
 function tellProduct(observation: Observation, { medium, proofs }: Observed, hands: Hands): ExitCode | null {
+  if (isThere(observation)) return null
   const { stage } = observation
   const at = { medium: medium.name, hash: medium.hash, stage } as const
   if ('unknown' in observation) {
     hands.emit({ type: 'step.held', ...at, action: 'unknown', because: observation.unknown })
     return 5
   }
-  const { action, because } = observation.decision
-  if (action === 'keep' || !proofs.some((proof) => proof.stage === stage && proof.ok)) return null
+  const { because, byPolicy, outgrown } = observation.decision
+  // There is more to do, and what was proven was so.
+  if (outgrown === true) return null
+  if (byPolicy === true) {
+    // Nor is it false when less was read than is asked for now; but nobody proves it either.
+    hands.emit({ type: 'step.held', ...at, action: 'refuse', because })
+    return 2
+  }
+  if (!proofs.some((proof) => proof.stage === stage && proof.ok)) return null
   const check = { name: 'product', ok: false, expected: 'there', actual: because.text }
   hands.emit({ type: 'step.contradicted', ...at, check })
   return 3

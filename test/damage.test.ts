@@ -326,3 +326,24 @@ test('what lies in free space alone is no loss: it hits nothing, and nobody is a
     expect.stringMatching(/^ {2}damaged .*512 bytes at 34304-34816/m),
   ])
 })
+
+test('a policy that asks for more than was read makes no proof false: plan and verify ask a person, and contradict nobody', async () => {
+  const [, build] = filesystems['FAT'] ?? []
+  const { image, free } = build?.() ?? { image: '', free: 0 }
+  const made = project({ database: await freshDatabase() })
+  copyFileSync(image, made.path('media.d/box.img'))
+  made.write('media.d/box.map', mapOf([[free, 2048]], statSync(image).size))
+  const declare = (rescued: string): void =>
+    made.medium('box', `source: {image: box.img}\ntarget: copied\npolicy: {rescued: ${rescued}}\n`)
+  declare('99%')
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  declare('100%')
+  expect((await made.ntt('plan')).code).toBe(2)
+  for (const how of [[], ['--budget', '10m']]) {
+    const { code, out } = await made.ntt('verify', ...how)
+    expect([code, out]).toEqual([2, expect.stringContaining('the policy asks for 100 %')])
+    expect(out).not.toContain('contradict')
+  }
+  declare('99%')
+  expect((await made.ntt('verify')).code).toBe(0)
+})

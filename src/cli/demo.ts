@@ -1,10 +1,11 @@
 // ntt demo: a throw-away project of real images with planted faults, which `ntt plan` then finds. No hardware, no root.
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
+import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import type { Config } from '../config.ts'
 import { ObserveError, UsageError, type ExitCode } from '../model/errors.ts'
 import { mapBeside } from '../model/places.ts'
 import { isAbsent, unseen, unwritten } from '../ports/errno.ts'
+import { makeDirectories } from '../ports/folders.ts'
 import { counted, readable } from '../views/format.ts'
 import { render, span, type Line } from '../views/paint.ts'
 import { demoMedia, imageOf, mapOf, type DemoMedium } from './demo-media.ts'
@@ -60,8 +61,7 @@ async function refuseUsed(directory: string): Promise<void> {
 }
 
 async function makeMedia(directory: string): Promise<void> {
-  await mkdir(join(directory, 'media.d'), { recursive: true })
-  await mkdir(join(directory, 'images'))
+  for (const name of ['media.d', 'images']) makeDirectories(join(directory, name))
   for (const medium of demoMedia) {
     const image = imageOf(medium, await sample(medium.from))
     const map = mapOf(medium, image.length)

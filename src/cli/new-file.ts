@@ -1,16 +1,17 @@
 // A new file: whole or not at all, and never over another.
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { link, mkdir, open, rm } from 'node:fs/promises'
+import { link, open, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { UsageError, errnoOf } from '../model/errors.ts'
 import { unwritten } from '../ports/errno.ts'
+import { makeDirectories } from '../ports/folders.ts'
 
 /** Writes a file whole or not at all, and never over another: a link refuses where a rename would replace. */
 export async function writeNew(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
   const part = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.part`)
   try {
+    makeDirectories(dirname(path))
     const handle = await open(part, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o644)
     try {
       await handle.writeFile(text)

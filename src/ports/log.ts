@@ -1,7 +1,8 @@
 // The event log: one JSON object a line, appended and flushed as it happens, each line chained to the one before it.
-import { closeSync, fdatasyncSync, fstatSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, fdatasyncSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { StoreError, errnoOf } from '../model/errors.ts'
+import { makeDirectories } from './folders.ts'
 import { firstPrev, lineHash } from '../model/log-chain.ts'
 
 export interface Log {
@@ -79,7 +80,7 @@ function mendedEnd(descriptor: number, path: string): string {
 
 function open(path: string): number {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
+    makeDirectories(dirname(path))
     return openSync(path, 'a+', 0o644)
   } catch (error) {
     throw failed(path, error)

@@ -1,21 +1,12 @@
 // Products, made: written beside, flushed, renamed, the directory flushed. Nothing outside the named roots is ever written.
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  rmSync,
-  statSync,
-} from 'node:fs'
+import { constants, readdirSync, rmSync } from 'node:fs'
 import { open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { RefusedError, errnoOf } from '../model/errors.ts'
+import { RefusedError } from '../model/errors.ts'
 import type { Digest, Place, Writer } from '../model/world.ts'
 import { openHasher } from './blake3.ts'
 import { stopIfAsked, unwritten } from './errno.ts'
+import { makeDirectories } from './folders.ts'
 import { renameNew } from './rename-new.ts'
 import { locate, type Located, type Roots } from './roots.ts'
 
@@ -123,27 +114,6 @@ function sweep(path: string, mine: string): void {
     if (other.startsWith(`${name}.`) && other.endsWith(ending) && !other.endsWith(mine)) {
       rmSync(join(folder, other), { force: true })
     }
-  }
-}
-
-/** Like `mkdir -p`, durable, with mode 0755 for what it makes, whatever the umask. */
-export function makeDirectories(path: string): void {
-  // One by one: of a read-only filesystem `recursive` tells ENOENT, which is not what is wrong with it.
-  try {
-    mkdirSync(path)
-  } catch (error) {
-    const errno = errnoOf(error)
-    if (errno === 'EEXIST' && statSync(path).isDirectory()) return
-    if (errno !== 'ENOENT' || dirname(path) === path) throw error
-    makeDirectories(dirname(path))
-    return makeDirectories(path)
-  }
-  chmodSync(path, 0o755)
-  const parent = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY)
-  try {
-    fsyncSync(parent)
-  } finally {
-    closeSync(parent)
   }
 }
 

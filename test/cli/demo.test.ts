@@ -35,6 +35,12 @@ test(
   },
 )
 
+test('a folder that cannot be made ends it at once, with the reason', async () => {
+  const at = project()
+  const made = await at.ntt('demo', '/proc/nowhere')
+  expect([made.code, made.err]).toEqual([4, expect.stringContaining('/proc/nowhere')])
+})
+
 test('a folder that is not empty, and a database of somebody else’s, are left alone', async () => {
   const at = project()
   mkdirSync(at.path('full'))

@@ -4,11 +4,12 @@
 // turn it into an exclusive one is the last. `server.lock` is inherited by the server itself, so whoever gets it
 // knows that no server lives there, whatever a pid file says. The kernel frees both when their holders are gone.
 import { closeSync, existsSync, realpathSync } from 'node:fs'
-import { mkdir, rmdir } from 'node:fs/promises'
+import { rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { InterruptedError, NttError, ObserveError, errnoOf, messageOf } from '../../model/errors.ts'
 import { flock } from '../flock.ts'
+import { makeDirectories } from '../folders.ts'
 import { readPostmaster } from './pid.ts'
 import { port } from './settings.ts'
 import { fastSec, openOurs, startServer, unlessAway, unlessBusy, user } from './start.ts'
@@ -42,9 +43,11 @@ const patienceMs = 600_000
 
 /** Joins the server of `directory`; starts it (and makes its database) if it is not there. */
 export async function openServer({ directory, packageRoot, signal }: ServerOptions): Promise<Server> {
-  await mkdir(directory, { recursive: true }).catch((error: unknown) => {
+  try {
+    makeDirectories(directory)
+  } catch (error) {
     throw blame(error, directory, signal)
-  })
+  }
   const home = realpathSync(directory)
   const data = join(home, 'data')
   const users = openOurs(join(home, 'users.lock'))

@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import { ObserveError } from '../../model/errors.ts'
 import { isAbsent, unwritten } from '../errno.ts'
 import { flock } from '../flock.ts'
-import { makeDirectories } from '../products.ts'
+import { makeDirectories } from '../folders.ts'
 import { renameNew } from '../rename-new.ts'
 
 export const markerName = '.ntt-store'

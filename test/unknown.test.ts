@@ -254,3 +254,25 @@ test('a directory that is empty now and was not is unmounted, for all we know: 5
   expect((await made.ntt('apply', '--yes')).code).toBe(0)
   expect((await made.ntt('verify', '--depth', 'hash')).code).toBe(0)
 })
+
+test('a root of contents that is empty, or another store, is unknown for all media and contradicts none', async () => {
+  const made = sampleProject(['floppy.img', 'disk.img'])
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  const store = made.path('.ntt/by-hash')
+  renameSync(store, made.path('away'))
+  mkdirSync(store)
+  const unknown = async (said: string): Promise<void> => {
+    for (const verb of [['plan'], ['verify'], ['status']]) {
+      const { code, out, err } = await made.ntt(...verb)
+      expect([verb[0], code], out + err).toEqual([verb[0], 5])
+      expect(out).not.toMatch(/contradict|verification failed/)
+    }
+    expect((await made.ntt('plan')).out).toContain(said)
+  }
+  await unknown('has no marker')
+  writeFileSync(join(store, '.ntt-store'), '00000000-0000-0000-0000-000000000000\n')
+  await unknown('is the store 00000000')
+  rmSync(store, { recursive: true })
+  renameSync(made.path('away'), store)
+  expect((await made.ntt('plan')).code).toBe(0)
+})

@@ -41,7 +41,6 @@ export const reasonCodes = {
   restore: 'gone, damaged or needed by a later stage; restored from the archive',
   archived: 'the image lives in a proven archive',
   foreign: 'it belongs to something else',
-  'store-moved': 'the store is not the one that the database knows',
   irreparable: 'cannot be repaired here: needs the medium again',
 } as const
 export type ReasonCode = keyof typeof reasonCodes

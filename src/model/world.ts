@@ -66,6 +66,8 @@ export interface CatalogueRow {
   readonly outcome: TableLook | null
   /** What the older pipeline left of it, as `ntt import` saw it; null where it never had it. */
   readonly older: OlderRecord | null
+  /** Of the store of contents, the same for all media; null: there is none yet. */
+  readonly storeId: string | null
 }
 
 /** Cheap look at a set of tables: changes when anything was written, or the tables were rebuilt. */

@@ -3,7 +3,7 @@ import { stageNamed } from '../apply.ts'
 import { blobsFrom, credit, positionOf, type KnownBlob, type SweptRange } from '../ledger.ts'
 import { ObserveError } from '../model/errors.ts'
 import type { Medium } from '../model/medium.ts'
-import { storeMarker } from '../model/places.ts'
+import { needKnownStore } from '../model/store.ts'
 import type { Observed, Proof } from '../model/stage.ts'
 import type { Reader } from '../model/world.ts'
 import { observeStage } from '../observe.ts'
@@ -238,12 +238,7 @@ export class StoreSweep {
     const [row] = await this.#hands.query<{ store_id: string }>(
       "select store_id from store where root = 'by-hash'",
     )
-    const found = (await this.#world.text(storeMarker))?.trim() ?? null
-    if (row !== undefined && found !== row.store_id)
-      throw new ObserveError(
-        `by-hash: (${this.#world.path('by-hash:')}) ${found === null ? 'has no marker' : `is the store ${found}`}, the database knows the store ${row.store_id}`,
-        { hint: 'Mount the right filesystem there, or set the root to where the store lies now.' },
-      )
+    await needKnownStore(row?.store_id ?? null, this.#world)
     this.#isChecked = true
   }
 

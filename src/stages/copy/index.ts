@@ -3,6 +3,7 @@ import { RunError, StoreError } from '../../model/errors.ts'
 import type { Medium } from '../../model/medium.ts'
 import { storeMarker } from '../../model/places.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
+import { needKnownStore, type StoreIds } from '../../model/store.ts'
 import { unreadPrint } from '../../model/unread.ts'
 import type { Reader, TableLook, Writer } from '../../model/world.ts'
 import { copyFiles } from './copying.ts'
@@ -17,13 +18,7 @@ export interface Seen {
   readonly rows: string | null
   /** More or less of the image is read now than when it was copied. */
   readonly otherDamage: boolean
-  readonly store: Store
-}
-
-/** Ids of the store: as the database knows it, and as the marker file says. */
-interface Store {
-  readonly known: string | null
-  readonly found: string | null
+  readonly store: StoreIds
 }
 
 export const copy: Stage<Seen> = {
@@ -35,7 +30,8 @@ export const copy: Stage<Seen> = {
   async observe(medium, world) {
     const catalogue = await world.catalogue(medium.hash)
     const outcomes = catalogue?.outcome ?? null
-    const store = catalogue === null ? { known: null, found: null } : await lookAtStore(world)
+    const store =
+      catalogue === null ? { known: null, found: null } : await needKnownStore(catalogue.storeId, world)
     const made = parseOrigin(outcomes?.origin ?? '')
     const damage = made === null ? null : await lookAtDamage(medium, world)
     return {
@@ -60,12 +56,7 @@ export const copy: Stage<Seen> = {
   verify: verifyCopy,
 }
 
-function judge(medium: Medium, { outcomes, rows, otherDamage, store }: Seen): Decision {
-  if (store.known !== null && store.found !== store.known) {
-    const found = store.found === null ? 'has no marker' : `is the store ${store.found}`
-    const text = `by-hash: ${found}, the database knows the store ${store.known}; mount the right filesystem there, or set the root to where the store lies now (ntt doctor shows the root)`
-    return { action: 'refuse', because: { code: 'store-moved', text } }
-  }
+function judge(medium: Medium, { outcomes, rows, otherDamage }: Seen): Decision {
   if (outcomes === null) return { action: 'run', because: { code: 'absent', text: 'nothing is copied' } }
   const made = parseOrigin(outcomes.origin)
   if (made === null) {
@@ -116,7 +107,7 @@ const grouped = (count: number): string => count.toLocaleString('en-US')
 /** A load says what it was made from as `<records> <digest of the entries> <fingerprint of the volumes>`. */
 const contentOf = (load: TableLook | null): string | null => load?.origin.split(' ')[1] ?? null
 
-async function lookAtStore(world: Reader): Promise<Store> {
+async function lookAtStore(world: Reader): Promise<StoreIds> {
   const [row] = await world.query<{ store_id: string }>('select store_id from store where root = $1', [
     'by-hash',
   ])

@@ -1,0 +1,26 @@
+// Which store `by-hash:` must be: the one that the database knows, by the id in its marker file.
+import { ObserveError } from './errors.ts'
+import { storeMarker } from './places.ts'
+import type { Reader } from './world.ts'
+
+/** Ids of a store: as the database knows it (null: it knows of none yet), and as the marker file says (null: there is none). */
+export interface StoreIds {
+  readonly known: string | null
+  readonly found: string | null
+}
+
+/** Throws ObserveError where another filesystem, or none, is in the place of the store: that says nothing about its contents. */
+export async function needKnownStore(
+  known: string | null,
+  world: Pick<Reader, 'text' | 'path'>,
+): Promise<StoreIds> {
+  const found = (await world.text(storeMarker))?.trim() ?? null
+  if (known === null || known === found) return { known, found }
+  const is = found === null ? 'has no marker' : `is the store ${found}`
+  throw new ObserveError(
+    `by-hash: (${world.path('by-hash:')}) ${is}, the database knows the store ${known}`,
+    {
+      hint: 'Mount the right filesystem there, or set the root to where the store lies now.',
+    },
+  )
+}

@@ -6,7 +6,8 @@ import type { Happening } from '../src/model/event.ts'
 import { stageNames } from '../src/model/medium.ts'
 import { outlook } from '../src/model/outlook.ts'
 import { newPace, paced, rate, remaining, share, type Pace } from '../src/model/pace.ts'
-import { emptyRun, fold, isConverged, stalledFor, type RunView } from '../src/model/progress.ts'
+import { fold } from '../src/model/progress.ts'
+import { emptyRun, isConverged, stalledFor, type RunView } from '../src/model/run-view.ts'
 import { at, newLane, shortRun, stamped, tour } from './views/events.ts'
 
 const folded = (happenings: readonly Happening[], stepMs = 1000): RunView =>

@@ -1,6 +1,6 @@
 // The run as a whole: bytes done of all bytes to do, and the time that is left by what this run has measured. Pure.
 import { prices, remaining, share, type Remaining } from './pace.ts'
-import { isAtWork, type MediumView, type RunView, type StageView } from './progress.ts'
+import { isAtWork, type MediumView, type RunView, type StageView } from './run-view.ts'
 import type { StageName } from './medium.ts'
 
 export interface Outlook {

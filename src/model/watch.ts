@@ -1,6 +1,6 @@
 // What is going on in a project, seen from outside: the plan as observed now, with what other runs have told so far. Pure.
 import type { Lane } from './stage.ts'
-import { emptyRun, planned, type MediumView, type RunView } from './progress.ts'
+import { emptyRun, planned, type MediumView, type RunView } from './run-view.ts'
 
 /** Who works on a medium now, by the lock that the server holds for it. */
 export interface Holder {

@@ -1,6 +1,7 @@
 // The run as lines, for pipes, logs and people who like lines: one for each change, progress at most every ten seconds.
 import type { Event } from '../model/event.ts'
-import { emptyRun, fold, stalledFor, type RunView, type StageView } from '../model/progress.ts'
+import { fold } from '../model/progress.ts'
+import { emptyRun, stalledFor, type RunView, type StageView } from '../model/run-view.ts'
 import { mainAmount, rate, remaining, type Remaining } from '../model/pace.ts'
 import {
   clock,

@@ -7,7 +7,7 @@ import {
   type MediumView,
   type RunView,
   type StageView,
-} from '../model/progress.ts'
+} from '../model/run-view.ts'
 import {
   columns,
   count,

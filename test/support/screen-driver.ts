@@ -1,6 +1,7 @@
 // A small program over the real screen, for tests at a pseudo-terminal: it plays a simulated run and obeys the keys.
 import type { Event } from '../../src/model/event.ts'
-import { emptyRun, fold } from '../../src/model/progress.ts'
+import { fold } from '../../src/model/progress.ts'
+import { emptyRun } from '../../src/model/run-view.ts'
 import { failureText } from '../../src/views/failure.ts'
 import { summaryText } from '../../src/views/summary.ts'
 import { openScreen } from '../../src/views/tui/start.tsx'

@@ -1,7 +1,7 @@
 // The screen: one picture of the store as rows of text. It has no state of its own.
 import { Box, Text, useInput, type Key as InkKey } from 'ink'
 import { memo, useSyncExternalStore, type ReactNode } from 'react'
-import { isAtWork, type MediumView } from '../../model/progress.ts'
+import { isAtWork, type MediumView } from '../../model/run-view.ts'
 import { written, type Line, type Manner, type Style } from '../paint.ts'
 import { detailLines, helpLines } from './detail.ts'
 import type { Layout } from './layout.ts'

@@ -1,6 +1,6 @@
 // One medium in full, in the words of `ntt why`: each stage with its reason, proof, checks, losses, and the last that its programs said. Pure.
 import type { Check, Claim } from '../../model/stage.ts'
-import { isAtWork, stalledFor, type MediumView, type StageView } from '../../model/progress.ts'
+import { isAtWork, stalledFor, type MediumView, type StageView } from '../../model/run-view.ts'
 import {
   age,
   count,

@@ -1,5 +1,5 @@
 // How the rows and columns of the terminal are dealt out. Pure.
-import type { RunView } from '../../model/progress.ts'
+import type { RunView } from '../../model/run-view.ts'
 import { columns, readable } from '../format.ts'
 import type { Look } from './look.ts'
 

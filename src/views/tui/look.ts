@@ -6,7 +6,7 @@ import {
   isIdle,
   type MediumView,
   type RunView,
-} from '../../model/progress.ts'
+} from '../../model/run-view.ts'
 
 export const filters = ['all', 'running', 'waiting', 'failed'] as const
 export type Filter = (typeof filters)[number]

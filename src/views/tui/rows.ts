@@ -14,7 +14,7 @@ import {
   type MediumView,
   type StageView,
   type Told,
-} from '../../model/progress.ts'
+} from '../../model/run-view.ts'
 import {
   clip,
   clock,

@@ -1,7 +1,7 @@
 // Opens the screen on the alternate buffer, feeds it, and gives the terminal back in every way of ending.
 import { render } from 'ink'
 import type { Event } from '../../model/event.ts'
-import type { RunView } from '../../model/progress.ts'
+import type { RunView } from '../../model/run-view.ts'
 import { Screen, type ScreenManner } from './Screen.tsx'
 import { ScreenStore, type Commands, type Purpose } from './store.ts'
 

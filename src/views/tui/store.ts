@@ -1,6 +1,7 @@
 // The state of the screen, outside React: events are folded as they come, the screen is told at most eight times a second.
 import type { Event } from '../../model/event.ts'
-import { emptyRun, fold, type RunView } from '../../model/progress.ts'
+import { fold } from '../../model/progress.ts'
+import { emptyRun, type RunView } from '../../model/run-view.ts'
 import { detailLines } from './detail.ts'
 import { layoutOf, type Layout } from './layout.ts'
 import { firstLook, pressed, type Extent, type Key, type Look } from './look.ts'

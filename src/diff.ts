@@ -1,6 +1,6 @@
 // Observations and proofs into steps with reasons. Pure: what reality shows decides, the record can only cast doubt.
 import type { StageName } from './model/medium.ts'
-import type { Action, Observation, Observed, Proof, Reason, Step } from './model/stage.ts'
+import type { Action, Decision, Observation, Observed, Proof, Reason, Step } from './model/stage.ts'
 
 export interface DiffOptions {
   /** The stages of this medium that are wanted, in the order of work. */
@@ -60,7 +60,7 @@ function judge(
     return { ...base, action: 'unknown', because, contradicts: null, of: null, proof: null }
   }
   const { decision, of } = observation
-  const latest = telling(proofs.filter((proof) => proof.of === of))
+  const latest = latestOf(of, proofs)
   const proof = latest?.ok === true ? { at: latest.at, depth: latest.depth } : null
   const once = proofs.some(({ ok }) => ok)
   const step = (action: Action, because: Reason, contradicts: Step['contradicts'] = null): Step => ({
@@ -76,9 +76,13 @@ function judge(
     ...(decision.work === undefined ? {} : { work: decision.work }),
   })
   // A false claim or an outdated proof is told even where the step has to wait.
-  // What was proven of exactly this still is so, when it is the policy that asks for more.
-  const isStillSo = decision.outgrown === true || (decision.byPolicy === true && latest?.ok === true)
-  const contradicted: Step['contradicts'] = isStillSo ? null : once ? 'proof' : claimed ? 'claim' : null
+  const contradicted: Step['contradicts'] = isStillSo(observation, proofs)
+    ? null
+    : once
+      ? 'proof'
+      : claimed
+        ? 'claim'
+        : null
   const asked = options.redo?.has(stage) === true
   if (before.follows !== null && decision.action !== 'run') {
     return step('run', { code: 'follows', text: `${decision.because.text}; follows ${before.follows}` })
@@ -115,6 +119,19 @@ function isArchived({ observations, proofs }: Observed): boolean {
   if (archive === undefined || !('decision' in archive) || archive.decision.action !== 'keep') return false
   return proofs.some(({ stage, ok }) => stage === 'archive' && ok)
 }
+
+/** The proof that counts of a product as it was seen; undefined: there is none of it. */
+const latestOf = (of: string, proofs: readonly Proof[]): Proof | undefined =>
+  telling(proofs.filter((proof) => proof.of === of))
+
+/**
+ * Whether the proofs of a stage stand although its product is not as declared: more was read since, or it is the policy that asks
+ * for more of exactly what was proven.
+ */
+export const isStillSo = (
+  { decision, of }: { readonly decision: Decision; readonly of: string },
+  proofs: readonly Proof[],
+): boolean => decision.outgrown === true || (decision.byPolicy === true && latestOf(of, proofs)?.ok === true)
 
 /** By the order of the record, not by clocks, which are set back and differ between hosts: the last proof counts; but what failed is not mended by one that looked less deep. */
 function telling(proofs: readonly Proof[]): Proof | undefined {

@@ -4,6 +4,7 @@ import { sideBySide } from './model/lanes.ts'
 import type { Medium, StageName } from './model/medium.ts'
 import type { Depth, Observation, Observed, Proof } from './model/stage.ts'
 import { stageNamed, type Hands } from './apply.ts'
+import { isStillSo } from './diff.ts'
 import { healthMember, prove } from './prove.ts'
 
 /** Verifies every product of these media that is there; what is not there is left to `plan`. One code a medium. */
@@ -25,7 +26,7 @@ export function tellUnproven(observed: Observed, hands: Hands): readonly ExitCod
   return [action === 'unknown' ? 5 : 3]
 }
 
-/** null: its product is there, or nobody has ever proven one. */
+/** null: its product is there as declared, or nobody has ever proven one. */
 function tellProduct(observation: Observation, { medium, proofs }: Observed, hands: Hands): ExitCode | null {
   if (isThere(observation)) return null
   const { stage } = observation
@@ -34,15 +35,14 @@ function tellProduct(observation: Observation, { medium, proofs }: Observed, han
     hands.emit({ type: 'step.held', ...at, action: 'unknown', because: observation.unknown })
     return 5
   }
-  const { because, byPolicy, outgrown } = observation.decision
-  // There is more to do, and what was proven was so.
-  if (outgrown === true) return null
-  if (byPolicy === true) {
-    // Nor is it false when less was read than is asked for now; but nobody proves it either.
-    hands.emit({ type: 'step.held', ...at, action: 'refuse', because })
+  const { because, action } = observation.decision
+  const own = proofs.filter((proof) => proof.stage === stage)
+  if (!own.some(({ ok }) => ok)) return null
+  if (isStillSo(observation, own)) {
+    // No proof is false; but nobody proves it now either, and that is not passed over.
+    hands.emit({ type: 'step.held', ...at, action: action === 'refuse' ? 'refuse' : 'wait', because })
     return 2
   }
-  if (!proofs.some((proof) => proof.stage === stage && proof.ok)) return null
   const check = { name: 'product', ok: false, expected: 'there', actual: because.text }
   hands.emit({ type: 'step.contradicted', ...at, check })
   return 3

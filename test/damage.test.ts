@@ -346,4 +346,32 @@ test('a policy that asks for more than was read makes no proof false: plan and v
   }
   declare('99%')
   expect((await made.ntt('verify')).code).toBe(0)
+  // The same gap over an image that is no longer the one that was proven is a contradiction.
+  declare('100%')
+  const bytes = readFileSync(made.path('media.d/box.img'))
+  writeFileSync(made.path('media.d/box.img'), bytes.with(free + 1, 1))
+  expect((await made.ntt('verify')).code).toBe(3)
+})
+
+test('what was read further since it was proven is told by verify, not passed over', async () => {
+  const [, build] = filesystems['FAT'] ?? []
+  const { image, free } = build?.() ?? { image: '', free: 0 }
+  const made = project({ database: await freshDatabase() })
+  copyFileSync(image, made.path('media.d/box.img'))
+  const write = (bad: Bad): void => {
+    made.write('media.d/box.map', mapOf(bad, statSync(image).size))
+  }
+  write([
+    [34_304, 512],
+    [free, 2048],
+  ])
+  const policy = '{rescued: 99%, unreadable_files: accept, partitions: {0: accept}}'
+  made.medium('box', `source: {image: box.img}\ntarget: copied\npolicy: ${policy}\n`)
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  write([[free, 2048]])
+  const { code, out } = await made.ntt('verify')
+  expect([code, out]).toEqual([2, expect.stringContaining('read further since')])
+  expect(out).not.toContain('contradict')
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  expect((await made.ntt('verify')).code).toBe(0)
 })

@@ -43,8 +43,8 @@ const isEndedPass = (value: unknown): value is EndedPass =>
   (value.end === 'done' || value.end === 'gave-up' || value.end === 'cut-short')
 
 /**
- * The passes with the one that had read the last of the medium when it or ntt was killed, so that nobody wrote it down; `map` is
- * what an earlier session left. Which one it was follows from those before it: the ladder has one order.
+ * The passes with the one that had read the last of the medium when it or ntt was killed, so that nobody wrote it down; the last
+ * argument is what an earlier session left, in bytes. Which one it was follows from those before it: the ladder has one order.
  */
 export function withCutShort(
   kind: Kind,

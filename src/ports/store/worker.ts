@@ -8,7 +8,9 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { errnoOf, messageOf } from '../../model/errors.ts'
 import { libc } from '../libc.ts'
 import { blobPath, slabBytes, type Answer, type Ask, type Broken, type ThreadSetup } from './jobs.ts'
-import { Keeper, WriteFailure, openQuietly, turnBytes, type Temp } from './keeping.ts'
+import { Keeper, turnBytes } from './keeping.ts'
+import { openQuietly } from './source.ts'
+import { WriteFailure, type Temp } from './temp.ts'
 
 const port = parentPort
 if (port === null) throw new Error('this is started as a thread')

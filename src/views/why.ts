@@ -2,7 +2,7 @@
 import type { Check, Lane, Observed, Proof, Step } from '../model/stage.ts'
 import { age, glyph, instant, pad, readable, short, wrap } from './format.ts'
 import { render, span, type Line, type Manner, type Style } from './paint.ts'
-import { styleOf } from './plan.ts'
+import { styleOf } from './lane.ts'
 
 /** What `why` tells of one medium. */
 export interface Explanation {

@@ -6,17 +6,9 @@ import { written, type Line, type Manner, type Style } from '../paint.ts'
 import { detailLines, helpLines } from './detail.ts'
 import type { Layout } from './layout.ts'
 import { listed, topOf, type Key } from './look.ts'
-import {
-  headLine,
-  keysLine,
-  logLines,
-  mediumLine,
-  personLines,
-  tinyLines,
-  topLine,
-  totalLine,
-  fit,
-} from './rows.ts'
+import { keysLine, logLines, personLines, tinyLines, topLine, totalLine } from './rows.ts'
+import { fit } from './fitting.ts'
+import { headLine, mediumLine } from './medium-row.ts'
 import type { Picture, ScreenStore } from './store.ts'
 
 export type ScreenManner = Pick<Manner, 'color' | 'ascii'>

@@ -17,7 +17,7 @@ import {
 import { span, type Line, type Style } from '../paint.ts'
 import { progressText } from '../plain.ts'
 import { checkText } from '../why.ts'
-import { cellSpan, cellWords } from './rows.ts'
+import { cellSpan, cellWords } from './medium-row.ts'
 
 export function detailLines(
   medium: MediumView,

@@ -1,6 +1,7 @@
 // Observations and proofs into steps with reasons. Pure: what reality shows decides, the record can only cast doubt.
 import type { StageName } from './model/medium.ts'
-import type { Action, Decision, Observation, Observed, Proof, Reason, Step } from './model/stage.ts'
+import { isStillSo, latestOf } from './model/proofs.ts'
+import type { Action, Observation, Observed, Proof, Reason, Step } from './model/stage.ts'
 
 export interface DiffOptions {
   /** The stages of this medium that are wanted, in the order of work. */
@@ -118,27 +119,6 @@ function isArchived({ observations, proofs }: Observed): boolean {
   const archive = observations.find(({ stage }) => stage === 'archive')
   if (archive === undefined || !('decision' in archive) || archive.decision.action !== 'keep') return false
   return proofs.some(({ stage, ok }) => stage === 'archive' && ok)
-}
-
-/** The proof that counts of a product as it was seen; undefined: there is none of it. */
-const latestOf = (of: string, proofs: readonly Proof[]): Proof | undefined =>
-  telling(proofs.filter((proof) => proof.of === of))
-
-/**
- * Whether the proofs of a stage stand although its product is not as declared: more was read since, or it is the policy that asks
- * for more of exactly what was proven.
- */
-export const isStillSo = (
-  { decision, of }: { readonly decision: Decision; readonly of: string },
-  proofs: readonly Proof[],
-): boolean => decision.outgrown === true || (decision.byPolicy === true && latestOf(of, proofs)?.ok === true)
-
-/** By the order of the record, not by clocks, which are set back and differ between hosts: the last proof counts; but what failed is not mended by one that looked less deep. */
-function telling(proofs: readonly Proof[]): Proof | undefined {
-  const failed = proofs.findLastIndex(({ ok }) => !ok)
-  const depth = proofs[failed]?.depth
-  const isMended = proofs.slice(failed + 1).some((later) => later.depth === 'hash' || depth === 'counts')
-  return isMended ? proofs.at(-1) : (proofs[failed] ?? proofs.at(-1))
 }
 
 /** A product that is met elsewhere is restored where a later stage has work to do on it. */

@@ -2,9 +2,9 @@
 import { NttError, VerifyError, mostSerious, type ExitCode } from './model/errors.ts'
 import { sideBySide } from './model/lanes.ts'
 import type { Medium, StageName } from './model/medium.ts'
+import { isStillSo } from './model/proofs.ts'
 import type { Depth, Observation, Observed, Proof } from './model/stage.ts'
 import { stageNamed, type Hands } from './apply.ts'
-import { isStillSo } from './diff.ts'
 import { healthMember, prove } from './prove.ts'
 
 /** Verifies every product of these media that is there; what is not there is left to `plan`. One code a medium. */

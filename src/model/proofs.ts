@@ -1,0 +1,23 @@
+// Which proof of a product counts, and whether it stands. Pure.
+import type { Decision, Proof } from './stage.ts'
+
+/** The proof that counts of a product as it was seen; undefined: there is none of it. */
+export const latestOf = (of: string, proofs: readonly Proof[]): Proof | undefined =>
+  telling(proofs.filter((proof) => proof.of === of))
+
+/**
+ * Whether the proofs of a stage stand although its product is not as declared: more was read since, or it is the policy that asks
+ * for more of exactly what was proven.
+ */
+export const isStillSo = (
+  { decision, of }: { readonly decision: Decision; readonly of: string },
+  proofs: readonly Proof[],
+): boolean => decision.outgrown === true || (decision.byPolicy === true && latestOf(of, proofs)?.ok === true)
+
+/** By the order of the record, not by clocks, which are set back and differ between hosts: the last proof counts; but what failed is not mended by one that looked less deep. */
+function telling(proofs: readonly Proof[]): Proof | undefined {
+  const failed = proofs.findLastIndex(({ ok }) => !ok)
+  const depth = proofs[failed]?.depth
+  const isMended = proofs.slice(failed + 1).some((later) => later.depth === 'hash' || depth === 'counts')
+  return isMended ? proofs.at(-1) : (proofs[failed] ?? proofs.at(-1))
+}

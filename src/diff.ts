@@ -1,7 +1,7 @@
 // Observations and proofs into steps with reasons. Pure: what reality shows decides, the record can only cast doubt.
 import type { StageName } from './model/medium.ts'
 import { isStillSo, latestOf } from './model/proofs.ts'
-import type { Action, Observation, Observed, Proof, Reason, Step } from './model/stage.ts'
+import type { Action, Observation, Observed, Reason, Step } from './model/stage.ts'
 
 export interface DiffOptions {
   /** The stages of this medium that are wanted, in the order of work. */

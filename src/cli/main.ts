@@ -2,7 +2,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander'
 import { NttError, type ExitCode } from '../model/errors.ts'
 import { kindNames, targets } from '../model/medium.ts'
-import { manualText, verbGroups } from './manual.ts'
+import { codesText, manualText, verbGroups } from './manual.ts'
 
 declare const __NTT_VERSION__: string
 
@@ -277,7 +277,10 @@ function mute(error: NodeJS.ErrnoException): void {
   if (!makers.includes(program.args[0] ?? '')) process.exit(130)
 }
 
-for (const one of program.commands) one.showHelpAfterError(`(ntt help ${one.name()} shows how it is used)`)
+for (const one of program.commands) {
+  one.showHelpAfterError(`(ntt help ${one.name()} shows how it is used)`)
+  one.addHelpText('after', codesText())
+}
 for (const [heading, names] of Object.entries(verbGroups))
   for (const name of names) program.commands.find((one) => one.name() === name)?.helpGroup(heading)
 program.addHelpText('after', manualText()).addHelpCommand(

@@ -56,10 +56,12 @@ ntt help VERB has examples. ntt demo makes a project to try all of this on.
 README.md has the rest.
 `
 
-/** What stands behind the flags and the verbs. */
-export function manualText(): string {
-  const codes = Object.entries(exitCodes)
+/** What a command may end with. */
+export const codesText = (): string =>
+  `Exit codes; the most serious wins (3, 4, 5, 6, 2):\n${Object.entries(exitCodes)
     .toSorted(([a], [b]) => Number(a) - Number(b))
     .map(([code, meaning]) => row(code, meaning))
-  return `${way}\nExit codes; the most serious wins (3, 4, 5, 6, 2):\n${codes.join('')}${places}`
-}
+    .join('')}`
+
+/** What stands behind the flags and the verbs. */
+export const manualText = (): string => `${way}\n${codesText()}${places}`

@@ -1,4 +1,5 @@
 // What a run looks like now: the events folded, one after the other, into its view. Pure.
+import { counted } from './counted.ts'
 import type { Event } from './event.ts'
 import { stageNames, type StageName } from './medium.ts'
 import { newPace, paced } from './pace.ts'
@@ -88,7 +89,7 @@ export function fold(view: RunView, event: Event): RunView {
       }))
     case 'step.lost': {
       const run = changed(next, event, (stage) => ({ ...stage, aliveMs: nowMs, lost: event.lost }))
-      return tell(run, 'doubt', `${event.lost.files} files could not be read whole`)
+      return tell(run, 'doubt', `${counted(event.lost.files, 'file')} could not be read whole`)
     }
     case 'step.done': {
       const run = changed(next, event, (stage) => ({

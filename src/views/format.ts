@@ -1,13 +1,9 @@
 // Bytes, durations, counts, times and names as people read them. Nothing from a medium passes here with its control bytes.
 import stringWidth from 'string-width'
+import { count } from '../model/counted.ts'
 import type { Step } from '../model/stage.ts'
 
-/** 1161 → `1,161`. */
-export const count = (n: number | bigint): string => String(n).replace(/\B(?=(\d{3})+$)/g, ',')
-
-/** `1 file`, `1,056 files`. */
-export const counted = (n: number, one: string, many = `${one}s`): string =>
-  `${count(n)} ${n === 1 ? one : many}`
+export { count, counted } from '../model/counted.ts'
 
 const prefixes = ['kB', 'MB', 'GB', 'TB', 'PB'] as const
 

@@ -1,4 +1,5 @@
 // archive: image, map, raw and manifest as one tar.zst in cold storage; any byte of it can be reached, any tool can read it.
+import { counted } from '../../model/counted.ts'
 import { ObserveError, RunError } from '../../model/errors.ts'
 import type { Medium } from '../../model/medium.ts'
 import { archivePlace, findImage, rawPlace } from '../../model/places.ts'
@@ -54,7 +55,7 @@ export const archive: Stage<Seen> = {
       return { action: 'run', because, outgrown: true, work: { read, write: read } }
     }
     if (there !== null) {
-      const because = { code: 'present', text: `${grouped(there.bytes)} bytes` } as const
+      const because = { code: 'present', text: counted(there.bytes, 'byte') } as const
       return { action: 'keep', because, ...(seen.isDamaged ? { follows: true } : {}) }
     }
     return {
@@ -97,14 +98,14 @@ async function pack(medium: Medium, part: Place, world: Writer): Promise<Written
   const bytes = parts.reduce((sum, { name, stat }) => sum + tarBytes(plainHeader(name, stat.bytes, 0)), 0)
   // Written once and read back once; how large a tree is, only its end tells.
   const total = medium.source.type === 'directory' ? null : 2 * bytes
-  const passing = counted(content(medium, parts, world, written), (done) =>
+  const passing = telling(content(medium, parts, world, written), (done) =>
     world.progress(done, total, 'bytes'),
   )
   await world.create(part, world.pack(passing))
   return written
 }
 
-async function* counted(bytes: AsyncIterable<Buffer>, told: (done: number) => void): AsyncGenerator<Buffer> {
+async function* telling(bytes: AsyncIterable<Buffer>, told: (done: number) => void): AsyncGenerator<Buffer> {
   let done = 0
   for await (const chunk of bytes) {
     yield chunk
@@ -112,5 +113,3 @@ async function* counted(bytes: AsyncIterable<Buffer>, told: (done: number) => vo
     told(done)
   }
 }
-
-const grouped = (count: number): string => count.toLocaleString('en-US')

@@ -1,4 +1,5 @@
 // copy: every distinct content of the medium once, under its hash; an outcome for every file.
+import { count, counted } from '../../model/counted.ts'
 import { RunError, StoreError } from '../../model/errors.ts'
 import type { Medium } from '../../model/medium.ts'
 import { storeMarker } from '../../model/places.ts'
@@ -94,15 +95,13 @@ function judge(medium: Medium, { outcomes, rows, otherDamage }: Seen): Decision 
 /** `1,056 files: 1,050 copied, 4 excluded, 2 unreadable`. */
 export function tallyText({ files, blobs, excluded, damaged, failed }: Tally): string {
   const parts = [
-    `${grouped(blobs)} copied`,
-    ...(excluded > 0 ? [`${grouped(excluded)} excluded`] : []),
-    ...(damaged > 0 ? [`${grouped(damaged)} damaged`] : []),
-    ...(failed > 0 ? [`${grouped(failed)} unreadable`] : []),
+    `${count(blobs)} copied`,
+    ...(excluded > 0 ? [`${count(excluded)} excluded`] : []),
+    ...(damaged > 0 ? [`${count(damaged)} damaged`] : []),
+    ...(failed > 0 ? [`${count(failed)} unreadable`] : []),
   ]
-  return `${grouped(files)} files: ${parts.join(', ')}`
+  return `${counted(files, 'file')}: ${parts.join(', ')}`
 }
-
-const grouped = (count: number): string => count.toLocaleString('en-US')
 
 /** A load says what it was made from as `<records> <digest of the entries> <fingerprint of the volumes>`. */
 const contentOf = (load: TableLook | null): string | null => load?.origin.split(' ')[1] ?? null

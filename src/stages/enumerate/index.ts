@@ -1,4 +1,5 @@
 // enumerate: every entry of every filesystem of the medium, as records in one file.
+import { counted } from '../../model/counted.ts'
 import type { VolumeReport } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
 import type { Medium } from '../../model/medium.ts'
@@ -86,7 +87,7 @@ export const enumerate: Stage<Seen> = {
       const work = medium.bytes === null ? {} : { work: { read: medium.bytes } }
       return { action: 'run', because: { code: 'absent', text: 'no enumeration' }, ...work }
     }
-    const size = `${grouped(raw.bytes)} bytes`
+    const size = counted(raw.bytes, 'byte')
     if (raw.format === null) {
       return { action: 'run', because: { code: 'incomplete', text: `${size} that are no enumeration` } }
     }
@@ -117,7 +118,7 @@ export const enumerate: Stage<Seen> = {
     }
     const others = raw.records - raw.files
     const heard = raw.volumes.filter(({ reader }) => readerNamed(reader)?.isHearsay === true)
-    const counts = `${grouped(raw.records)} records: ${grouped(raw.files)} files, ${grouped(others)} others`
+    const counts = `${counted(raw.records, 'record')}: ${counted(raw.files, 'file')}, ${counted(others, 'other')}`
     const text = [counts, ...heard.map(hearsay)].join('; ')
     return { action: 'keep', because: { code: 'present', text }, ...follows }
   },
@@ -163,5 +164,3 @@ const isArchivedOf = async (medium: Medium, world: Reader): Promise<boolean> =>
 /** Nobody else has read these names and bytes: said wherever the enumeration is spoken of. */
 const hearsay = ({ fs, reader }: Pick<VolumeReport, 'fs' | 'reader'>): string =>
   `${fs === 0 ? 'the medium' : `partition ${fs}`} is known by ${reader} alone`
-
-const grouped = (count: number): string => count.toLocaleString('en-US')

@@ -1,4 +1,5 @@
 // How a volume ended, judged by the medium's policy.
+import { counted } from '../../model/counted.ts'
 import type { VolumeReport } from '../../model/entry.ts'
 import type { Policy } from '../../model/medium.ts'
 import type { Check } from '../../model/stage.ts'
@@ -36,6 +37,7 @@ export function outcomes(volumes: readonly Ended[], policy: Pick<Policy, 'partit
     name: 'volumes',
     ok: open.length === 0 && volumes.length > 0,
     expected: 'each volume read, empty or waived',
-    actual: open.length > 0 ? open.map(outcomeText).join('; ') : `${volumes.length} volumes, each is`,
+    actual:
+      open.length > 0 ? open.map(outcomeText).join('; ') : `${counted(volumes.length, 'volume')}, each is`,
   }
 }

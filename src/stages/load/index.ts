@@ -1,4 +1,5 @@
 // load: every record of the enumeration as rows of the catalogue, made beside what is there and attached when they are whole.
+import { count, counted } from '../../model/counted.ts'
 import { RefusedError } from '../../model/errors.ts'
 import type { RawTail } from '../../model/raw/index.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
@@ -84,7 +85,7 @@ function judge({ rows, raw, mayGrow }: Seen): Decision {
     const text = 'tables are attached, and nothing tells what they were made from'
     return { action: 'refuse', because: { code: 'foreign', text }, mayRedo: true }
   }
-  const loaded = `${grouped(kept.records)} records`
+  const loaded = counted(kept.records, 'record')
   const follows = mayGrow ? { follows: true } : {}
   if (raw === null) return { action: 'keep', because: { code: 'present', text: loaded }, ...follows }
   // The same medium, of which more was read than when the rows were made: nothing that anybody would miss goes with them.
@@ -98,7 +99,7 @@ function judge({ rows, raw, mayGrow }: Seen): Decision {
     const text = `${loaded}; the image has been read further since, and enumerated again`
     return { action: 'run', because: { code: 'damaged', text }, outgrown: true, ...work }
   }
-  const now = raw.records === null ? 'is of the older pipeline' : `has ${grouped(raw.records)}`
+  const now = raw.records === null ? 'is of the older pipeline' : `has ${count(raw.records)}`
   return {
     action: 'refuse',
     because: {
@@ -109,8 +110,6 @@ function judge({ rows, raw, mayGrow }: Seen): Decision {
     ...work,
   }
 }
-
-const grouped = (count: number): string => count.toLocaleString('en-US')
 
 /** One pass over the enumeration; its rows are on their way to the server while it is read. */
 async function fill(

@@ -132,7 +132,7 @@ function tail(medium: MediumView, width: number, nowMs: number, ascii: boolean):
     const lost = medium.stages.reduce((sum, one) => sum + (one.lost?.files ?? 0), 0)
     const words = hasWorked(medium) ? `done in ${duration(took)}` : 'as declared'
     const losses =
-      lost === 0 ? [] : [span('doubt', clip(`, ${count(lost)} files lost`, width - columns(words)))]
+      lost === 0 ? [] : [span('doubt', clip(`, ${counted(lost, 'file')} lost`, width - columns(words)))]
     return [span('dim', clip(words, width)), ...losses]
   }
   if (isIdle(medium)) return [span('dim', 'nothing there yet')]

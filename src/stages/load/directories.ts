@@ -3,8 +3,8 @@
 import { Names } from './names.ts'
 
 const slash = 0x2f
-/** So many names are remembered, about 45 MB of them; then only the way to the present one. */
-const limit = 1 << 20
+/** So many names are remembered, about 12 MB of them; then only the way to the present one. */
+const limit = 1 << 18
 
 /** A directory's number, and whether it was given just now. */
 export interface Numbered {

@@ -3,8 +3,11 @@ import { blake3 } from '@napi-rs/blake-hash'
 import { execFileSync, spawn } from 'node:child_process'
 import {
   chmodSync,
+  closeSync,
+  constants,
   existsSync,
   mkdirSync,
+  openSync,
   readFileSync,
   readdirSync,
   renameSync,
@@ -613,4 +616,23 @@ test('a content that takes long is told of while it is read: its next part comes
   expect(await all(store.speak(speaker).ingest(each([piece]), moved))).toHaveLength(1)
   expect(told.slice(0, 3).map(([contents]) => contents)).toEqual([0, 0, 0])
   expect(more).toBe(piece.size)
+})
+
+test('whom a source keeps waiting keeps no other waiting, however many they are', async () => {
+  const { folder, store } = open()
+  const hung = ['one', 'two', 'three', 'four', 'five'].map((name) => join(folder, name))
+  // Opening a pipe that nobody writes to returns as little as reading a drive that does not answer.
+  execFileSync('mkfifo', hung)
+  const waiting = hung.map((place) => store.speak(speaker).digest(place))
+  const ends = Promise.allSettled(waiting)
+  try {
+    writeFileSync(join(folder, 'file'), 'content')
+    expect((await store.speak(speaker).digest(join(folder, 'file'))).blake3).toBe(hashOf('content'))
+    const [kept] = await ingest(store, file(folder, 'file', 7), stream('sent', 4, Buffer.from('sent')))
+    expect(kept).toMatchObject({ blob: hashOf('content') })
+  } finally {
+    const writers = hung.map((place) => openSync(place, constants.O_RDWR | constants.O_NONBLOCK))
+    expect((await ends).map(({ status }) => status)).toEqual(hung.map(() => 'rejected'))
+    for (const writer of writers) closeSync(writer)
+  }
 })

@@ -33,6 +33,7 @@ async function* withoutBarriers(): AsyncGenerator<readonly Stored<number>[]> {
     pieces(),
     {
       threads: openThreads(root, width),
+      lane: {},
       signal,
       folder,
       slots: new Slots(width * 2),

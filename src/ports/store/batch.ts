@@ -3,7 +3,7 @@ import { ObserveError } from '../../model/errors.ts'
 import type { Slots } from '../../model/lanes.ts'
 import type { Piece, Range, Stored } from '../../model/world.ts'
 import { slabBytes, type Kept, type Read, type Slice } from './jobs.ts'
-import type { Threads } from './threads.ts'
+import type { Lane, Threads } from './threads.ts'
 
 const shardFiles = 256
 const shardBytes = 16 * 1024 * 1024
@@ -13,6 +13,7 @@ const batchBytes = 256 * 1024 * 1024
 /** What all batches of one ingest share. */
 export interface Ingest {
   readonly threads: Threads
+  readonly lane: Lane
   readonly signal: AbortSignal
   /** Where its temporary files go, below the store. */
   readonly folder: string
@@ -116,13 +117,13 @@ export class Batch<Key> {
         this.#kept[index] = { ...kept, temp: null }
       }
     }
-    const { threads, signal } = this.#ingest
+    const { threads, lane, signal } = this.#ingest
     const pairs = [...names].map(([blob, temp]) => [temp, blob] as const)
     const asked = [{ names: [] as typeof pairs, drop }]
     const share = Math.ceil(pairs.length / threads.width)
     for (let at = 0; at < pairs.length; at += share)
       asked.push({ names: pairs.slice(at, at + share), drop: [] })
-    await Promise.all(asked.map((one, on) => threads.ask('name', one, { on: on % threads.width, signal })))
+    await Promise.all(asked.map((one) => threads.ask(lane, 'name', one, { signal })))
   }
 
   outcomes(): readonly Stored<Key>[] {
@@ -141,7 +142,7 @@ export class Batch<Key> {
     const bytes = this.#shardBytes
     this.#shard = []
     this.#shardBytes = 0
-    const { threads, folder, signal, moved } = this.#ingest
+    const { threads, lane, folder, signal, moved } = this.#ingest
     await this.#begin(async () => {
       const reads = shard.map(({ read }) => read)
       let told = 0
@@ -149,7 +150,7 @@ export class Batch<Key> {
         moved(0, done - told)
         told = done
       }
-      const kept = await threads.ask('read', { folder, reads }, { signal, progress })
+      const kept = await threads.ask(lane, 'read', { folder, reads }, { signal, progress })
       for (const [at, { index }] of shard.entries()) this.#settle(index, kept[at])
       moved(shard.length, bytes - told)
     })
@@ -178,10 +179,11 @@ export class Batch<Key> {
     const slab = this.#slab
     this.#slab = null
     if (slab === null) return
-    const { threads, folder, signal, slabs, moved } = this.#ingest
+    const { threads, lane, folder, signal, slabs, moved } = this.#ingest
     const memory = slab.memory.buffer as ArrayBuffer
     await this.#begin(async () => {
       const kept = await threads.ask(
+        lane,
         'slab',
         { folder, slab: memory, slices: slab.slices },
         { signal, transfer: [memory], returned: (back) => slabs.push(back) },
@@ -193,14 +195,15 @@ export class Batch<Key> {
 
   /** A content that is larger than a slab goes to one thread, slab by slab. */
   async #pour(index: number, size: number, bytes: AsyncIterable<Buffer>): Promise<void> {
-    const { threads, folder, signal, slabs, moved } = this.#ingest
+    const { threads, lane, folder, signal, slabs, moved } = this.#ingest
     const stream = (this.#ingest.streams += 1)
-    const on = stream % threads.width
+    const on = threads.pick(lane)
     let [got, filled, told] = [0, 0, 0]
     let slab = this.#takeSlab().memory
     const send = async (end: 'keep' | 'drop' | null, memory: ArrayBuffer, count: number): Promise<void> => {
       await this.#begin(async () => {
         const kept = await threads.ask(
+          lane,
           'part',
           { folder, stream, slab: memory, bytes: count, end },
           { on, signal, transfer: [memory], returned: (back) => slabs.push(back) },

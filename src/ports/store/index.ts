@@ -44,18 +44,19 @@ export function openStore({ root, run, path, width }: StoreOptions): Store {
   let folder: Promise<StoreFolder> | null = null
   const open = (): Promise<StoreFolder> =>
     (folder ??= openFolder(root, run).then(async (opened) => {
-      await threads.ask('watch', {})
+      await threads.ask(opened, 'watch', {})
       return opened
     }))
 
   return {
     speak({ signal, progress }) {
+      const lane = {}
       const ask = <Name extends JobName>(
         job: Name,
         what: Jobs[Name]['ask'],
         options: JobOptions = {},
       ): Promise<Jobs[Name]['answer']> =>
-        threads.ask(job, what, { signal, ...options }).catch((error: unknown) => {
+        threads.ask(lane, job, what, { signal, ...options }).catch((error: unknown) => {
           throw failure(error, root, signal)
         })
       return {
@@ -90,6 +91,7 @@ export function openStore({ root, run, path, width }: StoreOptions): Store {
           const flushed = new Flushed(() => barrier.pass(), moved)
           const ingest: Ingest = {
             threads,
+            lane,
             signal,
             folder: temporary,
             slots: new Slots(threads.width * 2),
@@ -146,7 +148,7 @@ class Barrier {
     this.#next = null
     if (this.#failed !== null) throw this.#failed
     try {
-      await this.#threads.ask('flush', {})
+      await this.#threads.ask(this, 'flush', {})
     } catch (error) {
       this.#failed = failure(error, this.#root)
       throw this.#failed

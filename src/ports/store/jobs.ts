@@ -87,8 +87,8 @@ export type Answer =
 export interface ThreadSetup {
   /** Absolute path of the store. */
   readonly root: string
-  /** Its number: part of the names of its temporary files. */
-  readonly thread: number
+  /** What it is called: part of the names of its temporary files. */
+  readonly thread: string
 }
 
 /** Where a blob lies below the store. */

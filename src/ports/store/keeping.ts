@@ -26,7 +26,7 @@ export const turnBytes = 32 * 1024 * 1024
 /** The store as one thread writes it. */
 export class Keeper {
   readonly #root: string
-  readonly #thread: number
+  readonly #thread: string
   readonly #buffer = Buffer.allocUnsafeSlow(slabBytes + 1)
   readonly #folders = new Set<string>()
   /** Below which folder there is one of this thread's own: two that make files in one wait for each other. */
@@ -35,7 +35,7 @@ export class Keeper {
   /** A umask, or the rules of the store's directory, take from the mode that is asked for; null: not looked at yet. */
   #masksFiles: boolean | null = null
   #masksFolders: boolean | null = null
-  constructor(root: string, thread: number) {
+  constructor(root: string, thread: string) {
     this.#root = root
     this.#thread = thread
   }

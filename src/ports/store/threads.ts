@@ -1,4 +1,4 @@
-// The store's threads: a few that read, hash and write, and one that only flushes. Started when first needed.
+// The store's threads: some that read, hash and write, and one that only flushes. Started when first needed.
 import { Worker } from 'node:worker_threads'
 import type { Ask, Answer, Broken, JobName, Jobs, ThreadSetup } from './jobs.ts'
 
@@ -11,11 +11,14 @@ export class JobFailure extends Error {
   }
 }
 
+/** Those for whom jobs are done: a medium's step, say. One that a slow drive keeps waiting holds up no other. */
+export type Lane = object
+
 export interface JobOptions {
   /** Ends a long job soon after it fires. */
   readonly signal?: AbortSignal
-  /** Which thread; where left out, the one with the least to do. */
-  readonly on?: number
+  /** Which thread; where left out, one that is not held up by another lane. */
+  readonly on?: Thread
   /** Given away to the thread. */
   readonly transfer?: readonly ArrayBuffer[]
   /** Told how far a long job is. */
@@ -25,9 +28,12 @@ export interface JobOptions {
 }
 
 export interface Threads {
-  /** How many read, hash and write. */
+  /** How many keep the processor busy. */
   readonly width: number
+  /** A thread that this lane may use for jobs that must all be done by one. */
+  pick(lane: Lane): Thread
   ask<Name extends JobName>(
+    lane: Lane,
     job: Name,
     what: Jobs[Name]['ask'],
     options?: JobOptions,
@@ -39,37 +45,64 @@ export interface Threads {
 /** Beside this file: its source, or its bundle. */
 const entry = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './store-worker.mjs', import.meta.url)
 
-/** @param root absolute path of the store */
+/** More lanes than this share threads. */
+const most = 32
+
+/**
+ * Calls of a thread are synchronous, and a drive may let one wait for minutes. So each lane that is at work has a thread for itself; a
+ * second one only while there are fewer at work than keep the processor busy.
+ *
+ * @param root absolute path of the store
+ */
 export function openThreads(root: string, width: number): Threads {
-  const threads: (Thread | null)[] = Array.from({ length: width + 1 }, () => null)
+  const threads: Thread[] = []
+  let flusher: Thread | null = null
   let ids = 0
-  const take = (thread: number): Thread => (threads[thread] ??= new Thread({ root, thread }))
-  const leastBusy = (): number => {
-    const busy = threads.slice(0, width).map((thread) => thread?.busy ?? 0)
-    return busy.indexOf(Math.min(...busy))
+  const start = (): Thread => {
+    const fresh = new Thread({ root, thread: String(threads.length) })
+    threads.push(fresh)
+    return fresh
+  }
+  const pick = (lane: Lane): Thread => {
+    const own = threads.filter((thread) => thread.serves(lane))
+    const working = threads.filter(({ busy }) => busy > 0)
+    if (own.length === 0 || working.length < width) {
+      const idle = threads.find(({ busy }) => busy === 0)
+      if (idle !== undefined) return idle
+      if (threads.length < most) return start()
+    }
+    return leastBusy(own.length > 0 ? own : threads) ?? start()
   }
   return {
     width,
-    async ask(job, what, { on, ...options } = {}) {
-      // The last one only flushes, so that a slow disk holds up nobody who reads.
-      const thread = take(job === 'flush' || job === 'watch' ? width : (on ?? leastBusy()))
+    pick,
+    async ask(lane, job, what, { on, ...options } = {}) {
+      // The one that flushes does nothing else, so that a slow disk holds up nobody who reads.
+      const isFlush = job === 'flush' || job === 'watch'
+      const thread = isFlush ? (flusher ??= new Thread({ root, thread: 'flush' })) : (on ?? pick(lane))
       ids += 1
-      return (await thread.ask({ job, id: ids, ...what } as Ask, options)) as Jobs[typeof job]['answer']
+      return (await thread.ask(lane, { job, id: ids, ...what } as Ask, options)) as Jobs[typeof job]['answer']
     },
     async close() {
-      await Promise.all(threads.filter((thread) => thread !== null).map((thread) => thread.end()))
-      threads.fill(null)
+      const all = [...threads, ...(flusher === null ? [] : [flusher])]
+      threads.length = 0
+      flusher = null
+      await Promise.all(all.map((thread) => thread.end()))
     },
   }
 }
 
+const leastBusy = (threads: readonly Thread[]): Thread | undefined =>
+  threads.toSorted((one, other) => one.busy - other.busy)[0]
+
 interface Waiting {
+  readonly lane: Lane
   readonly resolve: (answer: Jobs[JobName]['answer']) => void
   readonly reject: (error: Error) => void
   readonly options: JobOptions
 }
 
-class Thread {
+export class Thread {
   readonly #worker: Worker
   readonly #waiting = new Map<number, Waiting>()
   #ended: Error | null = null
@@ -91,7 +124,12 @@ class Thread {
     return this.#waiting.size
   }
 
-  ask(ask: Ask, options: JobOptions): Promise<Jobs[JobName]['answer']> {
+  /** It is at work, for this lane alone. */
+  serves(lane: Lane): boolean {
+    return this.busy > 0 && [...this.#waiting.values()].every((one) => one.lane === lane)
+  }
+
+  ask(lane: Lane, ask: Ask, options: JobOptions): Promise<Jobs[JobName]['answer']> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== null) return reject(this.#ended)
       // A process waits for its threads only as long as they have something to do.
@@ -100,6 +138,7 @@ class Thread {
       options.signal?.addEventListener('abort', stop, { once: true })
       const done = (): void => options.signal?.removeEventListener('abort', stop)
       this.#waiting.set(ask.id, {
+        lane,
         resolve: (answer) => (done(), resolve(answer)),
         reject: (error) => (done(), reject(error)),
         options,

@@ -1,4 +1,4 @@
-// A thread of the store: takes a job, does it with synchronous calls, answers. Started by store-threads.ts.
+// A thread of the store: takes a job, does it with synchronous calls, answers. Started by threads.ts.
 import { Blake3Hasher } from '@napi-rs/blake-hash'
 import { spawnSync } from 'node:child_process'
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, statSync } from 'node:fs'

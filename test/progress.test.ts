@@ -316,3 +316,14 @@ test('of a directory the whole is known once it was enumerated, and no stage tha
   // The work tells its own size, which is more than the plan could know.
   expect(wholeOf(archiving)).toMatchObject({ totalBytes: 2200, doneBytes: 1000 })
 })
+
+test('what a drive gives at once from its caches does not count: a tenth into the copy the rest is known', () => {
+  // 40 MB at once, then 8 MB a second, of 400 MB.
+  let pace = newPace()
+  const total = 400e6
+  pace = paced(pace, 'files', { done: 0, total: 0 }, 0)
+  for (let ms = 0; ms <= 2000; ms += 250)
+    pace = paced(pace, 'bytes', { done: ms === 0 ? 0 : 40e6 + (ms / 1000) * 8e6, total }, ms)
+  const truth = (total - 40e6 - 16e6) / 8e6
+  expect((remaining(pace, 2000)?.likely ?? 0) / truth).toBeCloseTo(1, 1)
+})

@@ -126,9 +126,10 @@ export function remaining(pace: Pace, nowMs: number): Remaining | null {
   if (!left.every((value) => value !== null)) return null
   // At most two prices; a third unit adds no knowledge that two samples of ordinary work could tell apart.
   const units = told.slice(0, 2)
-  const stretches = stretchesOf(pace, units, nowMs)
+  // The first one went by what lay in caches and buffers already, or waited for them to fill.
+  const stretches = stretchesOf(pace, units, nowMs).slice(1)
   const elapsed = stretches.reduce((sum, { seconds }) => sum + seconds, 0)
-  if (stretches.length < 3 || elapsed < 1) return null
+  if (stretches.length < 2 || elapsed < 0.5) return null
   const cost = (prices: readonly number[] | null): number | null =>
     prices === null
       ? null

@@ -145,14 +145,15 @@ export class Batch<Key> {
     const { threads, lane, folder, signal, moved } = this.#ingest
     await this.#begin(async () => {
       const reads = shard.map(({ read }) => read)
-      let told = 0
-      const progress = (done: number): void => {
-        moved(0, done - told)
-        told = done
+      const told = { contents: 0, bytes: 0 }
+      const progress = (done: number, contents: number): void => {
+        moved(contents - told.contents, done - told.bytes)
+        told.contents = contents
+        told.bytes = done
       }
       const kept = await threads.ask(lane, 'read', { folder, reads }, { signal, progress })
       for (const [at, { index }] of shard.entries()) this.#settle(index, kept[at])
-      moved(shard.length, bytes - told)
+      moved(shard.length - told.contents, bytes - told.bytes)
     })
   }
 

@@ -84,7 +84,13 @@ export function openStore({ root, run, path, width }: StoreOptions): Store {
           )
           return sizes
         },
-        rehash: (ids) => rehashAll(ids, threads.width * 2, (some) => ask('rehash', { ids: some })),
+        rehash: (ids) =>
+          rehashAll(
+            ids,
+            threads.width * 2,
+            (some, told) => ask('rehash', { ids: some }, { progress: told }),
+            (bytes) => progress(bytes, null, 'bytes'),
+          ),
         async *ingest(pieces, moved = () => {}) {
           const opened = await open()
           const temporary = opened.temporary()
@@ -156,17 +162,30 @@ class Barrier {
   }
 }
 
-/** Blobs re-read side by side, a few at a time. */
+/** Blobs re-read side by side, a few at a time; `passed` is told all bytes that were read so far. */
 async function* rehashAll(
   ids: AsyncIterable<readonly string[]>,
   width: number,
-  rehash: (ids: readonly string[]) => Promise<Jobs['rehash']['answer']>,
+  rehash: (ids: readonly string[], told: (bytes: number) => void) => Promise<Jobs['rehash']['answer']>,
+  passed: (bytes: number) => void,
 ): ReturnType<Reader['rehash']> {
   const working: Promise<readonly { id: string; bytes: number; blake3: string | null }[]>[] = []
+  let all = 0
+  const read = async (some: readonly string[]) => {
+    let own = 0
+    const told = (bytes: number): void => {
+      all += bytes - own
+      own = bytes
+      passed(all)
+    }
+    const found = await rehash(some, told)
+    told(found.reduce((sum, { bytes }) => sum + bytes, 0))
+    return found.map((one, index) => ({ id: some[index] ?? '', ...one }))
+  }
   try {
     for await (const batch of ids) {
       for (const some of slices(batch, hashIds)) {
-        const found = rehash(some).then((all) => all.map((one, index) => ({ id: some[index] ?? '', ...one })))
+        const found = read(some)
         found.catch(() => undefined)
         working.push(found)
         const first = working.length >= width ? working.shift() : undefined

@@ -81,7 +81,7 @@ export interface Broken {
 export type Answer =
   | { readonly id: number; readonly answer: Jobs[JobName]['answer']; readonly slab?: ArrayBuffer }
   | { readonly id: number; readonly broken: Broken }
-  | { readonly id: number; readonly done: number }
+  | { readonly id: number; readonly done: number; readonly contents: number }
 
 /** A thread is started with these. */
 export interface ThreadSetup {

@@ -20,8 +20,8 @@ import { blobPath, slabBytes, type Kept, type Read } from './jobs.ts'
 import { Source, Unreadable, openImage, openLive, openTree, sizeChanged } from './source.ts'
 import { Temp, WriteFailure, writeAll } from './temp.ts'
 
-/** How much is done in one go before others get a turn. */
-export const turnBytes = 32 * 1024 * 1024
+/** Awaited again and again while a content is read, with the bytes of it that were gone through. */
+export type Onward = (bytes: number) => Promise<void>
 
 /** The store as one thread writes it. */
 export class Keeper {
@@ -40,24 +40,19 @@ export class Keeper {
     this.#thread = thread
   }
 
-  /** `open`: images and roots that are open already, by path; `breathe` is awaited now and then within a large content. */
-  async read(
-    folder: string,
-    one: Read,
-    open: Map<string, number>,
-    breathe: () => Promise<void>,
-  ): Promise<Kept> {
+  /** `open`: images and roots that are open already, by path; `onward` is told of each slab of a large content. */
+  async read(folder: string, one: Read, open: Map<string, number>, onward: Onward): Promise<Kept> {
     try {
       return one.root === null
-        ? await this.#keep(folder, one, openImage(one.path, open), breathe)
-        : await this.#readLive(folder, one, openTree(one.root, open), breathe)
+        ? await this.#keep(folder, one, openImage(one.path, open), onward)
+        : await this.#readLive(folder, one, openTree(one.root, open), onward)
     } catch (error) {
       if (error instanceof Unreadable) return { class: error.class, message: error.message }
       throw error
     }
   }
 
-  async #readLive(folder: string, one: Read, root: number, breathe: () => Promise<void>): Promise<Kept> {
+  async #readLive(folder: string, one: Read, root: number, onward: Onward): Promise<Kept> {
     const fd = openLive(root, one.path)
     try {
       const before = fstatSync(fd, { bigint: true })
@@ -65,7 +60,7 @@ export class Keeper {
       if (Number(before.size) !== one.size) throw sizeChanged(one.size, Number(before.size))
       if (one.mtimeNs !== null && before.mtimeNs !== one.mtimeNs)
         throw new Unreadable('changed', 'it was written to since it was enumerated')
-      const kept = await this.#keep(folder, one, fd, breathe)
+      const kept = await this.#keep(folder, one, fd, onward)
       if (!isChanged(before, fstatSync(fd, { bigint: true }))) return kept
       if ('temp' in kept && kept.temp !== null) rmSync(join(this.#root, kept.temp))
       throw new Unreadable('changed', 'it was written to while it was read')
@@ -74,7 +69,7 @@ export class Keeper {
     }
   }
 
-  async #keep(folder: string, one: Read, fd: number, breathe: () => Promise<void>): Promise<Kept> {
+  async #keep(folder: string, one: Read, fd: number, onward: Onward): Promise<Kept> {
     const source = new Source(fd, one)
     if (one.size <= slabBytes) {
       const filled = source.fill(this.#buffer)
@@ -82,7 +77,7 @@ export class Keeper {
       return this.keep(folder, this.#buffer.subarray(0, filled))
     }
     if (one.known) {
-      const blob = await this.#hashOf(source, one.size, breathe)
+      const blob = await this.#hashOf(source, one.size, onward)
       if (this.holds(blob, one.size)) return { blob, bytes: one.size, temp: null }
       source.rewind()
     }
@@ -92,7 +87,7 @@ export class Keeper {
         const filled = source.fill(this.#buffer.subarray(0, slabBytes))
         if (filled === 0) break
         temp.write(this.#buffer.subarray(0, filled))
-        if (temp.bytes % turnBytes === 0) await breathe()
+        await onward(temp.bytes)
       }
       if (temp.bytes !== one.size) throw sizeChanged(one.size, temp.bytes)
       return temp.close()
@@ -102,7 +97,7 @@ export class Keeper {
     }
   }
 
-  async #hashOf(source: Source, size: number, breathe: () => Promise<void>): Promise<string> {
+  async #hashOf(source: Source, size: number, onward: Onward): Promise<string> {
     const hasher = new Blake3Hasher()
     let bytes = 0
     for (;;) {
@@ -110,7 +105,7 @@ export class Keeper {
       if (filled === 0) break
       hasher.update(this.#buffer.subarray(0, filled))
       bytes += filled
-      if (bytes % turnBytes === 0) await breathe()
+      await onward(bytes)
     }
     if (bytes !== size) throw sizeChanged(size, bytes)
     return hasher.digest('hex')

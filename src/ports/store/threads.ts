@@ -21,8 +21,8 @@ export interface JobOptions {
   readonly on?: Thread
   /** Given away to the thread. */
   readonly transfer?: readonly ArrayBuffer[]
-  /** Told how far a long job is. */
-  readonly progress?: (done: number) => void
+  /** Told how far a long job is: bytes, and contents that it is done with. */
+  readonly progress?: (done: number, contents: number) => void
   /** Told of the slab that comes back. */
   readonly returned?: (slab: ArrayBuffer) => void
 }
@@ -150,7 +150,7 @@ export class Thread {
   #take(answer: Answer): void {
     const waiting = this.#waiting.get(answer.id)
     if (waiting === undefined) return
-    if ('done' in answer) return waiting.options.progress?.(answer.done)
+    if ('done' in answer) return waiting.options.progress?.(answer.done, answer.contents)
     this.#waiting.delete(answer.id)
     if (this.#waiting.size === 0) this.#worker.unref()
     if ('broken' in answer) return waiting.reject(new JobFailure(answer.broken))

@@ -8,7 +8,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { errnoOf, messageOf } from '../../model/errors.ts'
 import { libc } from '../libc.ts'
 import { blobPath, slabBytes, type Answer, type Ask, type Broken, type ThreadSetup } from './jobs.ts'
-import { Keeper, turnBytes } from './keeping.ts'
+import { Keeper, type Onward } from './keeping.ts'
 import { openQuietly } from './source.ts'
 import { WriteFailure, type Temp } from './temp.ts'
 
@@ -19,6 +19,8 @@ const keeper = new Keeper(setup.root, setup.thread)
 const buffer = Buffer.allocUnsafeSlow(slabBytes)
 const growing = new Map<number, Temp>()
 const stopped = new Set<number>()
+/** So long does a job go on before it tells how far it is, and lets others have a turn: by time, since a drive may give a megabyte a minute. */
+const turnMs = 200
 /** The store's directory, open since it was asked to be watched. */
 let watched: number | null = null
 
@@ -57,10 +59,14 @@ function broken(error: unknown): Broken {
 
 async function answer(ask: Ask): Promise<void> {
   const { id } = ask
-  /** Lets other jobs have a turn, and ends this one if it is no longer wanted. */
-  const breathe = async (): Promise<void> => {
+  let turned = performance.now()
+  /** Now and then tells what is done, lets other jobs have a turn, and ends this one if it is no longer wanted. */
+  const onward = async (done: number, contents = 0): Promise<void> => {
+    if (performance.now() - turned < turnMs) return
+    say({ id, done, contents })
     await nextTurn()
     if (stopped.has(id)) throw new Error('stopped')
+    turned = performance.now()
   }
   switch (ask.job) {
     case 'read': {
@@ -69,15 +75,16 @@ async function answer(ask: Ask): Promise<void> {
       let whole = 0
       try {
         for (const one of ask.reads) {
+          // One that is hashed before it is written is gone through twice.
           let within = 0
-          // A large content is told of while it is read: nobody is to take it for a standstill.
-          const onward = async (): Promise<void> => {
-            within = Math.min(one.size, within + turnBytes)
-            say({ id, done: whole + within })
-            await breathe()
-          }
-          kept.push(await keeper.read(ask.folder, one, open, onward))
+          kept.push(
+            await keeper.read(ask.folder, one, open, (bytes) => {
+              within = Math.max(within, bytes)
+              return onward(whole + within, kept.length)
+            }),
+          )
           whole += one.size
+          await onward(whole, kept.length)
         }
       } finally {
         for (const fd of open.values()) closeSync(fd)
@@ -110,14 +117,16 @@ async function answer(ask: Ask): Promise<void> {
       return say({ id, answer: ask.ids.map(sizeOf) })
     case 'rehash': {
       const found = []
-      for (const blob of ask.ids) found.push(await rehash(blob, breathe))
+      let whole = 0
+      for (const blob of ask.ids) {
+        const one = await rehash(blob, (bytes) => onward(whole + bytes))
+        found.push(one)
+        whole += one.bytes
+      }
       return say({ id, answer: found })
     }
     case 'digest':
-      return say({
-        id,
-        answer: await digest(ask.path, ask.start, ask.end, breathe, (done) => say({ id, done })),
-      })
+      return say({ id, answer: await digest(ask.path, ask.start, ask.end, onward) })
     default:
       return ask satisfies never
   }
@@ -144,15 +153,12 @@ function sizeOf(id: string): number {
   return found?.isFile() === true ? found.size : -1
 }
 
-async function rehash(
-  id: string,
-  breathe: () => Promise<void>,
-): Promise<{ bytes: number; blake3: string | null }> {
+async function rehash(id: string, onward: Onward): Promise<{ bytes: number; blake3: string | null }> {
   try {
     // A link in its place is no content of the store, whatever it leads to.
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW
     const path = join(setup.root, blobPath(id))
-    return await digest(path, 0, Number.POSITIVE_INFINITY, breathe, () => undefined, flags)
+    return await digest(path, 0, Number.POSITIVE_INFINITY, onward, flags)
   } catch (error) {
     // Not there, not a file, or the disk cannot read it: that is an answer. Any other error is a failed look.
     if (['ENOENT', 'EIO', 'EISDIR', 'ELOOP', 'EBADMSG', 'EUCLEAN'].includes(errnoOf(error) ?? ''))
@@ -165,8 +171,7 @@ async function digest(
   path: string,
   start: number,
   end: number,
-  breathe: () => Promise<void>,
-  progress: (done: number) => void,
+  onward: Onward,
   flags = constants.O_RDONLY,
 ): Promise<{ bytes: number; blake3: string }> {
   const fd = openQuietly(path, flags, constants.O_NOATIME)
@@ -183,11 +188,8 @@ async function digest(
       )
       if (got === 0) break
       hasher.update(buffer.subarray(0, got))
-      const turns = Math.floor(bytes / turnBytes)
       bytes += got
-      if (Math.floor(bytes / turnBytes) === turns) continue
-      progress(bytes)
-      await breathe()
+      await onward(bytes)
     }
   } finally {
     closeSync(fd)

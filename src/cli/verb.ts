@@ -27,6 +27,7 @@ export const configOf = ({ C: directory, json, plain, ...flags }: Flags, anywher
 
 /** How text is written to stdout. */
 export const mannerOf = ({ display }: Config): Manner => ({
+  ...(display.project === undefined ? {} : { project: display.project }),
   color: display.color,
   ascii: display.ascii,
   width: display.plain ? Number.POSITIVE_INFINITY : (process.stdout.columns ?? 100),

@@ -18,6 +18,8 @@ export interface Surroundings {
 
 /** How to speak. `plain`: lines only, not one escape byte. */
 export interface Display {
+  /** The folder of the project as it was typed after -C, so that commands that are told can be typed as they stand. */
+  readonly project?: string
   readonly plain: boolean
   readonly color: boolean
   readonly ascii: boolean

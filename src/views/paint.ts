@@ -9,11 +9,17 @@ export type Line = readonly Span[]
 
 /** How text is to be written for this reader. */
 export interface Manner {
+  /** The folder that a command which is told must name after -C; where left out, the present one does. */
+  readonly project?: string
   readonly color: boolean
   readonly ascii: boolean
   /** Columns; Infinity where nothing is to be wrapped or cut. */
   readonly width: number
 }
+
+/** A command as the reader can type it where they are. */
+export const command = (words: string, { project }: Manner): string =>
+  `ntt ${project === undefined ? '' : `-C ${/^[\w@%+=:,./-]+$/.test(project) ? project : `'${project.replaceAll("'", "'\\''")}'`} `}${words}`
 
 /** For files, pipes and tests. */
 export const plainManner: Manner = { color: false, ascii: false, width: Number.POSITIVE_INFINITY }

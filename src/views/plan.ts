@@ -15,7 +15,7 @@ import {
   wrap,
   wrapParts,
 } from './format.ts'
-import { render, span, type Line, type Manner } from './paint.ts'
+import { command, render, span, type Line, type Manner } from './paint.ts'
 import { standing, columnWidths, laneLines } from './lane.ts'
 
 export interface PlanOptions {
@@ -169,7 +169,7 @@ export function estimateText({ read, write, seconds, measured }: Estimate): stri
   return [...(about === '' ? [] : [about]), ...time].join(', ')
 }
 
-function contradictions(wrong: readonly Lane[], { width }: Manner): readonly Line[] {
+function contradictions(wrong: readonly Lane[], manner: Manner): readonly Line[] {
   if (wrong.length === 0) return []
   const steps = wrong.flatMap((lane) => lane.steps.filter(({ contradicts }) => contradicts !== null))
   const proofs = steps.filter(({ contradicts }) => contradicts === 'proof').length
@@ -180,8 +180,8 @@ function contradictions(wrong: readonly Lane[], { width }: Manner): readonly Lin
   ].join(' and ')
   const names = wrong.slice(0, 5).map(({ medium }) => readable(medium))
   const more = wrong.length > names.length ? `, and ${count(wrong.length - names.length)} more` : ''
-  const line = `${told} contradicted (${names.join(', ')}${more}): ntt why ${names[0] ?? ''}`
-  return wrap(line, width).map((part): Line => [span('bad', part)])
+  const line = `${told} contradicted (${names.join(', ')}${more}): ${command(`why ${names[0] ?? ''}`, manner)}`
+  return wrap(line, manner.width).map((part): Line => [span('bad', part)])
 }
 
 /** How deep and how long ago what is met was proven, over all of it. */

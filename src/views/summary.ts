@@ -20,7 +20,7 @@ import {
   wrap,
   wrapParts,
 } from './format.ts'
-import { render, span, type Line, type Manner, type Span } from './paint.ts'
+import { command, render, span, type Line, type Manner, type Span } from './paint.ts'
 
 /** The whole text, ended by a newline. */
 export const summaryText = (view: RunView, manner: Manner): string =>
@@ -42,7 +42,7 @@ export function summaryLines(view: RunView, manner: Manner): readonly Line[] {
     blank,
     ...convergedLines(converged, name, manner),
     ...open.flatMap((medium) => openLines(medium, name, manner)),
-    ...lost.flatMap((medium) => lostLines(medium)),
+    ...lost.flatMap((medium) => lostLines(medium, manner)),
     ...(converged.length + open.length > 0 ? [blank] : []),
     ...lastLine(view, converged, open, lost),
   ]
@@ -62,7 +62,8 @@ function way({ target, held, stages }: MediumView): string {
 const took = ({ stages }: MediumView): number =>
   stages.reduce((sum, { durationSec }) => sum + (durationSec ?? 0), 0)
 
-function convergedLines(media: readonly MediumView[], name: number, { width }: Manner): readonly Line[] {
+function convergedLines(media: readonly MediumView[], name: number, manner: Manner): readonly Line[] {
+  const { width } = manner
   const ways = Math.max(0, ...media.map((medium) => columns(way(medium))))
   const times = Math.max(0, ...media.map((medium) => columns(duration(took(medium)))))
   const at = 2 + 1 + 2 + name + 3 + ways + 3 + times + 3
@@ -75,7 +76,9 @@ function convergedLines(media: readonly MediumView[], name: number, { width }: M
     ]
   })
   const rest = media.length - namedConverged
-  return rest > 0 ? [...lines, [span('dim', `     and ${count(rest)} more: ntt status`)]] : lines
+  return rest > 0
+    ? [...lines, [span('dim', `     and ${count(rest)} more: ${command('status', manner)}`)]]
+    : lines
 }
 
 /** The figures that people ask for, each from the first stage that told it in this run. */
@@ -103,7 +106,7 @@ export const stuckAt = ({ stages }: MediumView): StageView | undefined =>
   ) ??
   stages.find(({ cell }) => cell !== 'proven' && cell !== 'absent')
 
-function openLines(medium: MediumView, name: number, { width }: Manner): readonly Line[] {
+function openLines(medium: MediumView, name: number, manner: Manner): readonly Line[] {
   const stage = stuckAt(medium)
   if (stage === undefined) return []
   const [mark, word] = markOf(stage)
@@ -113,10 +116,10 @@ function openLines(medium: MediumView, name: number, { width }: Manner): readonl
     `  ${pad(readable(medium.medium), name)}   ${pad(stage.stage, 9)}   `,
   ]
   const at = 2 + 1 + 2 + name + 3 + 9 + 3
-  const reasons = wrap(readable(reasonOf(stage, word)), width - at)
+  const reasons = wrap(readable(reasonOf(stage, word)), manner.width - at)
   return [
     ...reasons.map((text, place): Line => (place === 0 ? [...head, text] : [' '.repeat(at), text])),
-    [' '.repeat(at), span('dim', 'next: '), nextCommand(medium, stage)],
+    [' '.repeat(at), span('dim', 'next: '), nextCommand(medium, stage, manner)],
   ]
 }
 
@@ -152,30 +155,30 @@ function reasonOf({ failure, failedChecks, because, startedMs, cell }: StageView
 }
 
 /** A command that does something about it; what the failure itself advises, where it advises a command. */
-function nextCommand({ medium }: MediumView, { failure, cell, stage }: StageView): string {
+function nextCommand({ medium }: MediumView, { failure, cell, stage }: StageView, manner: Manner): string {
   const name = readable(medium)
   const hint = failure?.hint ?? null
   if (hint !== null) return readable(hint)
   switch (cell) {
     case 'refused':
     case 'contradicted':
-      return `ntt why ${name} ${stage}`
+      return command(`why ${name} ${stage}`, manner)
     case 'unknown':
-      return 'ntt doctor'
+      return command('doctor', manner)
     case 'failed':
-      return `ntt log ${name}`
+      return command(`log ${name}`, manner)
     case 'absent':
     case 'waiting':
     case 'running':
     case 'verifying':
     case 'proven':
-      return `ntt apply ${name}`
+      return command(`apply ${name}`, manner)
     default:
       return cell satisfies never
   }
 }
 
-function lostLines({ medium, stages }: MediumView): readonly Line[] {
+function lostLines({ medium, stages }: MediumView, manner: Manner): readonly Line[] {
   return stages.flatMap(({ lost }) => {
     if (lost === null) return []
     const paths = lost.paths.slice(0, namedLosses)
@@ -188,7 +191,14 @@ function lostLines({ medium, stages }: MediumView): readonly Line[] {
       ] satisfies Line,
       ...paths.map((path): Line => [`        ${pathName(path)}`]),
       ...(more > 0
-        ? [[span('dim', `        and ${count(more)} more: ntt why ${readable(medium)} copy`)] satisfies Line]
+        ? [
+            [
+              span(
+                'dim',
+                `        and ${count(more)} more: ${command(`why ${readable(medium)} copy`, manner)}`,
+              ),
+            ] satisfies Line,
+          ]
         : []),
     ]
   })

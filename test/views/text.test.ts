@@ -4,9 +4,12 @@ import { DesiredError, RunError, VerifyError } from '../../src/model/errors.ts'
 import type { Event } from '../../src/model/event.ts'
 import { stageNames } from '../../src/model/medium.ts'
 import { failureText } from '../../src/views/failure.ts'
-import { plainManner, type Manner } from '../../src/views/paint.ts'
+import { emptyRun } from '../../src/model/run-view.ts'
+import { fold } from '../../src/model/progress.ts'
+import { command, plainManner, type Manner } from '../../src/views/paint.ts'
 import { openPlain } from '../../src/views/plain.ts'
 import { planText } from '../../src/views/plan.ts'
+import { summaryText } from '../../src/views/summary.ts'
 import { at, lane, metLane, newLane, planOf, shortRun, stamped, step, tour } from './events.ts'
 
 const narrow: Manner = { color: false, ascii: false, width: 100 }
@@ -282,4 +285,15 @@ test('all problems of all documents are told, each with its place and its frame'
 test('a bug prints its stack', () => {
   const text = failureText(new TypeError('x is not a function'), narrow)
   expect(text).toMatch(/TypeError: x is not a function\n\s+at .*text\.test\.ts/)
+})
+
+test('a command that is told can be typed where the reader is: with the -C that was typed', () => {
+  expect(command('why a', plainManner)).toBe('ntt why a')
+  expect(command('why a', { ...plainManner, project: '../box' })).toBe('ntt -C ../box why a')
+  expect(command('why a', { ...plainManner, project: "mum's box" })).toBe("ntt -C 'mum'\\''s box' why a")
+  const view = stamped([{ type: 'plan.ready', lanes: tour.lanes }], 1000).reduce(fold, emptyRun)
+  const told = (manner: Manner): string =>
+    /next: (.*ceh-005.*)/.exec(summaryText(view, manner))?.[1] ?? 'nothing'
+  expect(told(plainManner)).toBe('ntt why ceh-005 image')
+  expect(told({ ...plainManner, project: 'box' })).toBe('ntt -C box why ceh-005 image')
 })

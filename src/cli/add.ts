@@ -10,8 +10,8 @@ import { writeYaml } from '../model/yaml.ts'
 import type { Eyes } from '../observe.ts'
 import type { FoundVolume } from '../readers/volumes/index.ts'
 import { count, counted, readable, size } from '../views/format.ts'
-import { render, span } from '../views/paint.ts'
-import type { Line } from '../views/paint.ts'
+import { command, render, span } from '../views/paint.ts'
+import type { Line, Manner } from '../views/paint.ts'
 import { readMediaFolder } from './folder.ts'
 import { nameOf } from './naming.ts'
 import { writeNew } from './new-file.ts'
@@ -59,7 +59,7 @@ export async function add(
   await refuseContradictions(config, name, file, text)
   await writeNew(join(config.media, `${name}.yaml`), text)
   if (json) writeDocument(out, documentOf(draft, identity, sighting))
-  else out.write(render(sayAdded(draft, identity, sighting, text), out.manner))
+  else out.write(render(sayAdded(draft, identity, sighting, text, out.manner), out.manner))
   return 0
 }
 
@@ -197,6 +197,7 @@ function sayAdded(
   { hash, version, kind }: Identity,
   sighting: Sighting,
   text: string,
+  manner: Manner,
 ): readonly Line[] {
   const { bytes, volumes, source } = sighting
   const what = bytes === null ? '' : `, ${count(bytes)} bytes`
@@ -212,7 +213,7 @@ function sayAdded(
       .map((line): Line => [`  ${readable(line)}`]),
     [],
     ['Nothing else was written. To see what ntt would do with it, run:'],
-    [`    ntt plan ${draft.name}`],
+    [`    ${command(`plan ${draft.name}`, manner)}`],
   ]
 }
 

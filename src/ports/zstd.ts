@@ -1,7 +1,8 @@
 // zstd through node:zlib: content into independent frames of 4 MiB with a seek table, and frames back into content.
 //
-// Frames are compressed in libuv's pool, so two of them keep two cores busy. Frames of 4 MiB cost at most 0.2 % of the
+// Frames are compressed in libuv's pool, so as many as there are cores keep all of them busy. Frames of 4 MiB cost at most 0.2 % of the
 // ratio at level 3 and make any byte of the content reachable in milliseconds (reference/throughput.md section 5).
+import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
 import { messageOf } from '../model/errors.ts'
@@ -11,8 +12,8 @@ const frameBytes = 4 * 1024 * 1024
 const level = 3
 /** How node:zlib grows its result; its own 16 KiB would cost a trip between threads for each. */
 const chunkSize = 1024 * 1024
-/** Frames at work at the same time: as many as libuv's pool has threads, less one for files. */
-const width = 3
+/** Frames at work at the same time: one for each core and one that is being read, each with some 12 MiB; 8 at most. */
+const width = Math.min(8, Math.max(2, availableParallelism()) + 1)
 
 const compress = promisify(zstdCompress)
 const decompress = promisify(zstdDecompress)

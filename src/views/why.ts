@@ -1,6 +1,6 @@
 // The facts behind every verdict: expected, found, where, when, how deep; claims beside them, never used.
 import type { Check, Lane, Observed, Proof, Step } from '../model/stage.ts'
-import { age, glyph, instant, pad, readable, short, wrap } from './format.ts'
+import { age, count, glyph, instant, pad, readable, short, wrap } from './format.ts'
 import { render, span, type Line, type Manner, type Style } from './paint.ts'
 import { styleOf } from './lane.ts'
 
@@ -81,14 +81,52 @@ function proofLines(proof: Proof, step: Step, nowMs: number, manner: Manner): re
 
 const longestList = 24
 
-/** A list of sentences one by one; anything else as it is written. */
-const told = (value: unknown): readonly string[] =>
-  Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string')
-    ? [
-        ...value.slice(0, longestList),
-        ...(value.length > longestList ? [`and ${value.length - longestList} more; --json shows all`] : []),
-      ]
-    : [typeof value === 'string' ? value : JSON.stringify(value)]
+/** A list one by one, whatever its members are; what belongs together on one line. */
+function told(value: unknown): readonly string[] {
+  const members: readonly unknown[] = Array.isArray(value) ? value : [value]
+  const rest = members.length - longestList
+  return [
+    ...(members.length === 0 ? ['none'] : members.slice(0, longestList).map(sentence)),
+    ...(rest > 0 ? [`and ${count(rest)} more; --json shows all`] : []),
+  ]
+}
+
+/** `fs 1, type ext2, bytes 1,048,576`: what is known of one thing. */
+const sentence = (value: unknown): string =>
+  leaves(value)
+    .flatMap(([name, leaf]) => {
+      const words = leaf === null || leaf === '' ? '' : worded(name, leaf)
+      return words === '' ? [] : [`${name} ${words}`.trim()]
+    })
+    .join(', ') || 'none'
+
+type Leaf = string | number | boolean | null
+
+/** The values within a value, each with the way to it: `map.total`. */
+function leaves(value: unknown, path = ''): readonly (readonly [string, Leaf])[] {
+  if (typeof value === 'object' && value !== null)
+    return Object.entries(value).flatMap(([key, member]) =>
+      leaves(member, path === '' ? key : `${path}.${key}`),
+    )
+  return [
+    [
+      path,
+      typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null,
+    ],
+  ]
+}
+
+/** A value in the words of people: numbers in groups, unless they are a name for something; times as times. */
+function worded(path: string, value: Leaf): string {
+  const name = path.split('.').at(-1) ?? ''
+  if (value === null || value === '') return 'none'
+  if (typeof value === 'boolean') return value ? 'yes' : 'no'
+  if (/^mtime_?ns$/i.test(name) && /^-?[0-9]+$/.test(String(value)))
+    return instant(new Date(Number(BigInt(value) / 1_000_000n)).toISOString())
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && !/^(ino|fs)$/.test(name))
+    return count(value)
+  return String(value)
+}
 
 /** One fact that was tested: what was found, or that it is not what was expected. */
 export const checkText = ({ name, ok, expected, actual }: Check): string =>
@@ -97,22 +135,14 @@ export const checkText = ({ name, ok, expected, actual }: Check): string =>
 const brief = (text: string): string =>
   /^[0-9a-f]{64}$/.test(text) ? short(text) : text.length > 300 ? `${text.slice(0, 300)}…` : text
 
-/** What was seen, one fact a line: `image.bytes 42`. */
+/** What was seen, one fact a line: `image.bytes 1,474,560`. */
 function facts(seen: unknown, manner: Manner): readonly Line[] {
-  const told: [string, string][] = []
-  const visit = (value: unknown, path: string): void => {
-    if (typeof value === 'object' && value !== null) {
-      for (const [key, member] of Object.entries(value)) visit(member, path === '' ? key : `${path}.${key}`)
-    } else {
-      told.push([path, String(value)])
-    }
-  }
-  visit(seen, '')
-  const shown = told.slice(0, 24)
-  const rest = told.length - shown.length
+  const all = leaves(seen)
+  const shown = all.slice(0, longestList)
+  const rest = all.length - shown.length
   return [
-    ...shown.flatMap(([name, value], index) =>
-      row(index === 0 ? 'seen' : '', `${name} ${brief(value)}`, manner),
+    ...shown.flatMap(([path, value], index) =>
+      row(index === 0 ? 'seen' : '', `${path} ${brief(worded(path, value))}`, manner),
     ),
     ...(rest > 0 ? row('', `and ${rest} more facts; --json shows all`, manner) : []),
   ]

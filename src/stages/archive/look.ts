@@ -1,4 +1,5 @@
 // A look into an archive without unpacking it whole: its frames, its manifest, and the headers where the manifest says they are.
+import { counted } from '../../model/counted.ts'
 import type { Medium } from '../../model/medium.ts'
 import {
   listName,
@@ -45,9 +46,11 @@ export async function look(
       {
         name: 'frames',
         ok: wrong.length === 0,
-        expected: `${frames.length} frames as the seek table says`,
+        expected: `${counted(frames.length, 'frame')} as the seek table says`,
         actual:
-          wrong.length === 0 ? `${frames.length} frames` : `another frame at ${wrong.slice(0, 3).join(', ')}`,
+          wrong.length === 0
+            ? counted(frames.length, 'frame')
+            : `another frame at ${wrong.slice(0, 3).join(', ')}`,
       },
       belongs(medium, manifest),
       {
@@ -56,7 +59,7 @@ export async function look(
         expected: expected.map(({ name, bytes }) => `${name} ${bytes}`).join(', '),
         actual:
           misplaced.length === 0
-            ? `${expected.length} members as the manifest says`
+            ? `${counted(expected.length, 'member')} as the manifest says`
             : `not in their places: ${misplaced.map(({ name }) => name).join(', ')}`,
       },
       {

@@ -64,9 +64,10 @@ function stageLines(
         span('dim', `${' '.repeat(nameAt)}${pad(place === 0 ? name : '', wordsAt - nameAt)}`),
         style === undefined ? part : span(style, part),
       ])
-  const figures = Object.entries(stage.figures).map(([name, value]) =>
-    name.endsWith('bytes') ? `${name} ${count(value)} (${size(value)})` : `${name} ${count(value)}`,
-  )
+  const figures = Object.entries(stage.figures).map(([key, value]) => {
+    const name = key.replaceAll('_', ' ')
+    return key.endsWith('bytes') ? `${name} ${count(value)} (${size(value)})` : `${name} ${count(value)}`
+  })
   const took = durationSec === null ? '' : ` in ${duration(durationSec)}`
   const iso = provenMs === null ? null : new Date(provenMs).toISOString()
   const stalled = isAtWork(stage) && stalledFor(stage, nowMs) !== null

@@ -6,22 +6,36 @@ import type { CatalogueRow, Place, Reader } from './model/world.ts'
 
 const examplesKept = 20
 
-/** All findings. `rows`: every medium of the catalogue; throws ObserveError where something could not be looked at. */
-export async function audit(rows: readonly CatalogueRow[], world: Reader): Promise<readonly Finding[]> {
+/**
+ * All findings. `rows`: every medium of the catalogue; `unloaded`: names of those that are declared to stop before the database. Throws
+ * ObserveError where something could not be looked at.
+ */
+export async function audit(
+  rows: readonly CatalogueRow[],
+  unloaded: ReadonlySet<string>,
+  world: Reader,
+): Promise<readonly Finding[]> {
   const raws = hashesOf(await world.names('raw:'), '.raw')
   const archives = hashesOf(await world.names('archive:'), '.tar.zst')
   const known = new Map(rows.map((row) => [row.hash, row]))
   const findings: Finding[] = []
   for (const row of rows) {
     findings.push(
-      ...(await auditMedium(row, { raw: raws.has(row.hash), archive: archives.has(row.hash) }, world)),
+      ...(await auditMedium(
+        row,
+        {
+          raw: raws.has(row.hash),
+          archive: archives.has(row.hash),
+          asDeclared: row.name !== null && unloaded.has(row.name),
+        },
+        world,
+      )),
     )
   }
   for (const hash of raws) {
-    if (known.get(hash)?.load) continue
-    findings.push(
-      finding('orphan-raw', known.get(hash) ?? null, hash, 1, `raw:${hash}.raw belongs to no loaded medium`),
-    )
+    if (known.has(hash)) continue
+    const text = `raw:${hash}.raw is of a medium that the database does not know`
+    findings.push(finding('orphan-raw', null, hash, 1, text))
   }
   for (const hash of archives) {
     if (known.has(hash)) continue
@@ -82,7 +96,7 @@ interface Tally {
 
 async function auditMedium(
   row: CatalogueRow,
-  there: { readonly raw: boolean; readonly archive: boolean },
+  there: { readonly raw: boolean; readonly archive: boolean; readonly asDeclared: boolean },
   world: Reader,
 ): Promise<readonly Finding[]> {
   const say = (code: FindingCode, count: number, text: string, examples: readonly string[] = []): Finding =>
@@ -95,7 +109,7 @@ async function auditMedium(
       (one) => one !== '',
     )
     const beside = has.length === 0 ? '' : `; ${has.join(' and ')} ${has.length === 1 ? 'is' : 'are'} there`
-    findings.push(say('never-loaded', 1, `no rows are loaded${beside}`))
+    if (!there.asDeclared) findings.push(say('never-loaded', 1, `no rows are loaded${beside}`))
     if (row.enumDone !== null)
       findings.push(say('false-claim', 1, `enum_done is set (${row.enumDone}), and no rows are loaded`))
     if (row.copyDone !== null)

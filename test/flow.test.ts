@@ -5,6 +5,7 @@ import {
   chownSync,
   existsSync,
   mkdirSync,
+  readFileSync,
   readdirSync,
   rmSync,
   statSync,
@@ -116,6 +117,23 @@ describe('the sample media on the embedded database', () => {
     expect((await made.ntt('apply', '--yes')).code).toBe(0)
     expect((await made.ntt('verify', '--depth', 'hash')).code).toBe(0)
   })
+})
+
+test('audit finds no fault with a medium that is to be enumerated only, and names a listing that nobody knows', async () => {
+  const database = await freshDatabase()
+  const made = sampleProject(['floppy.img'], { database })
+  expect((await made.ntt('apply', '--yes', '--target', 'enumerated')).code).toBe(0)
+  const codes = async () => {
+    const ran = await made.ntt('audit', '--json')
+    return [ran.code, (JSON.parse(ran.out) as { code: string }[]).map(({ code }) => code)]
+  }
+  // Declared to be archived, it was not loaded: that is something to do.
+  expect(await codes()).toEqual([2, ['never-loaded']])
+  const declared = readFileSync(made.path('media.d', 'floppy.yaml'), 'utf8')
+  made.medium('floppy', declared.replace(/^target:.*$/m, 'target: enumerated'))
+  expect(await codes()).toEqual([0, []])
+  writeFileSync(made.path('.ntt', 'raw', `${'0'.repeat(32)}.raw`), '')
+  expect(await codes()).toEqual([2, ['orphan-raw']])
 })
 
 describe('plan looks and does not touch', () => {

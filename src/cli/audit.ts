@@ -1,6 +1,7 @@
 // ntt audit: all that database, stores and claims say against each other; believes no flag, writes nothing.
 import { audit, auditExit } from '../audit.ts'
 import { ObserveError, type ExitCode } from '../model/errors.ts'
+import type { Declaration } from '../model/medium.ts'
 import { readCatalogue } from '../ports/catalogue.ts'
 import { auditText } from '../views/audit.ts'
 import { duration } from '../views/format.ts'
@@ -16,7 +17,9 @@ export async function auditVerb(_named: readonly string[], flags: Flags): Promis
     })
   const began = performance.now()
   const rows = await readCatalogue((sql, params) => database.query(sql, params), null)
-  const findings = await audit([...rows.values()], eyes.reader('audit'))
+  const isUnloaded = ({ target }: Declaration): boolean => target === 'imaged' || target === 'enumerated'
+  const unloaded = new Set(verb.declarations.filter(isUnloaded).map(({ name }) => name))
+  const findings = await audit([...rows.values()], unloaded, eyes.reader('audit'))
   const seconds = duration((performance.now() - began) / 1000)
   if (flags.json === true) verb.write(`${JSON.stringify(findings)}\n`)
   else

@@ -7,7 +7,7 @@ export const findingCodes = {
   'never-loaded': 'met, imaged or enumerated, and nothing of it is in the database',
   'loaded-in-part': 'rows of a part of the enumeration, and of no more',
   'archived-over-nothing': 'an archive exists, and what must be proven before it is not there',
-  'orphan-raw': 'an enumeration that no loaded medium belongs to',
+  'orphan-raw': 'an enumeration of a medium that the database does not know',
   'orphan-archive': 'an archive of a medium that the database does not know',
   'orphan-partition': 'rows of a medium that the database does not know',
   'missing-blob': 'the database knows a content that the store does not hold',

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import { chooseDisplay } from './config/display.ts'
 import type { Display, DisplayFlags, Surroundings } from './config/display.ts'
-import { findProject, noProject } from './config/project.ts'
+import { findProject, isProject, noProject } from './config/project.ts'
 import { ntt as validate } from './generated/validators.js'
 import { readDocument, refusal, valueProblem } from './model/document.ts'
 import type { Document } from './model/document.ts'
@@ -94,8 +94,9 @@ interface Setting {
  */
 export function readConfig(flags: Flags = {}, around: Surroundings = here(), anywhere = false): Config {
   const start = resolve(around.folder, flags.directory ?? '.')
-  const found = findProject(start)
-  if (found === null && !anywhere) throw noProject(start)
+  // A folder that is named is the one that is meant: another project above it must not answer in its place.
+  const found = flags.directory === undefined || isProject(start) ? findProject(start) : null
+  if (found === null && !anywhere) throw noProject(start, flags.directory !== undefined)
   const project = found ?? start
   const problems: Problem[] = []
   const document = readSettings(flags.config, around.folder, project)

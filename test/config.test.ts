@@ -128,7 +128,17 @@ describe('the project', () => {
     const below = join(project, 'x/y/z')
     mkdirSync(below, { recursive: true })
     expect(config({}, terminal, below).project).toBe(project)
-    expect(config({ directory: 'x/y' }, terminal, project).media).toBe(join(project, 'media.d'))
+    expect(config({ directory: '../..' }, terminal, join(project, 'x/y')).media).toBe(
+      join(project, 'media.d'),
+    )
+  })
+
+  test('a folder that is named by -C is the one that is meant, and none above it', () => {
+    mkdirSync(join(project, 'x/y'), { recursive: true })
+    expect(() => config({ directory: 'x/y' }, terminal, project)).toThrow(/^no media\.d in .*x\/y$/)
+    expect(() => config({ directory: 'mistyped' }, terminal, project)).toThrow(/^no media\.d in .*mistyped$/)
+    // Where a first medium is declared, that folder becomes the project.
+    expect(config({ directory: 'x/y' }, terminal, project, true).project).toBe(join(project, 'x/y'))
   })
 
   test('without one the way on is told', () => {

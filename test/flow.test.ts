@@ -24,6 +24,7 @@ import {
   treeDigest,
   type Project,
 } from './support/project.ts'
+import { openTerminal } from './support/terminal.ts'
 
 const samples = readdirSync(sampleImages).filter((name) => !name.endsWith('.md'))
 
@@ -134,6 +135,23 @@ test('audit finds no fault with a medium that is to be enumerated only, and name
   expect(await codes()).toEqual([0, []])
   writeFileSync(made.path('.ntt', 'raw', `${'0'.repeat(32)}.raw`), '')
   expect(await codes()).toEqual([2, ['orphan-raw']])
+})
+
+test('apply asks so that it can be read; what is not yes does nothing, and is no interruption', async () => {
+  const made = sampleProject(['floppy.img'], { database: await freshDatabase() })
+  for (const [answer, code, told] of [
+    ['no\r', 2, 'Nothing was done'],
+    ['\u0003', 130, 'interrupted'],
+    ['yes\r', 0, '1 converged'],
+  ] as const) {
+    await using terminal = openTerminal(join(repository, 'bin', 'ntt'), ['apply', '--plain'], {
+      cwd: made.folder,
+    })
+    await terminal.until('Do this? Only yes is taken for yes:')
+    terminal.type(answer)
+    expect((await terminal.ended).exitCode).toBe(code)
+    expect(terminal.mainScreen().join('\n')).toContain(told)
+  }
 })
 
 describe('plan looks and does not touch', () => {

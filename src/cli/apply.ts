@@ -65,7 +65,10 @@ export async function applyVerb(named: readonly string[], flags: ApplyFlags): Pr
     const exit = planExit(looked.plan)
     return exit === 2 ? 4 : exit
   }
-  if (flags.yes !== true && saved === null) await confirm(write)
+  if (flags.yes !== true && saved === null && !(await isWanted())) {
+    write('Nothing was done: only yes is taken for yes.\n')
+    return planExit(looked.plan)
+  }
 
   const teller = await openTeller(verb, flags)
   try {
@@ -130,14 +133,19 @@ const topStage = (saved: Plan | null): StageName | undefined =>
         saved.lanes.some(({ steps }) => steps.some(({ stage }) => stage === name)),
       )
 
-async function confirm(write: (text: string) => void): Promise<void> {
+/** Whether a person says yes. Throws InterruptedError where they go away instead. */
+async function isWanted(): Promise<boolean> {
   if (!process.stdin.isTTY) {
     throw new UsageError('nobody is there to ask', { hint: 'ntt apply --yes carries the plan out unasked' })
   }
-  write('\nDo this? Only yes is taken for yes: ')
   const ask = createInterface({ input: process.stdin, output: process.stdout })
+  const left = new Promise<null>((resolve) => ask.once('close', () => resolve(null)))
+  process.stdout.write('\n')
   try {
-    if ((await ask.question('')).trim() !== 'yes') throw new InterruptedError('nothing was done')
+    // The question is the prompt of the line: written before it, it would be wiped away by it.
+    const answer = await Promise.race([ask.question('Do this? Only yes is taken for yes: '), left])
+    if (answer === null) throw new InterruptedError('nothing was done')
+    return answer.trim() === 'yes'
   } finally {
     ask.close()
   }

@@ -33,7 +33,7 @@ const program = new Command('ntt')
     'Converges old media to what their files in media.d declare, and believes nothing that it has not read back.',
   )
   .version(typeof __NTT_VERSION__ === 'string' ? __NTT_VERSION__ : 'source', '-V, --version')
-  .option('-C <dir>', 'the project: the folder that holds media.d (default: found from here upward)')
+  .option('-C <dir>', 'the project: the very folder that holds media.d (default: found from here upward)')
   .option('--config <file>', 'the configuration (default: ntt.yaml beside media.d)')
   .option('--db <url>', 'a PostgreSQL 15 or newer (default: one of our own under .ntt)')
   .option('--root <name=folder>', 'where a root lies; may be repeated', gathered)
@@ -134,7 +134,10 @@ program
     ]),
   )
   .option('--budget <amount>', 'what was proven longest ago first, for so long (10m) or so much (20GB)')
-  .option('--max-age <time>', 'with --budget: leave alone what was proven later than so long ago', '30d')
+  .option(
+    '--max-age <time>',
+    'with --budget: leave alone what was proven later than so long ago (default: 30d)',
+  )
   .option('--log', 'whether proofs, runs and the event log are as they were written; changes nothing')
   .addHelpText(
     'after',

@@ -1,5 +1,5 @@
 // ntt verify: prove again what is there; runs nothing.
-import { mostSerious, type ExitCode } from '../model/errors.ts'
+import { mostSerious, UsageError, type ExitCode } from '../model/errors.ts'
 import type { Depth, Lane } from '../model/stage.ts'
 import { verify } from '../verify.ts'
 import { look, select } from './look.ts'
@@ -20,6 +20,10 @@ interface VerifyFlags extends Flags {
 
 export async function verifyVerb(named: readonly string[], flags: VerifyFlags): Promise<ExitCode> {
   if (flags.log === true) return verifyLog(flags)
+  if (flags.maxAge !== undefined && flags.budget === undefined)
+    throw new UsageError('--max-age goes with --budget', {
+      hint: 'Without a budget all that is named is verified, however lately it was.',
+    })
   if (flags.budget !== undefined) {
     const { verifyByBudget } = await import('./verify-budget.ts')
     return verifyByBudget(named, { ...flags, budget: flags.budget })

@@ -3,10 +3,13 @@ import { statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ObserveError, UsageError, errnoOf } from '../model/errors.ts'
 
+/** This very folder is a project. */
+export const isProject = (folder: string): boolean => isFolder(join(folder, 'media.d'))
+
 /** The nearest folder upward that has a media.d. */
 export function findProject(start: string): string | null {
   for (let folder = start; ; folder = dirname(folder)) {
-    if (isFolder(join(folder, 'media.d'))) return folder
+    if (isProject(folder)) return folder
     if (folder === dirname(folder)) return null
   }
 }
@@ -23,9 +26,9 @@ function isFolder(path: string): boolean {
   })
 }
 
-/** What to do where there is no project. */
-export const noProject = (start: string): UsageError =>
-  new UsageError(`no media.d in ${start} or any folder above it`, {
+/** What to do where there is no project. `named`: by -C, so that no folder above it was asked. */
+export const noProject = (start: string, named: boolean): UsageError =>
+  new UsageError(`no media.d in ${start}${named ? '' : ' or any folder above it'}`, {
     hint: [
       'To declare a first medium here (a device, an image file or a folder), run:',
       '    ntt add SOURCE',

@@ -104,7 +104,7 @@ function judge({ rows, raw, mayGrow }: Seen): Decision {
     action: 'refuse',
     because: {
       code: 'other-rows',
-      text: `${loaded} of another enumeration are loaded; the one that is there now ${now}`,
+      text: `${loaded} of another enumeration are loaded; the one that is there now ${now}; \`ntt apply --redo MEDIUM/load\` puts its rows in their place`,
     },
     mayRedo: true,
     ...work,

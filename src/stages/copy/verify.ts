@@ -43,13 +43,22 @@ export async function verifyCopy(medium: Medium, world: Reader, depth: Depth): P
     check('exclusions', exclusionsPrint(medium.exclude), made?.exclude ?? 'not known'),
     ...(accepts ? [] : [check('unreadable files', 0, lost)]),
   ]
-  const { count: blobs, bytes } = store
+  const { files, blobs: copied, excluded, damaged, failed, again } = tally
   const examples: [string, readonly string[]][] = []
   for (const [name, found] of Object.entries(store))
     if (found instanceof Examples && found.count > 0) examples.push([name, await withPaths(id, found, world)])
   return {
     checks,
-    figures: { ...tally, contents: blobs, bytes },
+    figures: {
+      files,
+      copied,
+      excluded,
+      damaged,
+      failed,
+      again,
+      blobs: store.count,
+      bytes: store.bytes,
+    },
     facts: { ...Object.fromEntries(examples), ...(lost > 0 ? { lost: await lostFiles(id, world) } : {}) },
     ...(lost > 0 ? { lost: await losses(id, world) } : {}),
     content: rows.content,

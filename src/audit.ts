@@ -1,17 +1,21 @@
 // What the database, the stores and media.d say against each other. Looks at all of them, believes no flag, writes nothing.
 import type { ExitCode } from './model/errors.ts'
 import { olderEmpty, type OlderRecord } from './model/older.ts'
+import { stageNames } from './model/medium.ts'
+import { latestOf } from './model/proofs.ts'
+import type { Proof } from './model/stage.ts'
 import { findingCodes, type Finding, type FindingCode } from './model/finding.ts'
 import type { CatalogueRow, Place, Reader } from './model/world.ts'
 
 const examplesKept = 20
 
 /**
- * All findings. `rows`: every medium of the catalogue; `unloaded`: names of those that are declared to stop before the database. Throws
- * ObserveError where something could not be looked at.
+ * All findings. `rows`: every medium of the catalogue; `proofs`: what was proven of each; `unloaded`: names of those that are declared to stop
+ * before the database. Throws ObserveError where something could not be looked at.
  */
 export async function audit(
   rows: readonly CatalogueRow[],
+  proofs: ReadonlyMap<string, readonly Proof[]>,
   unloaded: ReadonlySet<string>,
   world: Reader,
 ): Promise<readonly Finding[]> {
@@ -32,6 +36,7 @@ export async function audit(
       )),
     )
   }
+  for (const row of rows) findings.push(...failedProofs(row, proofs.get(row.hash) ?? []))
   for (const hash of raws) {
     if (known.has(hash)) continue
     const text = `raw:${hash}.raw is of a medium that the database does not know`
@@ -61,6 +66,7 @@ export async function audit(
 export function auditExit(findings: readonly Finding[]): ExitCode {
   const grave: readonly FindingCode[] = [
     'false-claim',
+    'failed-proof',
     'archived-over-nothing',
     'loaded-in-part',
     'missing-blob',
@@ -68,6 +74,18 @@ export function auditExit(findings: readonly Finding[]): ExitCode {
   ]
   if (findings.some(({ code }) => grave.includes(code))) return 3
   return findings.length > 0 ? 2 : 0
+}
+
+/** What is known to be wrong by the last proof of a product, however it looks by its names and sizes. */
+function failedProofs(row: CatalogueRow, proofs: readonly Proof[]): readonly Finding[] {
+  return stageNames.flatMap((stage) => {
+    const own = proofs.filter((proof) => proof.stage === stage)
+    const last = latestOf(own.at(-1)?.of ?? '', own)
+    if (last === undefined || last.ok) return []
+    const broken = last.checks.filter(({ ok }) => !ok)
+    const told = broken.map(({ name, expected, actual }) => `${name}: expected ${expected}, found ${actual}`)
+    return [finding('failed-proof', row, row.hash, broken.length, `${stage}, ${last.at}: ${told.join('; ')}`)]
+  })
 }
 
 const compare = (a: string | null, b: string | null): number =>

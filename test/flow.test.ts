@@ -137,6 +137,31 @@ test('audit finds no fault with a medium that is to be enumerated only, and name
   expect(await codes()).toEqual([2, ['orphan-raw']])
 })
 
+test('audit does not agree over what verify found to be rotten, until it is mended', async () => {
+  const made = sampleProject(['floppy.img'], { database: await freshDatabase() })
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  const codes = async () => {
+    const ran = await made.ntt('audit', '--json')
+    return [ran.code, (JSON.parse(ran.out) as { code: string }[]).map(({ code }) => code)]
+  }
+  const store = made.path('.ntt', 'by-hash')
+  const blob = readdirSync(store, { recursive: true, encoding: 'utf8' }).find(
+    (name) => /[0-9a-f]{64}$/.test(name) && statSync(join(store, name)).size > 10,
+  )
+  const rotten = join(store, blob ?? 'none')
+  const bytes = readFileSync(rotten)
+  bytes[3] = (bytes[3] ?? 0) ^ 1
+  chmodSync(rotten, 0o644)
+  writeFileSync(rotten, bytes)
+  // Names and sizes are right; nobody has read it yet.
+  expect(await codes()).toEqual([0, []])
+  expect((await made.ntt('verify', '--depth', 'hash')).code).toBe(3)
+  expect(await codes()).toEqual([3, ['failed-proof']])
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  // What was put aside is kept, and is no finding.
+  expect(await codes()).toEqual([0, []])
+})
+
 test('apply asks so that it can be read; what is not yes does nothing, and is no interruption', async () => {
   const made = sampleProject(['floppy.img'], { database: await freshDatabase() })
   for (const [answer, code, told] of [

@@ -3,6 +3,7 @@ import { audit, auditExit } from '../audit.ts'
 import { ObserveError, type ExitCode } from '../model/errors.ts'
 import type { Declaration } from '../model/medium.ts'
 import { readCatalogue } from '../ports/catalogue.ts'
+import { readProofs } from '../record.ts'
 import { auditText } from '../views/audit.ts'
 import { duration } from '../views/format.ts'
 import type { Flags } from './main.ts'
@@ -19,7 +20,12 @@ export async function auditVerb(_named: readonly string[], flags: Flags): Promis
   const rows = await readCatalogue((sql, params) => database.query(sql, params), null)
   const isUnloaded = ({ target }: Declaration): boolean => target === 'imaged' || target === 'enumerated'
   const unloaded = new Set(verb.declarations.filter(isUnloaded).map(({ name }) => name))
-  const findings = await audit([...rows.values()], unloaded, eyes.reader('audit'))
+  const media = [...rows.values()]
+  const proofs = await readProofs(
+    (sql, params) => database.query(sql, params),
+    media.map(({ hash }) => hash),
+  )
+  const findings = await audit(media, proofs, unloaded, eyes.reader('audit'))
   const seconds = duration((performance.now() - began) / 1000)
   if (flags.json === true) verb.write(`${JSON.stringify(findings)}\n`)
   else

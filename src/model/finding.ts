@@ -3,6 +3,7 @@
 /** The closed list of findings, in the order in which they are told. */
 export const findingCodes = {
   'false-claim': 'a claim says done, and it is not so',
+  'failed-proof': 'its last proof failed, and nothing has mended it since',
   'copied-in-part': 'files of the medium have no content in the store and no reason',
   'never-loaded': 'met, imaged or enumerated, and nothing of it is in the database',
   'loaded-in-part': 'rows of a part of the enumeration, and of no more',

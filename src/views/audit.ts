@@ -5,6 +5,7 @@ import { render, span, type Line, type Manner } from './paint.ts'
 
 const marks: Readonly<Record<FindingCode, 'bad' | 'doubt' | 'dim'>> = {
   'false-claim': 'bad',
+  'failed-proof': 'bad',
   'copied-in-part': 'bad',
   'never-loaded': 'bad',
   'loaded-in-part': 'bad',

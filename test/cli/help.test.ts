@@ -49,7 +49,7 @@ test(
     execFileSync('ntt', ['apply', '--yes'], { cwd: clone, env })
     for (const verb of verbs.filter((name) => name !== 'help')) {
       const text = ntt('help', verb).stdout.replaceAll('\\\n', ' ')
-      const typed = (text.split(/^Examples?:\n/m)[1] ?? '')
+      const typed = (/^Examples?:\n([^]*?)^Exit codes/m.exec(text)?.[1] ?? '')
         .split('\n')
         .filter((line) => line.startsWith('  '))
       expect([verb, typed.length > 0]).toEqual([verb, true])

@@ -173,9 +173,10 @@ async function* rehashAll(
   let all = 0
   const read = async (some: readonly string[]) => {
     let own = 0
+    // One that breaks off in the middle counts as what was read of it.
     const told = (bytes: number): void => {
-      all += bytes - own
-      own = bytes
+      all += Math.max(0, bytes - own)
+      own = Math.max(own, bytes)
       passed(all)
     }
     const found = await rehash(some, told)

@@ -298,7 +298,7 @@ async function auditStore(world: Reader): Promise<readonly Finding[]> {
       const names = (await world.names(`by-hash:${first}/${second}`)) ?? []
       const ids = names.filter((name) => /^[0-9a-f]{64}$/.test(name))
       // What was put aside was found to be wrong, and told; it is kept on purpose.
-      const strangers = names.filter((name) => !ids.includes(name) && !name.includes('.aside-'))
+      const strangers = names.filter((name) => !ids.includes(name) && !/^[0-9a-f]{64}\.aside-/.test(name))
       for (const name of strangers) orphan.add(`${first}/${second}/${name}`)
       const rows = await world.query<{ id: string }>(
         `select encode(blob_id, 'hex') as id from blob where blob_id = any (select decode(unnest($1::text[]), 'hex'))`,

@@ -160,6 +160,9 @@ test('audit does not agree over what verify found to be rotten, until it is mend
   expect((await made.ntt('apply', '--yes')).code).toBe(0)
   // What was put aside is kept, and is no finding.
   expect(await codes()).toEqual([0, []])
+  // Something that only calls itself so is one.
+  writeFileSync(join(rotten, '..', 'letter.aside-1'), '')
+  expect(await codes()).toEqual([2, ['orphan-blob']])
 })
 
 test('apply asks so that it can be read; what is not yes does nothing, and is no interruption', async () => {

@@ -308,7 +308,8 @@ test.each(Object.entries(tables))(
   },
 )
 
-test('what lies in free space alone is no loss: it hits nothing, and nobody is asked', async () => {
+/** A project with a FAT image beside a map that `write` makes; `free`: where nothing lies. */
+async function mappedBox() {
   const [, build] = filesystems['FAT'] ?? []
   const { image, free } = build?.() ?? { image: '', free: 0 }
   const made = project({ database: await freshDatabase() })
@@ -316,6 +317,11 @@ test('what lies in free space alone is no loss: it hits nothing, and nobody is a
   const write = (bad: Bad): void => {
     made.write('media.d/box.map', mapOf(bad, statSync(image).size))
   }
+  return { made, free, write }
+}
+
+test('what lies in free space alone is no loss: it hits nothing, and nobody is asked', async () => {
+  const { made, free, write } = await mappedBox()
   write([[free, 2048]])
   made.medium('box', 'source: {image: box.img}\ntarget: copied\nexclude: [a.txt]\npolicy: {rescued: 99%}\n')
   expect((await made.ntt('apply', '--yes')).code).toBe(0)
@@ -336,11 +342,8 @@ test('what lies in free space alone is no loss: it hits nothing, and nobody is a
 })
 
 test('a policy that asks for more than was read makes no proof false: plan and verify ask a person, and contradict nobody', async () => {
-  const [, build] = filesystems['FAT'] ?? []
-  const { image, free } = build?.() ?? { image: '', free: 0 }
-  const made = project({ database: await freshDatabase() })
-  copyFileSync(image, made.path('media.d/box.img'))
-  made.write('media.d/box.map', mapOf([[free, 2048]], statSync(image).size))
+  const { made, free, write } = await mappedBox()
+  write([[free, 2048]])
   const declare = (rescued: string): void =>
     made.medium('box', `source: {image: box.img}\ntarget: copied\npolicy: {rescued: ${rescued}}\n`)
   declare('99%')
@@ -362,13 +365,7 @@ test('a policy that asks for more than was read makes no proof false: plan and v
 })
 
 test('what was read further since it was proven is told by verify, not passed over', async () => {
-  const [, build] = filesystems['FAT'] ?? []
-  const { image, free } = build?.() ?? { image: '', free: 0 }
-  const made = project({ database: await freshDatabase() })
-  copyFileSync(image, made.path('media.d/box.img'))
-  const write = (bad: Bad): void => {
-    made.write('media.d/box.map', mapOf(bad, statSync(image).size))
-  }
+  const { made, free, write } = await mappedBox()
   write([
     [34_304, 512],
     [free, 2048],

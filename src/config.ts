@@ -96,7 +96,7 @@ export function readConfig(flags: Flags = {}, around: Surroundings = here(), any
   const start = resolve(around.folder, flags.directory ?? '.')
   // A folder that is named is the one that is meant: another project above it must not answer in its place.
   const found = flags.directory === undefined || isProject(start) ? findProject(start) : null
-  if (found === null && !anywhere) throw noProject(start, flags.directory !== undefined)
+  if (found === null && !anywhere) throw noProject(start, flags.directory)
   const project = found ?? start
   const problems: Problem[] = []
   const document = readSettings(flags.config, around.folder, project)

@@ -26,12 +26,15 @@ function isFolder(path: string): boolean {
   })
 }
 
-/** What to do where there is no project. `named`: by -C, so that no folder above it was asked. */
-export const noProject = (start: string, named: boolean): UsageError =>
-  new UsageError(`no media.d in ${start}${named ? '' : ' or any folder above it'}`, {
+/** What to do where there is no project. `named`: what was typed after -C, so that no folder above it was asked. */
+export const noProject = (start: string, named: string | undefined): UsageError =>
+  new UsageError(`no media.d in ${start}${named === undefined ? ' or any folder above it' : ''}`, {
     hint: [
+      ...(named === undefined
+        ? []
+        : ['The folder after -C is the one that holds media.d; those above it are not asked.']),
       'To declare a first medium here (a device, an image file or a folder), run:',
-      '    ntt add SOURCE',
+      `    ntt ${named === undefined ? '' : `-C ${named} `}add SOURCE`,
       'To see ntt at work on sample media, run:',
       '    ntt demo',
     ].join('\n'),

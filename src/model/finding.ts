@@ -28,3 +28,15 @@ export interface Finding {
   readonly count: number
   readonly examples: readonly string[]
 }
+
+/** So many examples of a finding are named; the others are counted. */
+export const examplesKept = 20
+
+/** A finding of a medium, of a hash that belongs to none, or of neither. */
+export const finding = (
+  code: FindingCode,
+  of: { readonly name: string | null; readonly hash: string } | null,
+  count: number,
+  text: string,
+  examples: readonly string[] = [],
+): Finding => ({ code, medium: of?.name ?? null, hash: of?.hash ?? null, text, count, examples })

@@ -1,0 +1,83 @@
+// The store of contents and the table of contents against each other, name by name and size by size.
+import { examplesKept, finding, type Finding, type FindingCode } from '../model/finding.ts'
+import { olderEmpty } from '../model/older.ts'
+import type { Place, Reader } from '../model/world.ts'
+
+const batch = 1000
+
+/** Every blob that the database knows is looked at on the disk, with its size. */
+export async function auditBlobs(world: Reader): Promise<readonly Finding[]> {
+  const missing = gather(
+    'missing-blob',
+    (count) => `${count} contents that the database knows are not in the store`,
+  )
+  const wrong = gather(
+    'wrong-size-blob',
+    (count) => `${count} contents have another size in the store than in the database`,
+  )
+  for await (const rows of blobRows(world)) {
+    const held = await world.blobs(rows.map(({ id }) => id))
+    for (const { id, size } of rows) {
+      const bytes = held.get(id)
+      if (bytes === undefined) missing.add(id)
+      else if (bytes !== size) wrong.add(`${id} (${size} expected, ${bytes} found)`)
+    }
+  }
+  return [...missing.done(), ...wrong.done()]
+}
+
+async function* blobRows(world: Reader): AsyncGenerator<readonly { id: string; size: number }[]> {
+  let last = ''
+  for (;;) {
+    const rows = await world.query<{ id: string; size: string }>(
+      `select encode(blob_id, 'hex') as id, size::text from blob where blob_id > decode($1, 'hex') order by blob_id limit ${batch}`,
+      [last],
+    )
+    if (rows.length === 0) return
+    yield rows.map(({ id, size }) => ({ id, size: Number(size) }))
+    last = rows.at(-1)?.id ?? last
+  }
+}
+
+/** Every name of the store is looked up in the database. */
+export async function auditStore(world: Reader): Promise<readonly Finding[]> {
+  const orphan = gather(
+    'orphan-blob',
+    (count) => `${count} contents of the store are not known to the database`,
+  )
+  for (const first of await hexFolders(world, 'by-hash:')) {
+    for (const second of await hexFolders(world, `by-hash:${first}`)) {
+      const names = (await world.names(`by-hash:${first}/${second}`)) ?? []
+      const ids = names.filter((name) => /^[0-9a-f]{64}$/.test(name))
+      // What was put aside was found to be wrong, and told; it is kept on purpose.
+      const strangers = names.filter((name) => !ids.includes(name) && !/^[0-9a-f]{64}\.aside-/.test(name))
+      for (const name of strangers) orphan.add(`${first}/${second}/${name}`)
+      const rows = await world.query<{ id: string }>(
+        `select encode(blob_id, 'hex') as id from blob where blob_id = any (select decode(unnest($1::text[]), 'hex'))`,
+        [ids],
+      )
+      const known = new Set(rows.map(({ id }) => id))
+      for (const id of ids) if (!known.has(id) && id !== olderEmpty) orphan.add(id)
+    }
+  }
+  return orphan.done()
+}
+
+const hexFolders = async (world: Reader, place: Place): Promise<readonly string[]> =>
+  ((await world.names(place)) ?? []).filter((name) => /^[0-9a-f]{2}$/.test(name))
+
+/** Counts all, keeps the first few. */
+function gather(
+  code: FindingCode,
+  text: (count: number) => string,
+): { add(name: string): void; done(): readonly Finding[] } {
+  let count = 0
+  const examples: string[] = []
+  return {
+    add(name) {
+      count += 1
+      if (examples.length < examplesKept) examples.push(name)
+    },
+    done: () => (count === 0 ? [] : [finding(code, null, count, text(count), examples)]),
+  }
+}

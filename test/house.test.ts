@@ -58,7 +58,7 @@ const packages: Record<string, readonly string[]> = {
   execa: ['ports/exec.ts'],
   pg: ['ports/postgres.ts'],
   'pg-copy-streams': ['ports/postgres.ts'],
-  commander: ['cli/main.ts'],
+  commander: ['cli/main.ts', 'cli/program.ts'],
   yaml: ['model/yaml.ts'],
   ajv: ['generated/'],
   ignore: ['stages/copy/exclusions.ts'],

@@ -2,7 +2,7 @@
 import { UsageError, type ExitCode } from '../model/errors.ts'
 import { kindNames, type Target } from '../model/medium.ts'
 import { add } from './add.ts'
-import type { Flags } from './main.ts'
+import type { Flags } from './flags.ts'
 import { openVerb } from './verb.ts'
 
 interface AddFlags extends Flags {

@@ -18,7 +18,7 @@ import { planText } from '../views/plan.ts'
 import { readHistory } from './history.ts'
 import { openTeller } from './teller.ts'
 import { fromDevice, look, parseRedo, select, stageOfTarget } from './look.ts'
-import type { Flags } from './main.ts'
+import type { Flags } from './flags.ts'
 import { openVerb } from './verb.ts'
 import { startRun } from './run.ts'
 

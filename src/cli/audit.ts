@@ -6,7 +6,7 @@ import { readCatalogue } from '../ports/catalogue.ts'
 import { readProofs } from '../record.ts'
 import { auditText } from '../views/audit.ts'
 import { duration } from '../views/format.ts'
-import type { Flags } from './main.ts'
+import type { Flags } from './flags.ts'
 import { openVerb } from './verb.ts'
 
 export async function auditVerb(_named: readonly string[], flags: Flags): Promise<ExitCode> {

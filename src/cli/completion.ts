@@ -4,8 +4,10 @@ import { mediumName, nameProblem } from '../desired.ts'
 import { UsageError } from '../model/errors.ts'
 import type { ExitCode } from '../model/errors.ts'
 import { stageNames } from '../model/medium.ts'
+import type { Flags } from './flags.ts'
 import { readMediaFolder } from './folder.ts'
 import type { Out } from './out.ts'
+import { configOf, outOf } from './verb.ts'
 
 const shells = ['bash', 'zsh', 'fish'] as const
 
@@ -45,6 +47,13 @@ interface Verb {
   /** One for each place; the last also for all that follow. */
   readonly places: readonly Wanted[]
 }
+
+export const completionVerb =
+  (program: Described) =>
+  async ([shell]: readonly string[], flags: Flags & { readonly names?: boolean }): Promise<ExitCode> => {
+    const out = outOf(configOf(flags, true))
+    return flags.names === true ? completionNames(configOf(flags), out) : completion(program, shell, out)
+  }
 
 /** Writes the script of a shell; its first lines say where it goes. */
 export function completion(program: Described, wanted: string | undefined, out: Out): ExitCode {

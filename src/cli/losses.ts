@@ -8,7 +8,7 @@ import { identified } from '../observe.ts'
 import { LossTally, lossLine } from '../views/losses.ts'
 import { render, type Line } from '../views/paint.ts'
 import { select } from './look.ts'
-import type { Flags } from './main.ts'
+import type { Flags } from './flags.ts'
 import { openVerb, type Verb } from './verb.ts'
 
 export async function lossesVerb(

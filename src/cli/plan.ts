@@ -6,7 +6,7 @@ import { planExit } from '../plan.ts'
 import { planText } from '../views/plan.ts'
 import { readHistory } from './history.ts'
 import { fromDevice, look, parseRedo, select, stageOfTarget } from './look.ts'
-import type { Flags } from './main.ts'
+import type { Flags } from './flags.ts'
 import { openVerb } from './verb.ts'
 
 interface PlanFlags extends Flags {

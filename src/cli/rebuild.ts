@@ -16,7 +16,7 @@ import type { Database } from '../ports/postgres.ts'
 import { look } from '../stages/archive/look.ts'
 import { rebuildText, type Rebuilding } from '../views/rebuild.ts'
 import { applyVerb } from './apply.ts'
-import type { Flags } from './main.ts'
+import type { Flags } from './flags.ts'
 import { writeNew } from './new-file.ts'
 import { openVerb } from './verb.ts'
 

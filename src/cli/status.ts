@@ -8,7 +8,7 @@ import { coverageOf, coverageText, type Covered } from '../views/coverage.ts'
 import { wrap } from '../views/format.ts'
 import { statusText, waitsFor, rung, type Standing } from '../views/status.ts'
 import { look, select } from './look.ts'
-import type { Flags } from './main.ts'
+import type { Flags } from './flags.ts'
 import type { Session } from './session.ts'
 import { openVerb } from './verb.ts'
 

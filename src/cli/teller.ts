@@ -3,7 +3,7 @@ import type { Event } from '../model/event.ts'
 import { lineText } from '../views/jsonl.ts'
 import { openPlain } from '../views/plain.ts'
 import { summaryText } from '../views/summary.ts'
-import type { Flags } from './main.ts'
+import type { Flags } from './flags.ts'
 import type { Verb } from './verb.ts'
 
 export interface Teller {

@@ -8,9 +8,11 @@ import { failureText } from '../views/failure.ts'
 import { counted, pad, readable } from '../views/format.ts'
 import { render, span } from '../views/paint.ts'
 import type { Line } from '../views/paint.ts'
+import type { Flags } from './flags.ts'
 import { readMediaFolder, readNamed } from './folder.ts'
 import { writeDocument } from './out.ts'
 import type { Out } from './out.ts'
+import { configOf, outOf } from './verb.ts'
 
 export interface ValidateArguments {
   /** Files or folders; all of media.d where there are none. */
@@ -19,6 +21,12 @@ export interface ValidateArguments {
   readonly folder: string
   readonly json?: boolean
   readonly verbose?: boolean
+}
+
+export async function validateVerb(files: readonly string[], flags: Flags): Promise<ExitCode> {
+  const config = configOf(flags, files.length > 0)
+  const { json = false, verbose = false } = flags
+  return validate(config, { files, folder: process.cwd(), json, verbose }, outOf(config))
 }
 
 /** 0: well declared. 1: problems, all told. */

@@ -10,7 +10,7 @@ import { sweepText } from '../views/sweep.ts'
 import { lineText } from '../views/jsonl.ts'
 import { openPlain } from '../views/plain.ts'
 import { look } from './look.ts'
-import type { Flags } from './main.ts'
+import type { Flags } from './flags.ts'
 import { startRun } from './run.ts'
 import { openVerb } from './verb.ts'
 

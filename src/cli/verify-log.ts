@@ -5,7 +5,7 @@ import { ObserveError, type ExitCode } from '../model/errors.ts'
 import type { Evidence } from '../model/evidence.ts'
 import { LogChain, type Anchor } from '../model/log-chain.ts'
 import { evidenceText } from '../views/evidence.ts'
-import type { Flags } from './main.ts'
+import type { Flags } from './flags.ts'
 import { BrokenPack, linesOf, logFiles } from './log-files.ts'
 import { openVerb } from './verb.ts'
 

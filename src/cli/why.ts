@@ -3,7 +3,7 @@ import { UsageError, type ExitCode } from '../model/errors.ts'
 import { planExit } from '../plan.ts'
 import { whyText } from '../views/why.ts'
 import { look, select } from './look.ts'
-import type { Flags } from './main.ts'
+import type { Flags } from './flags.ts'
 import { openVerb } from './verb.ts'
 
 export async function whyVerb([name = '', stage]: readonly string[], flags: Flags): Promise<ExitCode> {

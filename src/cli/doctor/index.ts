@@ -9,10 +9,12 @@ import { nameOf } from '../../ports/postgres-errors.ts'
 import { doctorText } from '../../views/doctor.ts'
 import type { Finding } from '../../views/doctor.ts'
 import { counted } from '../../views/format.ts'
+import type { Flags } from '../flags.ts'
 import { readMediaFolder } from '../folder.ts'
 import { writeDocument } from '../out.ts'
 import type { Out } from '../out.ts'
 import { packageRoot, version } from '../root.ts'
+import { configOf, outOf } from '../verb.ts'
 import { lookAtDatabase } from './database.ts'
 import { lookAtRoots } from './roots.ts'
 import { lookAtTools } from './tools.ts'
@@ -20,6 +22,11 @@ import { lookAtTools } from './tools.ts'
 export interface DoctorArguments {
   readonly json?: boolean
   readonly signal: AbortSignal
+}
+
+export async function doctorVerb(_named: readonly string[], flags: Flags): Promise<ExitCode> {
+  const config = configOf(flags, true)
+  return doctor(config, { json: flags.json === true, signal: new AbortController().signal }, outOf(config))
 }
 
 /** 0: nothing stands in the way. 1: a declaration is wrong. 2: there is something to put right. 5: could not look at something. */

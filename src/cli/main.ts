@@ -1,16 +1,14 @@
-// The door: signals of the terminal, errors as sentences, and the only place that ends the process.
+// The door: what was typed goes to its verb, errors become sentences; the only place that ends the process.
 import { CommanderError } from 'commander'
 import { NttError } from '../model/errors.ts'
 import type { Flags } from './flags.ts'
+import { lookers } from './manual.ts'
 import { program } from './program.ts'
 
-/** Verbs that change something: they go on when nobody listens any more, and the event log keeps what they say. */
-const makers: readonly string[] = ['apply', 'verify', 'add', 'demo']
-
-/** Whoever read our words has left (`ntt log | head`). */
+/** Whoever read our words has left (`ntt log | head`). Who makes something goes on, and the event log keeps what it says. */
 function mute(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error
-  if (!makers.includes(program.args[0] ?? '')) process.exit(130)
+  if (lookers.includes(program.args[0] ?? '')) process.exit(130)
 }
 
 /** Ends the process; nobody else does. */

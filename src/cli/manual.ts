@@ -1,10 +1,13 @@
 // `ntt help` as a manual: the way through the verbs, what keys and signals do, exit codes, files and variables.
 import { exitCodes } from '../model/errors.ts'
 
+/** Verbs that write nothing. */
+export const lookers: readonly string[] = ['plan', 'status', 'why', 'losses', 'audit', 'log', 'doctor']
+
 /** Verbs by what they do to the world, in the order in which a person meets them. */
 export const verbGroups: Readonly<Record<string, readonly string[]>> = {
   'Declare:': ['add', 'import', 'validate'],
-  'Look, and write nothing:': ['plan', 'status', 'why', 'losses', 'audit', 'log', 'doctor'],
+  'Look, and write nothing:': lookers,
   'Do:': ['apply', 'verify', 'rebuild'],
   'Try, and type less:': ['demo', 'completion'],
 }

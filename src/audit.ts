@@ -2,20 +2,29 @@
 import { auditMedium, failedProofs } from './audit/media.ts'
 import { auditBlobs, auditStore } from './audit/store.ts'
 import type { ExitCode } from './model/errors.ts'
+import { strangers } from './model/declared.ts'
 import { finding, findingCodes, type Finding, type FindingCode } from './model/finding.ts'
+import type { Declaration } from './model/medium.ts'
 import type { Proof } from './model/stage.ts'
 import type { CatalogueRow, Reader } from './model/world.ts'
 
+/** `hash`: null where nobody could tell which medium a file is about. */
+export type Declared = Pick<Declaration, 'name' | 'file' | 'target' | 'hash'>
+
+/** It is declared to go no further than to the stage before the database. */
+const stopsBefore = ({ target }: Declared): boolean => target === 'imaged' || target === 'enumerated'
+
 /**
- * All findings. `rows`: every medium of the catalogue; `proofs`: what was proven of each; `unloaded`: names of those that are declared to stop
- * before the database. Throws ObserveError where something could not be looked at.
+ * All findings. `rows`: every medium of the catalogue; `proofs`: what was proven of each. Throws ObserveError where something could
+ * not be looked at.
  */
 export async function audit(
+  declared: readonly Declared[],
   rows: readonly CatalogueRow[],
   proofs: ReadonlyMap<string, readonly Proof[]>,
-  unloaded: ReadonlySet<string>,
   world: Reader,
 ): Promise<readonly Finding[]> {
+  const unloaded = new Set(declared.filter(stopsBefore).map(({ name }) => name))
   const raws = hashesOf(await world.names('raw:'), '.raw')
   const archives = hashesOf(await world.names('archive:'), '.tar.zst')
   const known = new Set(rows.map(({ hash }) => hash))
@@ -36,6 +45,7 @@ export async function audit(
     ...[...archives.difference(known)].map((hash) =>
       orphan('orphan-archive', hash, `archive:${hash}.tar.zst`),
     ),
+    ...auditDeclared(declared, rows),
     ...(await auditPartitions(world)),
     ...(await auditBlobs(world)),
     ...(await auditStore(world)),
@@ -66,6 +76,17 @@ const compare = (a: string | null, b: string | null): number =>
 
 const hashesOf = (names: readonly string[] | null, ending: string): ReadonlySet<string> =>
   new Set((names ?? []).filter((name) => name.endsWith(ending)).map((name) => name.slice(0, -ending.length)))
+
+/** Files without a medium in the database, and the other way round. */
+function auditDeclared(declared: readonly Declared[], rows: readonly CatalogueRow[]): readonly Finding[] {
+  const { unmet, undeclared } = strangers(declared, rows)
+  return [
+    ...unmet.map((one) => finding('not-met', one, 1, `${one.file} declares it, and nothing was ever done with it`)),
+    ...undeclared.map((row) =>
+      finding('undeclared', row, 1, 'it is in the database, and no file of media.d declares it; ntt add SOURCE --name NAME writes one'),
+    ),
+  ]
+}
 
 async function auditPartitions(world: Reader): Promise<readonly Finding[]> {
   const rows = await world.query<{ name: string }>(`

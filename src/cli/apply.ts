@@ -1,24 +1,18 @@
 // ntt apply: show the plan, ask, carry it out, verify every step.
 import { readFile } from 'node:fs/promises'
-import { createInterface } from 'node:readline/promises'
 import { apply } from '../apply.ts'
-import {
-  InterruptedError,
-  RefusedError,
-  UsageError,
-  errnoOf,
-  mostSerious,
-  type ExitCode,
-} from '../model/errors.ts'
+import { RefusedError, UsageError, errnoOf, mostSerious, type ExitCode } from '../model/errors.ts'
 import { estimate } from '../model/estimate.ts'
 import { stageNames, type StageName } from '../model/medium.ts'
 import type { Plan } from '../model/stage.ts'
 import { moved, planExit, todo } from '../plan.ts'
 import { planText } from '../views/plan.ts'
+import { isWanted } from './ask.ts'
 import { readHistory } from './history.ts'
 import { openTeller } from './teller.ts'
 import { fromDevice, look, parseRedo, select, stageOfTarget } from './look.ts'
 import type { Flags } from './flags.ts'
+import { tellStrangers } from './strangers.ts'
 import { openVerb } from './verb.ts'
 import { startRun } from './run.ts'
 
@@ -51,13 +45,20 @@ export async function applyVerb(named: readonly string[], flags: ApplyFlags): Pr
   }
   const steps = looked.plan.lanes.reduce((sum, lane) => sum + todo(lane).length, 0)
   const { past, fileInBytes } = await readHistory(session.config.log)
-  if (flags.json !== true && flags.quiet !== true)
-    write(
+  const asks = flags.yes !== true && saved === null && steps > 0
+  // Who asks for documents has no plan on stdout; what is asked about is then told beside the question.
+  const tell = flags.json === true ? (text: string): void => void process.stderr.write(text) : write
+  if (asks || (flags.json !== true && flags.quiet !== true))
+    tell(
       planText(looked.plan, {
         manner,
         tookSec: looked.tookSec,
         estimate: estimate(looked.plan, past, session.config.jobs),
         verbose: flags.verbose === true,
+        beside:
+          chosen.length < declarations.length
+            ? []
+            : await tellStrangers(session, [...looked.observed.values()], manner),
       }),
     )
   if (steps === 0) {
@@ -65,10 +66,7 @@ export async function applyVerb(named: readonly string[], flags: ApplyFlags): Pr
     const exit = planExit(looked.plan)
     return exit === 2 ? 4 : exit
   }
-  if (flags.yes !== true && saved === null && !(await isWanted())) {
-    write('Nothing was done: only yes is taken for yes.\n')
-    return planExit(looked.plan)
-  }
+  if (asks && !(await isWanted('apply'))) return planExit(looked.plan)
 
   const teller = await openTeller(verb, flags)
   try {
@@ -132,21 +130,3 @@ const topStage = (saved: Plan | null): StageName | undefined =>
     : stageNames.findLast((name) =>
         saved.lanes.some(({ steps }) => steps.some(({ stage }) => stage === name)),
       )
-
-/** Whether a person says yes. Throws InterruptedError where they go away instead. */
-async function isWanted(): Promise<boolean> {
-  if (!process.stdin.isTTY) {
-    throw new UsageError('nobody is there to ask', { hint: 'ntt apply --yes carries the plan out unasked' })
-  }
-  const ask = createInterface({ input: process.stdin, output: process.stdout })
-  const left = new Promise<null>((resolve) => ask.once('close', () => resolve(null)))
-  process.stdout.write('\n')
-  try {
-    // The question is the prompt of the line: written before it, it would be wiped away by it.
-    const answer = await Promise.race([ask.question('Do this? Only yes is taken for yes: '), left])
-    if (answer === null) throw new InterruptedError('nothing was done')
-    return answer.trim() === 'yes'
-  } finally {
-    ask.close()
-  }
-}

@@ -1,7 +1,10 @@
 // ntt audit: all that database, stores and claims say against each other; believes no flag, writes nothing.
-import { audit, auditExit } from '../audit.ts'
-import { ObserveError, type ExitCode } from '../model/errors.ts'
+import { audit, auditExit, type Declared } from '../audit.ts'
+import { NttError, ObserveError, type ExitCode } from '../model/errors.ts'
+import { sideBySide } from '../model/lanes.ts'
 import type { Declaration } from '../model/medium.ts'
+import type { Reader } from '../model/world.ts'
+import type { Eyes } from '../observe.ts'
 import { readCatalogue } from '../ports/catalogue.ts'
 import { readProofs } from '../record.ts'
 import { auditText } from '../views/audit.ts'
@@ -18,14 +21,14 @@ export async function auditVerb(_named: readonly string[], flags: Flags): Promis
     })
   const began = performance.now()
   const rows = await readCatalogue((sql, params) => database.query(sql, params), null)
-  const isUnloaded = ({ target }: Declaration): boolean => target === 'imaged' || target === 'enumerated'
-  const unloaded = new Set(verb.declarations.filter(isUnloaded).map(({ name }) => name))
   const media = [...rows.values()]
   const proofs = await readProofs(
     (sql, params) => database.query(sql, params),
     media.map(({ hash }) => hash),
   )
-  const findings = await audit(media, proofs, unloaded, eyes.reader('audit'))
+  const world = eyes.reader('audit')
+  const declared = await sideBySide(verb.declarations, verb.config.jobs, (one) => known(one, eyes, world))
+  const findings = await audit(declared, media, proofs, world)
   const seconds = duration((performance.now() - began) / 1000)
   if (flags.json === true) verb.write(`${JSON.stringify(findings)}\n`)
   else
@@ -33,4 +36,15 @@ export async function auditVerb(_named: readonly string[], flags: Flags): Promis
       auditText(findings, { media: rows.size, seconds }, { ...verb.manner, verbose: flags.verbose === true }),
     )
   return auditExit(findings)
+}
+
+/** A declaration with the medium that it is about; what cannot be looked at now is known by its name alone. */
+async function known(declaration: Declaration, eyes: Eyes, world: Reader): Promise<Declared> {
+  try {
+    const identity = await eyes.identify(declaration, world)
+    return 'hash' in identity ? { ...declaration, hash: identity.hash } : declaration
+  } catch (error) {
+    if (!(error instanceof NttError)) throw error
+    return declaration
+  }
 }

@@ -7,6 +7,7 @@ import { planText } from '../views/plan.ts'
 import { readHistory } from './history.ts'
 import { fromDevice, look, parseRedo, select, stageOfTarget } from './look.ts'
 import type { Flags } from './flags.ts'
+import { tellStrangers } from './strangers.ts'
 import { openVerb } from './verb.ts'
 
 interface PlanFlags extends Flags {
@@ -22,7 +23,7 @@ export async function planVerb(named: readonly string[], flags: PlanFlags): Prom
   const { config, session, declarations, manner, write } = verb
   const redo = parseRedo(flags.redo ?? [], declarations)
   const chosen = fromDevice(select(declarations, named, flags.only), flags.device)
-  const { plan, tookSec } = await look(session, chosen, {
+  const { plan, observed, tookSec } = await look(session, chosen, {
     only: stageOfTarget(flags.target),
     redo,
   })
@@ -30,7 +31,9 @@ export async function planVerb(named: readonly string[], flags: PlanFlags): Prom
   else {
     const { past } = await readHistory(config.log)
     const expected = estimate(plan, past, config.jobs)
-    write(planText(plan, { manner, tookSec, estimate: expected, verbose: flags.verbose === true }))
+    const beside =
+      chosen.length < declarations.length ? [] : await tellStrangers(session, [...observed.values()], manner)
+    write(planText(plan, { manner, tookSec, estimate: expected, verbose: flags.verbose === true, beside }))
   }
   if (flags.out !== undefined) {
     await writeFile(flags.out, `${JSON.stringify(plan, null, 2)}\n`, { flag: 'wx' }).catch(

@@ -187,7 +187,7 @@ program
 program
   .command('audit')
   .description(
-    'all that database, stores and claims say against each other; believes no flag, writes nothing',
+    'all that media.d, database, stores and claims say against each other; believes no flag, writes nothing',
   )
   .addHelpText('after', '\nExample:\n  ntt audit\n')
   .action(verb(async () => (await import('./audit.ts')).auditVerb))

@@ -9,7 +9,7 @@ import type { Manifest } from '../model/manifest.ts'
 import { archivePlace } from '../model/places.ts'
 import { readRange } from '../model/range.ts'
 import { PackError, readSeekTable } from '../model/seekable.ts'
-import type { Reader } from '../model/world.ts'
+import type { Reader, Transaction } from '../model/world.ts'
 import { writeYaml } from '../model/yaml.ts'
 import { observe } from '../observe.ts'
 import type { Database } from '../ports/postgres.ts'
@@ -17,30 +17,45 @@ import { look } from '../stages/archive/look.ts'
 import { rebuildText, type Rebuilding } from '../views/rebuild.ts'
 import { applyVerb } from './apply.ts'
 import type { Flags } from './flags.ts'
+import { isWanted, refuseUnasked } from './ask.ts'
 import { writeNew } from './new-file.ts'
 import { openVerb } from './verb.ts'
 
 type Identified = Manifest['medium']
 
-export async function rebuildVerb(_named: readonly string[], flags: Flags): Promise<ExitCode> {
-  await prepare(flags)
+interface RebuildFlags extends Flags {
+  readonly yes?: boolean
+}
+
+export async function rebuildVerb(_named: readonly string[], flags: RebuildFlags): Promise<ExitCode> {
+  if (flags.yes !== true) refuseUnasked('rebuild')
+  const before = await lookAround(flags)
+  if (flags.yes !== true && !(await isWanted('rebuild'))) return 2
+  await prepare(before, flags)
   return applyVerb([], flags)
 }
 
+/** What the rebuild would begin with. Nothing of it is written yet. */
+interface Before {
+  readonly enrol: readonly { readonly medium: Identified; readonly name: string }[]
+  readonly write: readonly { readonly medium: Identified; readonly name: string }[]
+  readonly setAside: readonly { readonly from: string; readonly to: string }[]
+}
+
 /** Files of media.d that are lost, and identities that only archives know. Stages prove all of it later; nothing is believed here. */
-async function prepare(flags: Flags): Promise<void> {
-  await using verb = await openVerb(flags, { writes: true })
+async function lookAround(flags: RebuildFlags): Promise<Before> {
+  await using verb = await openVerb(flags, { writes: false })
   const { config, session, declarations } = verb
   const { database, eyes } = session
-  if (database === null) throw new ObserveError('there is no database to write into')
-  await refuseFull(database)
+  if (database !== null) await refuseFull(database)
   const world = eyes.reader('rebuild')
   const { found, strange } = await readManifests(world)
   const observed = await observe(declarations, eyes)
   const known = new Set(observed.flatMap(({ medium }) => (medium.hash === null ? [] : [medium.hash])))
   const lost = new Set(observed.flatMap(({ medium }) => (medium.hash === null ? [medium.name] : [])))
   const taken = new Set(declarations.map(({ name }) => name))
-  const written: string[] = []
+  const enrol: { medium: Identified; name: string }[] = []
+  const write: typeof enrol = []
   const named: string[] = []
   for (const medium of found) {
     const isKnown = known.has(medium.hash)
@@ -51,21 +66,39 @@ async function prepare(flags: Flags): Promise<void> {
       : isAway
         ? medium.name
         : freeName(medium, taken)
-    await enrol(database, medium, name)
+    enrol.push({ medium, name })
     if (isAway) named.push(name)
-    if (isKnown || isAway) continue
-    await writeNew(join(config.media, `${name}.yaml`), yamlOf(medium, name))
-    written.push(name)
+    if (!isKnown && !isAway) write.push({ medium, name })
   }
+  const setAside = await oldLogs(config, session.run)
   const told: Rebuilding = {
     archives: found.length,
     strange,
-    written,
+    written: write.map(({ name }) => name),
     named,
     strangers: await strangers(world, new Set([...known, ...found.map(({ hash }) => hash)])),
-    log: await setLogAside(config, session.run),
+    log: setAside.map(({ to }) => to),
   }
-  if (flags.json !== true && flags.quiet !== true) verb.write(rebuildText(told, verb.manner))
+  const text = rebuildText(told, verb.manner)
+  if (flags.json !== true && (flags.yes !== true || flags.quiet !== true)) verb.write(text)
+  else if (flags.yes !== true) process.stderr.write(text)
+  return { enrol, write, setAside }
+}
+
+async function prepare({ enrol, write, setAside }: Before, flags: RebuildFlags): Promise<void> {
+  await using verb = await openVerb(flags, { writes: true })
+  const { config, session } = verb
+  const { database } = session
+  if (database === null) throw new ObserveError('there is no database to write into')
+  // Somebody may have filled it while a person was asked.
+  await refuseFull(database)
+  for (const { medium, name } of write)
+    await writeNew(join(config.media, `${name}.yaml`), yamlOf(medium, name))
+  for (const { from, to } of setAside) await rename(from, to)
+  // Last, and at once: a database that knows media is not gone, and whoever is killed before may begin again.
+  await database.transaction(async (tx) => {
+    for (const { medium, name } of enrol) await enter(tx, medium, name)
+  })
 }
 
 async function refuseFull(database: Database): Promise<void> {
@@ -131,26 +164,20 @@ function yamlOf({ hash, kind, label }: Identified, name: string): string {
   })
 }
 
-const enrol = (
-  database: Database,
-  { hash, version, kind, label }: Identified,
-  name: string,
-): Promise<number> =>
-  database.transaction((tx) =>
-    tx.execute(
-      `insert into medium (medium_hash, hash_version, name, kind, medium_human, message) values ($1, $2, $3, $4, $5, $5)
-       on conflict do nothing`,
-      [hash, version, name, kind, label],
-    ),
+const enter = (tx: Transaction, { hash, version, kind, label }: Identified, name: string): Promise<number> =>
+  tx.execute(
+    `insert into medium (medium_hash, hash_version, name, kind, medium_human, message) values ($1, $2, $3, $4, $5, $5)
+     on conflict do nothing`,
+    [hash, version, name, kind, label],
   )
 
 /** The log of runs that the new database does not know is kept under names of its own. */
-async function setLogAside({ roots }: Pick<Config, 'roots'>, run: string): Promise<readonly string[]> {
+async function oldLogs({ roots }: Pick<Config, 'roots'>, run: string): Promise<Before['setAside']> {
   const names = await readdir(roots.log).catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT') return []
     throw new ObserveError(`cannot look into ${roots.log} (${errnoOf(error) ?? 'unknown'})`, { cause: error })
   })
-  const old = names.filter((name) => /^events.*\.jsonl/.test(name))
-  for (const name of old) await rename(join(roots.log, name), join(roots.log, `before-${run}-${name}`))
-  return old.map((name) => join(roots.log, `before-${run}-${name}`))
+  return names
+    .filter((name) => /^events.*\.jsonl/.test(name))
+    .map((name) => ({ from: join(roots.log, name), to: join(roots.log, `before-${run}-${name}`) }))
 }

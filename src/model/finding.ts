@@ -5,6 +5,8 @@ export const findingCodes = {
   'false-claim': 'a claim says done, and it is not so',
   'failed-proof': 'its last proof failed, and nothing has mended it since',
   'copied-in-part': 'files of the medium have no content in the store and no reason',
+  'not-met': 'declared in media.d, and the database has never met it',
+  undeclared: 'the database knows it, and no file of media.d declares it',
   'never-loaded': 'met, imaged or enumerated, and nothing of it is in the database',
   'loaded-in-part': 'rows of a part of the enumeration, and of no more',
   'archived-over-nothing': 'an archive exists, and what must be proven before it is not there',
@@ -35,7 +37,7 @@ export const examplesKept = 20
 /** A finding of a medium, of a hash that belongs to none, or of neither. */
 export const finding = (
   code: FindingCode,
-  of: { readonly name: string | null; readonly hash: string } | null,
+  of: { readonly name: string | null; readonly hash: string | null } | null,
   count: number,
   text: string,
   examples: readonly string[] = [],

@@ -7,6 +7,8 @@ const marks: Readonly<Record<FindingCode, 'bad' | 'doubt' | 'dim'>> = {
   'false-claim': 'bad',
   'failed-proof': 'bad',
   'copied-in-part': 'bad',
+  'not-met': 'doubt',
+  undeclared: 'doubt',
   'never-loaded': 'bad',
   'loaded-in-part': 'bad',
   'archived-over-nothing': 'bad',

@@ -26,6 +26,8 @@ export interface PlanOptions {
   readonly tookSec?: number
   /** What the whole comes to; null where nothing is known to guess from. */
   readonly estimate?: Estimate | null
+  /** Sentences about what the plan does not show. */
+  readonly beside?: readonly string[]
   /** At most so many media are shown one by one when not verbose. */
   readonly most?: number
 }
@@ -36,7 +38,7 @@ export function planText(plan: Plan, options: PlanOptions): string {
 }
 
 export function planLines(plan: Plan, options: PlanOptions): readonly Line[] {
-  const { manner, verbose = false, tookSec, most = 40 } = options
+  const { manner, verbose = false, tookSec, beside = [], most = 40 } = options
   const met = plan.lanes.filter(isMet)
   const open = verbose ? plan.lanes : plan.lanes.filter((lane) => !isMet(lane))
   const { shown, folded } = foldLong(open, verbose ? Number.POSITIVE_INFINITY : most)
@@ -63,6 +65,7 @@ export function planLines(plan: Plan, options: PlanOptions): readonly Line[] {
     ...(lanes.length + rest.length > 0 ? [blank] : []),
     ...legend(shown, met, verbose, manner),
     ...summary(plan, options),
+    ...beside.flatMap((text) => wrap(text, manner.width).map((part): Line => [part])),
   ]
 }
 

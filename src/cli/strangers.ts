@@ -1,0 +1,45 @@
+// What a plan of all that is declared does not show: media that were met and are declared no more, archives that nothing declares.
+import { count, counted } from '../model/counted.ts'
+import { strangers } from '../model/declared.ts'
+import type { Observed } from '../model/stage.ts'
+import { command, type Manner } from '../views/paint.ts'
+import type { Session } from './session.ts'
+
+const namesShown = 5
+
+/** A sentence with the way out, or nothing. `observed`: every declared medium. */
+export async function tellStrangers(
+  { database, eyes }: Session,
+  observed: readonly Observed[],
+  manner: Manner,
+): Promise<readonly string[]> {
+  const met =
+    database === null
+      ? []
+      : await database.query<{ hash: string; name: string | null }>(
+          'select medium_hash as hash, name from medium order by name, medium_hash',
+        )
+  const { undeclared } = strangers(
+    observed.map(({ medium }) => ({ name: medium.name, hash: medium.hash })),
+    met,
+  )
+  if (undeclared.length > 0) {
+    const names = undeclared.slice(0, namesShown).map(({ name, hash }) => name ?? hash.slice(0, 8))
+    const rest = undeclared.length - names.length
+    const are = undeclared.length === 1 ? 'is' : 'are'
+    return [
+      `${counted(undeclared.length, 'medium', 'media')} of the database ${are} declared by no file of media.d, and nothing is done with ${undeclared.length === 1 ? 'it' : 'them'}: ${names.join(', ')}${rest > 0 ? `, and ${count(rest)} more (${command('audit -v', manner)})` : ''}.`,
+      `If a file was lost, put it back, or write it again: ${command('add SOURCE --name NAME', manner)}`,
+    ]
+  }
+  if (observed.length + met.length > 0) return []
+  const archives = ((await eyes.reader('plan').names('archive:')) ?? []).filter((name) =>
+    /^[0-9a-f]{32}\.tar\.zst$/.test(name),
+  )
+  if (archives.length === 0) return []
+  const are = archives.length === 1 ? '1 archive is' : `${count(archives.length)} archives are`
+  return [
+    `${are} there, of media that neither media.d nor the database knows. To make their files and the catalogue again, run:`,
+    `    ${command('rebuild', manner)}`,
+  ]
+}

@@ -4,7 +4,14 @@ import type { Config } from '../config.ts'
 import { mediumName, nameProblem, readDesired } from '../desired.ts'
 import { DesiredError, ObserveError, RefusedError, UsageError, errnoOf } from '../model/errors.ts'
 import type { ExitCode } from '../model/errors.ts'
-import type { Declaration, Identity, KindName, Source, Target } from '../model/medium.ts'
+import {
+  kindNames,
+  type Declaration,
+  type Identity,
+  type KindName,
+  type Source,
+  type Target,
+} from '../model/medium.ts'
 import type { Reader } from '../model/world.ts'
 import { writeYaml } from '../model/yaml.ts'
 import type { Eyes } from '../observe.ts'
@@ -46,6 +53,7 @@ export async function add(
 ): Promise<ExitCode> {
   const sighting = await sight(resolve(folder, typed), world)
   refuseOwn(sighting.source, config)
+  if (wishes.kind === undefined) refuseStrange(sighting)
   const name = chooseName(wishes.name, sighting)
   const file = relative(config.project, join(config.media, `${name}.yaml`))
   const label = wishes.label ?? sighting.volume ?? baseLabel(sighting)
@@ -71,6 +79,15 @@ function refuseOwn({ type, path }: Source, { project, roots }: Pick<Config, 'pro
     throw new UsageError(`${path} holds ${own}, where ntt itself works`, {
       hint: 'A medium must lie beside what ntt makes of it, not around it.',
     })
+}
+
+/** A file that shows nothing of a medium is likelier a file than a medium, unless a person says what it was. */
+function refuseStrange({ source, volumes }: Sighting): void {
+  const shows = volumes.some(({ type, scheme }) => type !== null || scheme !== 'whole')
+  if (source.type !== 'image' || shows) return
+  throw new UsageError(`${source.path} has no filesystem and no partition that is known`, {
+    hint: `If it is the image of a medium all the same, say of which kind: --kind ${kindNames.filter((kind) => kind !== 'directory').join(', ')}.`,
+  })
 }
 
 function chooseName(wanted: string | undefined, { source, volume }: Sighting): string {

@@ -190,6 +190,15 @@ test('what is no medium is told for what it is, and nothing is written', async (
   expect(existsSync(media)).toBe(false)
 })
 
+test('a file that shows nothing of a medium is declared only if somebody says what it was', async () => {
+  const { folder, media, run, read } = project()
+  writeFileSync(join(folder, 'README.md'), '# ntt\n'.repeat(200))
+  await expect(run('README.md')).rejects.toThrow('no filesystem and no partition that is known')
+  expect(existsSync(media)).toBe(false)
+  await run('README.md', { kind: 'floppy' })
+  expect(read('readme')).toMatchObject({ kind: 'floppy', source: { type: 'image' } })
+})
+
 test('a medium that cannot be identified is not declared', async () => {
   const { media, run } = project(async () => ({
     action: 'unknown',

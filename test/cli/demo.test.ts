@@ -60,6 +60,6 @@ test('a medium is added beside a file that is wrong', async () => {
   const at = project()
   at.medium('wrong', 'sauce: {}\n')
   writeFileSync(at.path('disc.img'), 'x'.repeat(4096))
-  expect(await at.ntt('add', 'disc.img')).toMatchObject({ code: 0, err: '' })
+  expect(await at.ntt('add', 'disc.img', '--kind', 'floppy')).toMatchObject({ code: 0, err: '' })
   expect(await at.ntt('validate')).toMatchObject({ code: 1 })
 })

@@ -81,9 +81,16 @@ const hashesOf = (names: readonly string[] | null, ending: string): ReadonlySet<
 function auditDeclared(declared: readonly Declared[], rows: readonly CatalogueRow[]): readonly Finding[] {
   const { unmet, undeclared } = strangers(declared, rows)
   return [
-    ...unmet.map((one) => finding('not-met', one, 1, `${one.file} declares it, and nothing was ever done with it`)),
+    ...unmet.map((one) =>
+      finding('not-met', one, 1, `${one.file} declares it, and nothing was ever done with it`),
+    ),
     ...undeclared.map((row) =>
-      finding('undeclared', row, 1, 'it is in the database, and no file of media.d declares it; ntt add SOURCE --name NAME writes one'),
+      finding(
+        'undeclared',
+        row,
+        1,
+        'it is in the database, and no file of media.d declares it; ntt add SOURCE --name NAME writes one',
+      ),
     ),
   ]
 }

@@ -145,7 +145,11 @@ program
   .description('look at a source and write its file; never over another')
   .option('--name <name>', 'the name of its file')
   .option('--label <label>', 'what people call it')
-  .addOption(new Option('--kind <kind>', 'what sort of carrier; to be said where nothing on it tells').choices(kindNames))
+  .addOption(
+    new Option('--kind <kind>', 'what sort of carrier; to be said where nothing on it tells').choices(
+      kindNames,
+    ),
+  )
   .addOption(new Option('--target <target>', 'how far it is to go').choices(Object.keys(targets)))
   .addHelpText('after', '\nExample:\n  mkdir -p box/media.d && ntt -C box add test/images/floppy.img\n')
   .action(verb(async () => (await import('./add-verb.ts')).addVerb))

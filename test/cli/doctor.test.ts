@@ -1,5 +1,5 @@
 // ntt doctor: what is missing, denied, full or unreachable is told, each with its fix and the right exit code.
-import { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { doctor } from '../../src/cli/doctor/index.ts'
@@ -8,7 +8,8 @@ import { lookAtTools, parseVersion, tools } from '../../src/cli/doctor/tools.ts'
 import { readConfig } from '../../src/config.ts'
 import type { Finding } from '../../src/views/doctor.ts'
 import { documentOf, openOut } from '../support/outs.ts'
-import { repository, sampleImages, scratch } from '../support/project.ts'
+import { freshDatabase } from '../support/postgres.ts'
+import { repository, sampleImages, sampleProject, scratch } from '../support/project.ts'
 
 const path = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`
 const { signal } = new AbortController()
@@ -148,7 +149,7 @@ test('wrong declarations end with 1 and point to ntt validate', async () => {
   expect(text).toMatch(/2 problems in 1 file[^]*ntt validate\n$/)
 })
 
-test('a source that is away is a note; without media.d the way to one is told', async () => {
+test('a drive that is away is a note; without media.d the way to one is told', async () => {
   const folder = project()
   writeFileSync(join(folder, 'media.d/away.yaml'), 'source: {device: /dev/ntt-none}')
   const away = await examine(folder)
@@ -162,6 +163,27 @@ test('a source that is away is a note; without media.d the way to one is told', 
   const empty = await examine(scratch())
   expect(empty.code).toBe(0)
   expect(empty.text).toContain('ntt add SOURCE')
+})
+
+test('an image that is away is told where a plan would miss it, and noted where its archive serves', async () => {
+  const made = sampleProject(['floppy.img'], { database: await freshDatabase() })
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  rmSync(made.path('media.d/floppy.img'))
+  const served = await made.ntt('doctor')
+  expect([served.code, served.out]).toEqual([
+    0,
+    expect.stringMatching(/\. {2}floppy +\/.*floppy\.img is not there now, and is not needed/),
+  ])
+  made.medium('gone', 'source: {image: gone.img}\n')
+  const { code, out } = await made.ntt('doctor')
+  expect([code, (await made.ntt('plan')).code]).toEqual([5, 5])
+  expect(out).toMatch(/1 problem:\n {2}gone: .*gone\.img is not there\n {4}Bring it back[^]*ntt why NAME\n$/)
+  made.env('NTT_DB_URL', 'postgres://nobody@127.0.0.1:1/none')
+  const blind = await made.ntt('doctor')
+  expect([blind.code, blind.out]).toEqual([
+    5,
+    expect.stringContaining('gone.img is not there now; the database cannot tell'),
+  ])
 })
 
 test('each setting is shown with where it comes from, and what nobody reads is noted', async () => {

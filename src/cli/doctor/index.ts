@@ -1,21 +1,17 @@
 // ntt doctor: tools, database, roots, declarations, rights and settings; each problem with its fix. Changes nothing.
-import { access, constants, stat } from 'node:fs/promises'
 import type { Config } from '../../config.ts'
-import { readDesired } from '../../desired.ts'
-import { DesiredError, NttError, errnoOf, mostSerious } from '../../model/errors.ts'
+import { mostSerious } from '../../model/errors.ts'
 import type { ExitCode } from '../../model/errors.ts'
-import type { Declaration } from '../../model/medium.ts'
 import { nameOf } from '../../ports/postgres-errors.ts'
 import { doctorText } from '../../views/doctor.ts'
 import type { Finding } from '../../views/doctor.ts'
-import { counted } from '../../views/format.ts'
 import type { Flags } from '../flags.ts'
-import { readMediaFolder } from '../folder.ts'
 import { writeDocument } from '../out.ts'
 import type { Out } from '../out.ts'
 import { packageRoot, version } from '../root.ts'
 import { configOf, outOf } from '../verb.ts'
 import { lookAtDatabase } from './database.ts'
+import { lookAtAway, lookAtMedia } from './media.ts'
 import { lookAtRoots } from './roots.ts'
 import { lookAtTools } from './tools.ts'
 
@@ -42,12 +38,15 @@ export async function doctor(
     lookAtRoots(config),
     lookAtMedia(config),
   ])
+  const isAnswering = database.every(({ condition }) => condition === 'good' || condition === 'note')
+  const away = await lookAtAway(media.away, isAnswering ? { config, signal } : null)
   const findings = [
     self(config),
     ...tools,
     ...database,
     ...roots,
     ...media.findings,
+    ...away,
     rights(uid),
     ...settings(config),
   ]
@@ -65,56 +64,6 @@ const self = ({ project }: Config): Finding => ({
   condition: 'good',
   text: `on Node ${process.versions.node}; the project is ${project}`,
 })
-
-/** The declarations, and the drives and files that they name. */
-async function lookAtMedia(config: Config): Promise<{ findings: readonly Finding[]; isWrong: boolean }> {
-  const base = { area: 'media', name: 'media.d' } as const
-  if (!config.hasMedia) {
-    const fix = 'To declare a first medium, run:\n    ntt add SOURCE'
-    return { findings: [{ ...base, condition: 'note', text: 'there is none yet', fix }], isWrong: false }
-  }
-  try {
-    const { files, ignored } = await readMediaFolder(config.media, config.project)
-    const passed = ignored.map(({ file, reason }): Finding => ({
-      area: 'media',
-      name: file,
-      condition: 'note',
-      text: `passed over: ${reason}`,
-    }))
-    const declared = readDesired(files, config.project)
-    const sources = await Promise.all(declared.map(lookAtSource))
-    const text = `${counted(declared.length, 'medium', 'media')} well declared`
-    return { findings: [{ ...base, condition: 'good', text }, ...passed, ...sources.flat()], isWrong: false }
-  } catch (error) {
-    if (!(error instanceof NttError)) throw error
-    const isWrong = error instanceof DesiredError
-    const fix = isWrong ? 'To see each with its place, run:\n    ntt validate' : error.hint
-    const condition = isWrong ? 'problem' : 'unknown'
-    return {
-      findings: [{ ...base, condition, text: error.message, ...(fix !== undefined && { fix }) }],
-      isWrong,
-    }
-  }
-}
-
-/** A source that is away is nothing to worry about; one that is there and may not be read is. */
-async function lookAtSource({ name, source }: Declaration): Promise<readonly Finding[]> {
-  const base = { area: 'media', name } as const
-  try {
-    await stat(source.path)
-    await access(source.path, constants.R_OK)
-    return []
-  } catch (error) {
-    const errno = errnoOf(error)
-    if (errno === undefined) throw error
-    if (errno === 'ENOENT') return [{ ...base, condition: 'note', text: `${source.path} is not there now` }]
-    const fix =
-      source.type === 'device'
-        ? 'Run ntt as root, or as a user in the group that owns the device (ls -l tells it; often cdrom or disk).'
-        : 'Give this user the permission to read it, or run ntt as one who may.'
-    return [{ ...base, condition: 'problem', text: `${source.path} may not be read (${errno})`, fix }]
-  }
-}
 
 const rights = (uid: number): Finding => ({
   area: 'rights',

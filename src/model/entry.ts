@@ -4,6 +4,19 @@ import type { Range } from './world.ts'
 /** One letter a kind, as find(1) prints them. `?`: an entry whose kind could not be told. */
 export type EntryType = 'f' | 'd' | 'l' | 'b' | 'c' | 'p' | 's' | '?'
 
+const types: Readonly<Record<number, EntryType>> = {
+  0o10: 'f',
+  0o04: 'd',
+  0o12: 'l',
+  0o06: 'b',
+  0o02: 'c',
+  0o01: 'p',
+  0o14: 's',
+}
+
+/** What the upper bits of a Unix mode (st_mode) say. */
+export const typeOfMode = (mode: number): EntryType => types[mode >>> 12] ?? '?'
+
 /** An entry of a filesystem. */
 export interface Entry {
   readonly type: EntryType
@@ -30,6 +43,21 @@ export interface Entry {
    */
   readonly extents: readonly Range[] | null
 }
+
+/** What an entry has where the filesystem knows neither owner nor mode; it is no link and no device. */
+export const nobody = { mode: null, uid: null, gid: null, rdev: 0n, target: null } as const
+
+/** A root of which nothing is known but that it is there. */
+export const bareRoot = (ino: bigint): Entry => ({
+  ...nobody,
+  type: 'd',
+  path: Buffer.alloc(0),
+  ino,
+  nlink: 1,
+  size: 0,
+  mtimeNs: null,
+  extents: null,
+})
 
 /** Something below a root that could not be read. `path` empty: the root, or not known. */
 export interface EntryError {

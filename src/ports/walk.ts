@@ -12,7 +12,7 @@ import {
   type BigIntStats,
 } from 'node:fs'
 import { setImmediate as breathe } from 'node:timers/promises'
-import type { Entry, EntryError, EntryType } from '../model/entry.ts'
+import { typeOfMode, type Entry, type EntryError } from '../model/entry.ts'
 import { ObserveError, errnoOf } from '../model/errors.ts'
 import { stopIfAsked, unseen } from './errno.ts'
 import { openBeneath, openRoot } from './open-beneath.ts'
@@ -170,19 +170,9 @@ function failed(inside: string, doing: string, error: unknown): EntryError {
   return { error: errno, path: Buffer.from(inside, 'latin1'), message: `cannot ${doing}: ${errno}` }
 }
 
-const types: Readonly<Record<number, EntryType>> = {
-  0o10: 'f',
-  0o04: 'd',
-  0o12: 'l',
-  0o06: 'b',
-  0o02: 'c',
-  0o01: 'p',
-  0o14: 's',
-}
-
 function entryOf(stat: BigIntStats, inside: string, target: Buffer | null): Entry {
   const bits = Number(stat.mode)
-  const type = types[bits >> 12] ?? '?'
+  const type = typeOfMode(bits)
   return {
     type,
     path: Buffer.from(inside, 'latin1'),

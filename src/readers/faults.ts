@@ -10,6 +10,23 @@ export const hiddenNames = (path: Buffer, fault: RunError, about = ''): EntryErr
   message: `${about}${fault.message}: names below it may be missing`,
 })
 
+/** A directory below which names are missing, or may be. */
+export const missingNames = (path: Buffer, message: string): EntryError => ({
+  error: 'unreadable-directory',
+  path,
+  message,
+})
+
+/** A file of which bytes are missing. */
+export const missingContent = (path: Buffer, message: string): EntryError => ({
+  error: 'content',
+  path,
+  message,
+})
+
+/** Of a directory that leads to itself. */
+export const metBefore = 'it was met before: directories run in a circle'
+
 /** A name that no path can hold, and that was mended. */
 export const badName = (path: Buffer): EntryError => ({
   error: 'bad-name',

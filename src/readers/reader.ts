@@ -97,3 +97,22 @@ export async function* byRanges(
     yield { key, size, origin: { type: 'ranges', place: image, ranges: extents } }
   }
 }
+
+type BytesOf = (key: Entry) => AsyncIterable<Buffer>
+
+/** `contents` of a reader some of whose entries have no ranges: `open` is called at the first of these, and gives the bytes of each. */
+export const byRangesOr = (
+  open: (image: Place, volume: Volume, world: Reader) => BytesOf | Promise<BytesOf>,
+): FsReader['contents'] =>
+  async function* (image, volume, entries, world) {
+    let bytesOf: BytesOf | null = null
+    for await (const key of entries) {
+      const { size, extents } = key
+      if (extents !== null) {
+        yield { key, size, origin: { type: 'ranges', place: image, ranges: extents } }
+        continue
+      }
+      bytesOf ??= await open(image, volume, world)
+      yield { key, size, origin: { type: 'stream', bytes: bytesOf(key) } }
+    }
+  }

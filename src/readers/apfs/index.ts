@@ -1,15 +1,16 @@
 // APFS read from the image itself: each volume of a container, names, links, both forks, and where each file lies.
 //
 // 7-Zip opens a container only at the beginning of a file, and sleuthkit sees no pool in one (reference/fs-readers.md 1.4).
-import type { Entry, EntryError, Volume } from '../../model/entry.ts'
+import { bareRoot, type Entry, type EntryError, type Volume } from '../../model/entry.ts'
 import { ObserveError, RunError } from '../../model/errors.ts'
-import type { Piece, Place, Reader } from '../../model/world.ts'
+import type { Place, Reader } from '../../model/world.ts'
 import { ApfsContainer } from './container.ts'
 import type { ApfsHead } from './layout.ts'
 import { ApfsWalk, nameStep, volumeStep } from './walk.ts'
 import { hiddenNames } from '../faults.ts'
+import { icat, unpacked } from '../icat.ts'
 import { Pages } from '../pages.ts'
-import { inBatches, joinPath, listing, type FsReader } from '../reader.ts'
+import { byRangesOr, inBatches, joinPath, type FsReader } from '../reader.ts'
 import { mend } from '../utf16.ts'
 
 export const apfs: FsReader = {
@@ -17,23 +18,10 @@ export const apfs: FsReader = {
   reads: ({ type }) => type === 'apfs',
   version: () => Promise.resolve('1'),
   list: (image, volume, world) => inBatches(list(image, volume, world)),
-  contents,
+  contents: byRangesOr((image, volume, world) => (key) => bytesOf(key, image, volume, world)),
 }
 
-const root: Entry = {
-  type: 'd',
-  path: Buffer.alloc(0),
-  ino: 2n ** 57n - 1n,
-  nlink: 1,
-  size: 0,
-  mtimeNs: null,
-  mode: null,
-  uid: null,
-  gid: null,
-  rdev: 0n,
-  target: null,
-  extents: null,
-}
+const root = bareRoot(2n ** 57n - 1n)
 
 /** The one volume of a container is its tree; of several each is a folder with the volume's name. */
 async function* list(image: Place, { start }: Volume, world: Reader): AsyncGenerator<Entry | EntryError> {
@@ -75,38 +63,19 @@ const refusal = ({ isEncrypted, isSealed }: ApfsHead): string | null =>
       ? 'the sealed volume of a system is not read'
       : null
 
-async function* contents(
-  image: Place,
-  volume: Volume,
-  entries: AsyncIterable<Entry>,
-  world: Reader,
-): AsyncGenerator<Piece<Entry>> {
-  for await (const key of entries) {
-    const { size, extents, ino } = key
-    if (extents !== null) yield { key, size, origin: { type: 'ranges', place: image, ranges: extents } }
-    else yield { key, size, origin: { type: 'stream', bytes: unpacked(image, volume, ino, world) } }
-  }
-}
-
-/** Files that Mac OS compressed are unpacked by sleuthkit; a file of which only the name is known is none. */
-async function* unpacked(
+/** A file that Mac OS has compressed; one of which only the name is known is none. */
+async function* bytesOf(
+  { ino }: Entry,
   image: Place,
   { start }: Volume,
-  ino: bigint,
   world: Reader,
 ): AsyncGenerator<Buffer> {
   const number = ino % volumeStep
   if (number >= nameStep) throw new ObserveError('its inode cannot be read')
-  if (!(await world.has('icat')))
-    throw new ObserveError('it is compressed, and icat, which unpacks it, is not installed')
-  try {
+  yield* unpacked(async () => {
     const block = await blockOf(image, start, Number(ino / volumeStep), world)
-    const where = ['-P', 'apfs', '-B', String(block), '-o', String(start / 512)]
-    yield* world.stream(listing('icat', [...where, world.path(image), String(number)]))
-  } catch (error) {
-    if (error instanceof RunError) throw new ObserveError(`icat: ${error.message}`, { cause: error })
-    throw error
-  }
+    return icat(world.path(image), start, number, ['-P', 'apfs', '-B', String(block)])
+  }, world)
 }
 
 /** Where the head of a volume is, which sleuthkit wants to be told. */

@@ -1,11 +1,11 @@
 // Goes down the folders of one volume of APFS, and makes entries of what its tree says.
-import type { Entry, EntryError, EntryType } from '../../model/entry.ts'
+import { nobody, typeOfMode, type Entry, type EntryError } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
 import { InodeSet } from '../../model/inodes.ts'
 import type { Range } from '../../model/world.ts'
 import type { ApfsTree, Found } from './container.ts'
 import { kinds, nameOf, parseInode, wide, type ApfsHead, type ApfsInode } from './layout.ts'
-import { faultOf, hiddenNames } from '../faults.ts'
+import { badName, faultOf, hiddenNames, metBefore, missingContent, missingNames } from '../faults.ts'
 import { push } from '../ranges.ts'
 import { joinPath } from '../reader.ts'
 import { mend } from '../utf16.ts'
@@ -17,16 +17,6 @@ export const forkStep = 2n ** 55n
 export const nameStep = 2n ** 54n
 /** The volumes of one container differ in this. */
 export const volumeStep = 2n ** 56n
-
-const types: Readonly<Record<number, EntryType>> = {
-  0o10: 'f',
-  0o04: 'd',
-  0o12: 'l',
-  0o06: 'b',
-  0o02: 'c',
-  0o01: 'p',
-  0o14: 's',
-}
 
 interface Place {
   /** Of the first block in the image. */
@@ -76,7 +66,7 @@ export class ApfsWalk {
     }
     this.met.add(BigInt(number))
     const { mtimeNs, uid, gid, nlink, mode, rdev } = inode
-    const type = types[mode >>> 12] ?? '?'
+    const type = typeOfMode(mode)
     const ino = this.#ino(number)
     const own = {
       path,
@@ -106,7 +96,7 @@ export class ApfsWalk {
       if (target === null) faults.push('its target cannot be read')
     } else yield { ...own, type, size: 0, rdev, extents: null }
     for (const message of faults)
-      if (message !== null) yield { error: type === 'd' ? 'unreadable-directory' : 'content', path, message }
+      if (message !== null) yield type === 'd' ? missingNames(path, message) : missingContent(path, message)
     if (type === 'f') yield* this.#resource(own, attributes.get('com.apple.ResourceFork'), inode)
     if (type === 'd') yield* this.#below(path, number)
   }
@@ -121,7 +111,7 @@ export class ApfsWalk {
     yield { ...own, type: isFolder ? 'd' : 'f', size: 0 }
     this.isBroken = true
     if (isFolder) yield hiddenNames(path, fault)
-    else yield { error: 'content', path, message: fault.message }
+    else yield missingContent(path, fault.message)
   }
 
   async *#resource(
@@ -135,13 +125,13 @@ export class ApfsWalk {
     const { extents, fault } = await this.#extents(number, bytes)
     const path = Buffer.concat([own.path, Buffer.from(':rsrc')])
     yield { ...own, type: 'f', path, ino: own.ino + forkStep, size: bytes, extents }
-    if (fault !== null) yield { error: 'content', path, message: fault }
+    if (fault !== null) yield missingContent(path, fault)
   }
 
   async *#below(path: Buffer, number: number): AsyncGenerator<Entry | EntryError> {
     if (!this.#entered.add(BigInt(number))) {
       this.isBroken = true
-      yield { error: 'unreadable-directory', path, message: 'it was met before: directories run in a circle' }
+      yield missingNames(path, metBefore)
       return
     }
     for await (const found of this.#tree.of(number)) {
@@ -154,8 +144,7 @@ export class ApfsWalk {
       }
       const mended = mend(named.name)
       const inside = joinPath(path, mended ?? named.name)
-      if (mended !== null)
-        yield { error: 'bad-name', path: inside, message: 'bytes that no name can have stand as _' }
+      if (mended !== null) yield badName(inside)
       yield* this.#named(inside, named.number, named.isFolder)
     }
   }
@@ -231,8 +220,6 @@ export class ApfsWalk {
     return BigInt(number) + BigInt(this.#place.index) * volumeStep
   }
 }
-
-const nobody = { mode: null, uid: null, gid: null, rdev: 0n, target: null }
 
 function attributeOf(value: Buffer): Attribute {
   if (value.length < 4) throw new RunError('an attribute makes no sense')

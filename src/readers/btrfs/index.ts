@@ -3,11 +3,11 @@
 // The log of what was written last is not replayed (it would write): what is read is the last whole state, like the kernel's
 // `rescue=nologreplay`. All subvolumes are read, from the top one down, whichever is mounted by default.
 import type { Entry, EntryError, Volume } from '../../model/entry.ts'
-import type { Piece, Place, Reader } from '../../model/world.ts'
+import type { Place, Reader } from '../../model/world.ts'
 import { RunError } from '../../model/errors.ts'
 import { faultOf, hiddenNames, orNothing } from '../faults.ts'
 import { Pages } from '../pages.ts'
-import { inBatches, type FsReader } from '../reader.ts'
+import { byRangesOr, inBatches, type FsReader } from '../reader.ts'
 import { BtrfsContents } from './content.ts'
 import { firstFree, keyAt, kinds, lastFree, parseRoot, trees } from './layout.ts'
 import { BtrfsVolume } from './volume.ts'
@@ -18,7 +18,10 @@ export const btrfs: FsReader = {
   reads: ({ type }) => type === 'btrfs',
   version: () => Promise.resolve('1'),
   list: (image, volume, world) => inBatches(list(image, volume, world)),
-  contents,
+  contents: byRangesOr(async (image, place, world) => {
+    const contents = new BtrfsContents(await BtrfsVolume.open(place, new Pages(image, place.start, world)))
+    return (key) => contents.of(key)
+  }),
 }
 
 async function* list(image: Place, place: Volume, world: Reader): AsyncGenerator<Entry | EntryError> {
@@ -63,22 +66,4 @@ async function* unnamed(volume: BtrfsVolume, walk: BtrfsWalk, world: Reader): As
     }
   }
   if (deleted > 0) world.line(`${deleted} subvolumes that were being deleted are not read`)
-}
-
-async function* contents(
-  image: Place,
-  place: Volume,
-  entries: AsyncIterable<Entry>,
-  world: Reader,
-): AsyncGenerator<Piece<Entry>> {
-  let known: BtrfsContents | null = null
-  for await (const key of entries) {
-    const { size, extents } = key
-    if (extents !== null) {
-      yield { key, size, origin: { type: 'ranges', place: image, ranges: extents } }
-      continue
-    }
-    known ??= new BtrfsContents(await BtrfsVolume.open(place, new Pages(image, place.start, world)))
-    yield { key, size, origin: { type: 'stream', bytes: known.of(key) } }
-  }
 }

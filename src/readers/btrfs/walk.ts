@@ -1,9 +1,9 @@
 // Goes down the directories of a volume of btrfs, subvolumes among them, and makes entries of what its trees say.
-import type { Entry, EntryError, EntryType } from '../../model/entry.ts'
+import { bareRoot, typeOfMode, type Entry, type EntryError } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
 import { InodeSet } from '../../model/inodes.ts'
 import { UnreadError } from '../../model/unread.ts'
-import { faultOf, hiddenNames } from '../faults.ts'
+import { faultOf, hiddenNames, metBefore, missingContent, missingNames } from '../faults.ts'
 import { joinPath } from '../reader.ts'
 import {
   isRefOf,
@@ -19,15 +19,6 @@ import { entryNumber, standInNumber } from './numbers.ts'
 import { piecesOf, placed } from './pieces.ts'
 import type { BtrfsVolume } from './volume.ts'
 
-const types: Readonly<Record<number, EntryType>> = {
-  0o10: 'f',
-  0o04: 'd',
-  0o12: 'l',
-  0o06: 'b',
-  0o02: 'c',
-  0o01: 'p',
-  0o14: 's',
-}
 const mostTargetBytes = 65_536
 
 interface Subvolume {
@@ -81,7 +72,7 @@ export class BtrfsWalk {
     inode: BtrfsInode,
   ): AsyncGenerator<Entry | EntryError> {
     const { nlink, mtimeNs, uid, gid, rdev, size } = inode
-    const type = types[inode.mode >>> 12] ?? '?'
+    const type = typeOfMode(inode.mode)
     const own = {
       type,
       path,
@@ -99,12 +90,12 @@ export class BtrfsWalk {
     if (type === 'f') {
       const { extents, fault } = await placed(this.#volume, subvolume.root, id, size)
       yield { ...own, size, extents }
-      if (fault !== null) yield { error: 'content', path, message: fault.message }
+      if (fault !== null) yield missingContent(path, fault.message)
     } else if (type === 'l') {
       const target = await this.#target(subvolume, id, size)
       if (target instanceof RunError) {
         yield own
-        yield { error: 'content', path, message: `where it points: ${target.message}` }
+        yield missingContent(path, `where it points: ${target.message}`)
       } else yield { ...own, size: target.length, target }
     } else {
       yield own
@@ -119,8 +110,7 @@ export class BtrfsWalk {
     size: number,
   ): AsyncGenerator<Entry | EntryError> {
     if (!this.#entered.add(entryNumber(subvolume.id, id))) {
-      const message = 'it was met before: directories run in a circle'
-      yield this.#told({ error: 'unreadable-directory', path, message })
+      yield this.#told(missingNames(path, metBefore))
       return
     }
     // The size of a directory is twice the length of all its names.
@@ -155,8 +145,7 @@ export class BtrfsWalk {
     let subvolume: Subvolume
     try {
       if (!(await this.#stands(above.id, directory, name, id))) {
-        const none = { nlink: 1, size: 0, mtimeNs: null, uid: null, gid: null, rdev: 0n, target: null }
-        yield { ...none, type: 'd', path, ino: standInNumber(above.id, id), mode: 0o755, extents: null }
+        yield { ...bareRoot(standInNumber(above.id, id)), path, mode: 0o755 }
         return
       }
       if (this.met.has(id)) throw new RunError(`subvolume ${id} was met before`)

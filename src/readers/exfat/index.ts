@@ -1,7 +1,7 @@
 // exFAT read from the image itself: every name as it is stored, every cluster where it lies; no root, no tool.
 //
 // sleuthkit, the only tool that needs no driver, ends with 0 over a directory that was wiped (reference/fs-readers.md 3.4).
-import type { Entry, EntryError, Volume } from '../../model/entry.ts'
+import { nobody, type Entry, type EntryError, type Volume } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
 import { Claims, countBits } from '../volumes/claims.ts'
@@ -13,7 +13,7 @@ import {
   type ExfatStream,
 } from './entries.ts'
 import { FatTable } from '../fat/layout.ts'
-import { faultOf, hiddenNames } from '../faults.ts'
+import { badName, faultOf, hiddenNames, metBefore, missingContent, missingNames } from '../faults.ts'
 import { push } from '../ranges.ts'
 import { Pages } from '../pages.ts'
 import { byRanges, inBatches, joinPath, unreadNames, type FsReader } from '../reader.ts'
@@ -43,7 +43,7 @@ async function* list(image: Place, volume: Volume, world: Reader): AsyncGenerato
   // A directory that was wiped looks like one that is empty; the map of clusters knows better.
   if (used !== null && lost > used / 2 && !walk.isBroken) {
     const message = `${lost} of ${used} clusters in use belong to no entry: names are missing`
-    yield { error: 'unreadable-directory', path: Buffer.alloc(0), message }
+    yield missingNames(Buffer.alloc(0), message)
   }
 }
 
@@ -110,7 +110,7 @@ class Walk {
 
   async *#below(path: Buffer, cluster: number, { ranges, fault }: Lie): AsyncGenerator<Entry | EntryError> {
     if (this.#entered.has(cluster)) {
-      yield this.#hidden(path, 'it was met before: directories run in a circle')
+      yield this.#hidden(path, metBefore)
       return
     }
     this.#entered.add(cluster)
@@ -134,7 +134,7 @@ class Walk {
   }
 
   async *#entry(path: Buffer, one: ExfatEntry, ino: bigint): AsyncGenerator<Entry | EntryError> {
-    if (one.isMended) yield { error: 'bad-name', path, message: 'bytes that no name can have stand as _' }
+    if (one.isMended) yield badName(path)
     const { isDirectory, stream, written } = one
     if (isDirectory && stream.size > mostDirectoryBytes) {
       yield entryOf(one, path, ino, [])
@@ -143,7 +143,7 @@ class Walk {
     }
     const { ranges, fault } = await this.#lie(stream)
     yield entryOf(one, path, ino, isDirectory ? ranges : withoutUnwritten(ranges, written))
-    if (!isDirectory && fault !== null) yield { error: 'content', path, message: fault }
+    if (!isDirectory && fault !== null) yield missingContent(path, fault)
     if (isDirectory && stream.size > 0) yield* this.#below(path, stream.cluster, { ranges, fault })
   }
 
@@ -212,7 +212,7 @@ function entryOf(
   ino: bigint,
   extents: readonly Range[],
 ): Entry {
-  const own = { path, ino, nlink: 1, mtimeNs, mode: null, uid: null, gid: null, rdev: 0n, target: null }
+  const own = { ...nobody, path, ino, nlink: 1, mtimeNs }
   return { ...own, type: isDirectory ? 'd' : 'f', size: isDirectory ? 0 : stream.size, extents }
 }
 

@@ -1,7 +1,7 @@
 // ext2, ext3 and ext4 read from the image itself: names, nanoseconds, owners, links, and where each file lies.
 //
 // The journal is never replayed (it would write): what is read is the volume as it stands, like the kernel's `noload`.
-import type { Entry, EntryError, EntryType, Volume } from '../../model/entry.ts'
+import type { Entry, EntryError, Volume } from '../../model/entry.ts'
 import { RunError, messageOf } from '../../model/errors.ts'
 import { InodeSet } from '../../model/inodes.ts'
 import { intersect } from '../../model/mapfile.ts'
@@ -9,7 +9,7 @@ import { UnreadError } from '../../model/unread.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
 import { extentTree, inlineContent, parseNames, type ExtInode, type ExtName } from './layout.ts'
 import { ExtVolume } from './volume.ts'
-import { badName } from '../faults.ts'
+import { badName, metBefore, missingContent, missingNames } from '../faults.ts'
 import { Pages } from '../pages.ts'
 import { byRanges, inBatches, joinPath, unreadNames, type FsReader } from '../reader.ts'
 import { mend } from '../utf16.ts'
@@ -41,18 +41,8 @@ async function* list(image: Place, { start }: Volume, world: Reader): AsyncGener
   if (lost > 0 && !needsRecovery) world.line(`${lost} of ${usedInodes} inodes in use have no name`)
   if (lost > usedInodes / 2 && !walk.isBroken) {
     const message = `${lost} of ${usedInodes} inodes in use have no name: names are missing`
-    yield { error: 'unreadable-directory', path: Buffer.alloc(0), message }
+    yield missingNames(Buffer.alloc(0), message)
   }
-}
-
-const types: Readonly<Record<number, EntryType>> = {
-  0o10: 'f',
-  0o04: 'd',
-  0o12: 'l',
-  0o06: 'b',
-  0o02: 'c',
-  0o01: 'p',
-  0o14: 's',
 }
 
 class Walk {
@@ -78,7 +68,7 @@ class Walk {
 
   async *all(): AsyncGenerator<Entry | EntryError> {
     const inode = await this.#volume.inode(rootInode)
-    if (types[inode.kind] !== 'd') throw new RunError('the root directory cannot be read')
+    if (inode.type !== 'd') throw new RunError('the root directory cannot be read')
     const extents = await this.#volume.extents(rootInode, inode)
     yield entryOf(rootInode, inode, Buffer.alloc(0), extents, null)
     yield* this.#below(Buffer.alloc(0), rootInode, inode, extents)
@@ -93,7 +83,7 @@ class Walk {
     extents: readonly Range[],
   ): AsyncGenerator<Entry | EntryError> {
     if (!this.#entered.add(BigInt(ino))) {
-      yield this.#unreadable(path, 'it was met before: directories run in a circle')
+      yield this.#unreadable(path, metBefore)
       return
     }
     const { names, fault, unread } = await this.#names(ino, inode, extents)
@@ -124,8 +114,8 @@ class Walk {
       yield this.#unreadable(path, `inode ${ino}: ${error.message}`, word)
       return
     }
-    const type = types[inode.kind]
-    if (type === undefined || inode.nlink === 0) {
+    const { type } = inode
+    if (type === '?' || inode.nlink === 0) {
       yield this.#unreadable(path, `inode ${ino} is not in use`)
       return
     }
@@ -138,7 +128,7 @@ class Walk {
     if (unread !== null && type === 'd')
       yield this.#unreadable(path, `${unread}: names below it are missing`, 'EIO')
     else if (unread !== null || (type === 'l' && target === null))
-      yield { error: 'content', path, message: unread ?? 'where it points was never read' }
+      yield missingContent(path, unread ?? 'where it points was never read')
     else if (type === 'd') yield* this.#below(path, ino, inode, extents)
   }
 
@@ -215,8 +205,8 @@ class Walk {
 }
 
 /** A target of less than 60 bytes stands where the map would be. */
-const isShortLink = ({ kind, size, flags }: ExtInode): boolean =>
-  kind === 0o12 && size < 60 && (flags & extentTree) === 0
+const isShortLink = ({ type, size, flags }: ExtInode): boolean =>
+  type === 'l' && size < 60 && (flags & extentTree) === 0
 
 /** A directory has each of them once; a second one is a name that somebody forged. */
 const [dot, dots] = [Buffer.from('.'), Buffer.from('..')]
@@ -248,8 +238,7 @@ function entryOf(
   extents: readonly Range[],
   target: Buffer | null,
 ): Entry {
-  const type = types[inode.kind] ?? '?'
-  const { nlink, mtimeNs, mode, uid, gid, rdev } = inode
+  const { type, nlink, mtimeNs, mode, uid, gid, rdev } = inode
   return {
     type,
     path,

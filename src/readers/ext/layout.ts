@@ -1,5 +1,6 @@
 // Superblock, group descriptors and inodes of ext2, ext3 and ext4 out of bytes. Pure.
 // Layout: Linux Documentation/filesystems/ext4, little-endian.
+import { typeOfMode, type EntryType } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
 
 export interface Superblock {
@@ -97,8 +98,8 @@ export const extentTree = 0x80000
 export const inlineContent = 0x10000000
 
 export interface ExtInode {
-  /** As st_mode >> 12. */
-  readonly kind: number
+  /** `?`: the inode is not in use. */
+  readonly type: EntryType
   readonly mode: number
   readonly uid: number
   readonly gid: number
@@ -114,14 +115,14 @@ export interface ExtInode {
 
 export function parseInode(inode: Buffer): ExtInode {
   const word = inode.readUInt16LE(0)
-  const kind = word >>> 12
+  const type = typeOfMode(word)
   const extra = inode.length > 128 ? inode.readUInt16LE(0x80) : 0
   const fine = extra >= 12 ? inode.readUInt32LE(0x88) : 0
   // The two low bits of the extra word carry the seconds past 2038.
   const seconds = BigInt(inode.readInt32LE(0x10)) + (BigInt(fine & 3) << 32n)
   const block = inode.subarray(0x28, 0x28 + 60)
   return {
-    kind,
+    type,
     mode: word & 0o7777,
     uid: inode.readUInt16LE(0x02) + inode.readUInt16LE(0x78) * 65_536,
     gid: inode.readUInt16LE(0x18) + inode.readUInt16LE(0x7a) * 65_536,
@@ -129,7 +130,7 @@ export function parseInode(inode: Buffer): ExtInode {
     size: inode.readUInt32LE(0x04) + inode.readUInt32LE(0x6c) * 2 ** 32,
     mtimeNs: seconds * 1_000_000_000n + BigInt(fine >>> 2),
     flags: inode.readUInt32LE(0x20),
-    rdev: kind === 0o02 || kind === 0o06 ? deviceOf(block) : 0n,
+    rdev: type === 'c' || type === 'b' ? deviceOf(block) : 0n,
     block,
   }
 }

@@ -11,6 +11,7 @@ import {
   type Superblock,
 } from './layout.ts'
 import type { Pages } from '../pages.ts'
+import { push } from '../ranges.ts'
 
 /** So many blocks of the volume follow one another in a file; `block: 0` is a hole. */
 interface Run {
@@ -66,11 +67,7 @@ export class ExtVolume {
     const ranges: { start: number; end: number }[] = []
     let left = size
     const add = (start: number, bytes: number): void => {
-      const last = ranges.at(-1)
-      if (start === -1 && last?.start === -1) last.end += bytes
-      else if (start !== -1 && last !== undefined && last.start !== -1 && last.end === start)
-        last.end += bytes
-      else ranges.push({ start, end: start === -1 ? bytes : start + bytes })
+      push(ranges, { start, end: start === -1 ? bytes : start + bytes })
       left -= bytes
     }
     for await (const { block, blocks } of runs) {

@@ -2,12 +2,12 @@
 //
 // The tools at hand each lose something: sleuthkit prints `^` for what is not ASCII in a short name, the kernel makes up inode
 // numbers at each mount, 7-Zip drops a directory that it cannot read without a word (reference/fs-readers.md 1.4).
-import type { Entry, EntryError, Volume } from '../../model/entry.ts'
+import { nobody, type Entry, type EntryError, type Volume } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
 import { beginsWithItself, parseEntries, type FatEntry } from './entries.ts'
 import { FatTable, parseBootSector, type Chain, type FatLayout } from './layout.ts'
-import { badName } from '../faults.ts'
+import { badName, metBefore, missingContent, missingNames } from '../faults.ts'
 import { Pages } from '../pages.ts'
 import { byRanges, joinPath, unreadNames, type FsReader } from '../reader.ts'
 
@@ -36,7 +36,7 @@ async function* list(
   // A root that was wiped looks like one that is empty; the table knows better.
   if (lost > used / 2 && !walk.isBroken) {
     const message = `${lost} of ${used} clusters in use belong to no entry: names are missing`
-    yield [{ error: 'unreadable-directory', path: Buffer.alloc(0), message }]
+    yield [missingNames(Buffer.alloc(0), message)]
   }
 }
 
@@ -125,8 +125,7 @@ class Walk {
       }
       const below = await this.#directory(one.cluster)
       out.push(this.#entry(one, inside, ino, below.ranges))
-      if (this.#entered.has(one.cluster))
-        out.push(this.#unreadable(inside, 'it was met before: directories run in a circle'))
+      if (this.#entered.has(one.cluster)) out.push(this.#unreadable(inside, metBefore))
       else {
         yield out.splice(0)
         yield* this.#below(inside, one.cluster, below)
@@ -144,7 +143,7 @@ class Walk {
     if (clusters === wanted) return [entry]
     if (end === 'unread') this.isBroken = true
     const message = `${endText(end)} after ${clusters * clusterBytes} of ${one.size} bytes`
-    return [entry, { error: 'content', path, message }]
+    return [entry, missingContent(path, message)]
   }
 
   #entry(
@@ -153,7 +152,7 @@ class Walk {
     ino: bigint,
     extents: readonly Range[],
   ): Entry {
-    const own = { path, ino, nlink: 1, mtimeNs, mode: null, uid: null, gid: null, rdev: 0n, target: null }
+    const own = { ...nobody, path, ino, nlink: 1, mtimeNs }
     return { ...own, type: isDirectory ? 'd' : 'f', size: isDirectory ? 0 : size, extents }
   }
 

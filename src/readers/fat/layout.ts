@@ -3,6 +3,7 @@
 import { RunError } from '../../model/errors.ts'
 import type { Range } from '../../model/world.ts'
 import { Pages } from '../pages.ts'
+import { push } from '../ranges.ts'
 
 export interface FatLayout {
   readonly bits: 12 | 16 | 32
@@ -98,9 +99,7 @@ export class FatTable {
       if (cluster < 2 || cluster > lastCluster || clusters > lastCluster)
         return { ranges, clusters, end: 'broken' }
       const start = this.#start + dataAt + (cluster - 2) * clusterBytes
-      const last = ranges.at(-1)
-      if (last?.end === start) last.end += clusterBytes
-      else ranges.push({ start, end: start + clusterBytes })
+      push(ranges, { start, end: start + clusterBytes })
       cluster = await this.#next(cluster)
     }
   }

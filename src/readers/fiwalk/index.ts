@@ -1,9 +1,12 @@
 // sleuthkit: one pass of fiwalk gives path, inode, time and the byte ranges of every file; no root, no mount.
-import type { Entry, EntryError, EntryType, Volume } from '../../model/entry.ts'
+import { bareRoot, type Entry, type EntryError, type EntryType, type Volume } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
-import type { Piece, Place, Range, Reader } from '../../model/world.ts'
+import type { Place, Range, Reader } from '../../model/world.ts'
 import { parseDfxml, type DfxmlFile, type DfxmlRun } from './dfxml.ts'
-import { listing, versionOf, type FsReader } from '../reader.ts'
+import { missingNames } from '../faults.ts'
+import { icat } from '../icat.ts'
+import { push } from '../ranges.ts'
+import { byRangesOr, listing, versionOf, type FsReader } from '../reader.ts'
 
 /** Type as blkid tells it to what fiwalk calls it. */
 const families: Readonly<Record<string, RegExp>> = {
@@ -32,7 +35,11 @@ export const fiwalk: FsReader = {
   needs: 'sleuthkit',
   version: (world) => versionOf(world, 'fiwalk', ['-V'], /SleuthKit Version: (\S+)/),
   list,
-  contents,
+  contents: byRangesOr(
+    (image, { start }, world) =>
+      ({ ino }) =>
+        world.stream(icat(world.path(image), start, ino)),
+  ),
 }
 
 const walk = (image: string) => listing('fiwalk', ['-z', '-g', '-O', '-x', image])
@@ -45,7 +52,7 @@ async function* list(
   const family = families[volume.type ?? '']
   const dots = volume.type === 'vfat' ? new Dots() : null
   let seen = false
-  yield [rootOf(2n)]
+  yield [bareRoot(2n)]
   for await (const batch of parseDfxml(world.stream(walk(world.path(image))))) {
     const out: (Entry | EntryError)[] = []
     for (const { volume: start, type, file } of batch) {
@@ -64,21 +71,6 @@ async function* list(
   const last = dots?.missingAtEnd() ?? null
   if (last !== null) yield [last]
 }
-
-const rootOf = (ino: bigint): Entry => ({
-  type: 'd',
-  path: Buffer.alloc(0),
-  ino,
-  nlink: 1,
-  size: 0,
-  mtimeNs: null,
-  mode: null,
-  uid: null,
-  gid: null,
-  rdev: 0n,
-  target: null,
-  extents: null,
-})
 
 /**
  * fiwalk ends with 0 after directories that it could not read. On FAT each directory but the root begins with its own `.`,
@@ -101,11 +93,8 @@ class Dots {
   }
 }
 
-const unreadable = (path: Buffer): EntryError => ({
-  error: 'unreadable-directory',
-  path,
-  message: 'the directory could not be read: names below it are missing',
-})
+const unreadable = (path: Buffer): EntryError =>
+  missingNames(path, 'the directory could not be read: names below it are missing')
 
 const dot = Buffer.from('.')
 const slashDot = Buffer.from('/.')
@@ -167,15 +156,11 @@ export function timeOf(text: string): bigint | null {
  */
 export function extentsOf(runs: readonly DfxmlRun[], size: number, sparse: boolean): readonly Range[] | null {
   if (runs.some(({ type }) => type !== '')) return null
-  const ranges: Range[] = []
+  const ranges: { start: number; end: number }[] = []
   let at = 0
   const add = (start: number, bytes: number): void => {
     if (bytes <= 0) return
-    const last = ranges.at(-1)
-    const isHole = start === -1
-    if (last !== undefined && (isHole ? last.start === -1 : last.start !== -1 && last.end === start))
-      ranges[ranges.length - 1] = { start: last.start, end: last.end + bytes }
-    else ranges.push({ start, end: isHole ? bytes : start + bytes })
+    push(ranges, { start, end: start === -1 ? bytes : start + bytes })
     at += bytes
   }
   for (const { file, image, bytes } of runs.toSorted((a, b) => a.file - b.file)) {
@@ -187,23 +172,3 @@ export function extentsOf(runs: readonly DfxmlRun[], size: number, sparse: boole
   if (sparse) add(-1, size - at)
   return ranges
 }
-
-async function* contents(
-  image: Place,
-  volume: Volume,
-  entries: AsyncIterable<Entry>,
-  world: Reader,
-): AsyncGenerator<Piece<Entry>> {
-  for await (const key of entries) {
-    const { size, extents, ino } = key
-    if (extents !== null) yield { key, size, origin: { type: 'ranges', place: image, ranges: extents } }
-    else {
-      const bytes = world.stream(icat(world.path(image), volume.start, ino))
-      yield { key, size, origin: { type: 'stream', bytes } }
-    }
-  }
-}
-
-/** The content of one inode, for what has no plain ranges: resident and compressed files. 24 ms each. */
-export const icat = (image: string, start: number, ino: bigint) =>
-  listing('icat', ['-o', String(start / 512), image, String(ino)])

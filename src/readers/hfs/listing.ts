@@ -2,6 +2,7 @@
 import type { Entry, EntryError } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
 import type { Reader } from '../../model/world.ts'
+import { missingNames } from '../faults.ts'
 import { HfsLost } from './lost.ts'
 import type { HfsVolume } from './volume.ts'
 import { HfsWalk } from './walk.ts'
@@ -23,7 +24,7 @@ export async function* listCatalog(
   const missing = catalog.stated - lost.records
   if (missing > 0 && !walk.isBroken) {
     const message = `${missing} of ${catalog.stated} records of the catalog are not there: names are missing`
-    yield { error: 'unreadable-directory', path: Buffer.alloc(0), message }
+    yield missingNames(Buffer.alloc(0), message)
   }
   if (attributes !== null && attributes.stated > 0)
     world.line(`${attributes.stated} extended attributes are not told`)

@@ -5,6 +5,7 @@ import { HfsTree, type Found, type KeyForm } from './tree.ts'
 import type { Extent, File, Folder, Fork, HfsForm, HfsHeader, Thread } from './catalog.ts'
 import { faultOf, orNothing } from '../faults.ts'
 import type { Pages } from '../pages.ts'
+import { push } from '../ranges.ts'
 
 /** What one record of the catalog says. */
 export interface Said {
@@ -150,9 +151,7 @@ class Forks {
       }
       const length = Math.min(left, count * blockBytes)
       const start = this.#start + first * blockBytes
-      const last = ranges.at(-1)
-      if (length > 0 && last?.end === start) last.end += length
-      else if (length > 0) ranges.push({ start, end: start + length })
+      if (length > 0) push(ranges, { start, end: start + length })
       left -= length
     }
     if (left > 0) fault ??= `its pieces break off after ${fork.size - left} of ${fork.size} bytes`

@@ -1,9 +1,9 @@
 // Goes down the folders of HFS and HFS+ by the catalog, and makes entries of what it says.
-import type { Entry, EntryError, EntryType } from '../../model/entry.ts'
+import { bareRoot, nobody, typeOfMode, type Entry, type EntryError } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
 import { InodeSet } from '../../model/inodes.ts'
 import { Claims } from '../volumes/claims.ts'
-import { hiddenNames } from '../faults.ts'
+import { badName, hiddenNames, metBefore, missingContent, missingNames } from '../faults.ts'
 import type { File, Folder } from './catalog.ts'
 import { dataFork, resourceFork, type HfsVolume, type Lie, type Said } from './volume.ts'
 import { joinPath } from '../reader.ts'
@@ -15,13 +15,6 @@ export const forkStep = 2n ** 32n
 /** A file of which only the name is known has its number and this, so that nobody takes other bytes for it. */
 const nameStep = 2n ** 33n
 
-const types: Readonly<Record<number, EntryType>> = {
-  0o12: 'l',
-  0o06: 'b',
-  0o02: 'c',
-  0o01: 'p',
-  0o14: 's',
-}
 const longestTarget = 65_536
 /** Where the files and folders lie that have several names. */
 const privateNames = ['\0\0\0\0HFS+ Private Data', '.HFS+ Private Directory Data\r']
@@ -68,20 +61,10 @@ export class HfsWalk {
   async *folder(path: Buffer, id: number, record: Folder | null): AsyncGenerator<Entry | EntryError> {
     if (path.length > 0) this.entries += 1
     this.met.add(BigInt(id))
-    yield {
-      ...ownOf(record),
-      type: 'd',
-      path,
-      ino: BigInt(id),
-      nlink: 1,
-      size: 0,
-      rdev: 0n,
-      target: null,
-      extents: null,
-    }
+    yield { ...bareRoot(BigInt(id)), ...ownOf(record), path }
     if (record === null) yield this.#told(path, 'its record cannot be read')
     if (!this.#entered.add(BigInt(id))) {
-      yield this.#told(path, 'it was met before: directories run in a circle')
+      yield this.#told(path, metBefore)
       return
     }
     for await (const one of this.#volume.members(id)) {
@@ -97,7 +80,7 @@ export class HfsWalk {
     if (record.type === 'thread' || this.privates.includes(record.id)) return
     const mended = mend(stored)
     const path = joinPath(folder, mended ?? stored)
-    if (mended !== null) yield { error: 'bad-name', path, message: 'bytes that no name can have stand as _' }
+    if (mended !== null) yield badName(path)
     if (record.type === 'folder') yield* this.folder(path, record.id, record)
     else yield* this.#file(path, record)
   }
@@ -145,9 +128,9 @@ export class HfsWalk {
     message: string,
   ): Generator<Entry | EntryError> {
     this.entries += 1
-    const own = { ...ownOf(null), path, ino: BigInt(id) + nameStep, nlink: 1, rdev: 0n, target: null }
-    yield { ...own, type: 'f', size: 0, mtimeNs, extents: null }
-    yield { error: 'content', path, message }
+    const ino = BigInt(id) + nameStep
+    yield { ...nobody, type: 'f', path, ino, nlink: 1, size: 0, mtimeNs, extents: null }
+    yield missingContent(path, message)
   }
 
   async *file(
@@ -157,7 +140,8 @@ export class HfsWalk {
     isFirst: boolean,
   ): AsyncGenerator<Entry | EntryError> {
     const { id, mode, special, data, resource } = record
-    const type = types[mode >>> 12] ?? 'f'
+    const said = typeOfMode(mode)
+    const type = said === 'd' || said === '?' ? 'f' : said
     const content = await this.#volume.lie(data, id, dataFork)
     const fork = await this.#volume.lie(resource, id, resourceFork)
     const isFree = !isFirst || (this.#claim(content) && this.#claim(fork))
@@ -178,7 +162,7 @@ export class HfsWalk {
       const rdev = isDevice ? (BigInt(special >>> 24) << 32n) + BigInt(special & 0xff_ffff) : 0n
       yield { ...own, type, size: 0, rdev, extents: null }
     }
-    for (const message of faults) if (message !== null) yield { error: 'content', path, message }
+    for (const message of faults) if (message !== null) yield missingContent(path, message)
     // The resource fork of a compressed file is its content, and is told as that.
     if (resource.size === 0 || (record.isCompressed && data.size === 0)) return
     this.entries += 1
@@ -191,7 +175,7 @@ export class HfsWalk {
       size: resource.size,
       extents: fork.ranges,
     }
-    if (fork.fault !== null) yield { error: 'content', path: beside, message: fork.fault }
+    if (fork.fault !== null) yield missingContent(beside, fork.fault)
   }
 
   #claim({ extents }: Lie): boolean {
@@ -228,7 +212,7 @@ export class HfsWalk {
 
   #told(path: Buffer, message: string): EntryError {
     this.isBroken = true
-    return { error: 'unreadable-directory', path, message }
+    return missingNames(path, message)
   }
 }
 

@@ -1,5 +1,5 @@
 // The walk over one side of an ISO 9660 disc: every record of every directory as an entry, from the root down.
-import type { Entry, EntryError, EntryType } from '../../model/entry.ts'
+import { typeOfMode, type Entry, type EntryError } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
 import { intersect } from '../../model/mapfile.ts'
 import { UnreadError } from '../../model/unread.ts'
@@ -13,8 +13,9 @@ import {
   type RockRidge,
   type Side,
 } from './records.ts'
-import { badName } from '../faults.ts'
+import { badName, metBefore, missingContent, missingNames } from '../faults.ts'
 import type { Pages, Patchy } from '../pages.ts'
+import { push } from '../ranges.ts'
 import { joinPath, unreadNames } from '../reader.ts'
 import { mend } from '../utf16.ts'
 
@@ -96,13 +97,13 @@ export class Walk {
 
   async *#below(path: Buffer, directory: IsoRecord): AsyncGenerator<readonly Found[]> {
     if (this.#entered.has(directory.block)) {
-      yield [unreadable(path, 'it was met before: directories run in a circle')]
+      yield [missingNames(path, metBefore)]
       return
     }
     this.#entered.add(directory.block)
     const { records, fault, unread } = await this.#records(directory)
     const out: Found[] = unread.length > 0 ? [unreadNames(path, unread)] : []
-    if (fault !== null) out.push(unreadable(path, `${fault}: names below it are missing`))
+    if (fault !== null) out.push(missingNames(path, `${fault}: names below it are missing`))
     /** A file in several extents comes as several records. */
     let parts: IsoRecord[] = []
     for (const record of records) {
@@ -127,8 +128,7 @@ export class Walk {
         const message = `names may be others: of what RockRidge says of one, ${lost}`
         out.push({ error: 'EIO', path, message })
       }
-      if (first.isInterleaved)
-        out.push({ error: 'content', path: inside, message: 'it is interleaved with others' })
+      if (first.isInterleaved) out.push(missingContent(inside, 'it is interleaved with others'))
       if (entry.type !== 'd') continue
       yield out.splice(0)
       const there = ridge?.movedTo == null ? first : await this.#moved(first, ridge.movedTo)
@@ -217,14 +217,13 @@ export class Walk {
     const { blockBytes } = this.#tree
     const mode = ridge?.mode ?? null
     const isDirectory = record.isDirectory || ridge?.movedTo != null
-    const type = isDirectory ? 'd' : mode === null ? 'f' : (types[mode >>> 12] ?? '?')
+    const type = isDirectory ? 'd' : mode === null ? 'f' : typeOfMode(mode)
     const size = type === 'f' ? parts.reduce((sum, { bytes }) => sum + bytes, 0) : 0
-    const ranges: readonly Range[] = parts
-      .filter(({ bytes }) => bytes > 0)
-      .map(({ block, bytes }) => {
-        const start = this.#start + block * blockBytes
-        return { start, end: start + bytes }
-      })
+    const ranges: { start: number; end: number }[] = []
+    for (const { block, bytes } of parts) {
+      const start = this.#start + block * blockBytes
+      if (bytes > 0) push(ranges, { start, end: start + bytes })
+    }
     const own =
       type === 'd' ? this.#known.enter(record.block) : size > 0 && this.#known.take(record.block, size)
     const target = type === 'l' ? (ridge?.target ?? null) : null
@@ -240,19 +239,9 @@ export class Walk {
       gid: mode === null ? null : (ridge?.gid ?? null),
       rdev: type === 'b' || type === 'c' ? (ridge?.rdev ?? 0n) : 0n,
       target,
-      extents: type === 'f' || type === 'd' ? joined(ranges) : null,
+      extents: type === 'f' || type === 'd' ? ranges : null,
     }
   }
-}
-
-const types: Readonly<Record<number, EntryType>> = {
-  0o10: 'f',
-  0o04: 'd',
-  0o12: 'l',
-  0o06: 'b',
-  0o02: 'c',
-  0o01: 'p',
-  0o14: 's',
 }
 
 /** A directory begins with a record of itself. */
@@ -288,20 +277,3 @@ function hasGap(bytes: Buffer): boolean {
   }
   return false
 }
-
-/** Extents that follow on one another are one. */
-function joined(ranges: readonly Range[]): readonly Range[] {
-  const found: { start: number; end: number }[] = []
-  for (const { start, end } of ranges) {
-    const last = found.at(-1)
-    if (last?.end === start) last.end = end
-    else found.push({ start, end })
-  }
-  return found
-}
-
-const unreadable = (path: Buffer, message: string): EntryError => ({
-  error: 'unreadable-directory',
-  path,
-  message,
-})

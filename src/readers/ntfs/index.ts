@@ -4,7 +4,7 @@
 // and 7-Zip fails on some sparse files (reference/fs-readers.md 1.4, 3.4).
 import type { Entry, EntryError, Volume } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
-import type { Piece, Place, Reader } from '../../model/world.ts'
+import type { Place, Reader } from '../../model/world.ts'
 import { countBits } from '../volumes/claims.ts'
 import { orNothing } from '../faults.ts'
 import { contentOf } from './content.ts'
@@ -13,14 +13,17 @@ import { NtfsLost } from './lost.ts'
 import { NtfsVolume, streamOf, type Stream } from './volume.ts'
 import { NtfsWalk } from './walk.ts'
 import { Pages } from '../pages.ts'
-import { inBatches, type FsReader } from '../reader.ts'
+import { byRangesOr, inBatches, type FsReader } from '../reader.ts'
 
 export const ntfs: FsReader = {
   name: 'ntfs',
   reads: ({ type }) => type === 'ntfs',
   version: () => Promise.resolve('1'),
   list: (image, volume, world) => inBatches(list(image, volume, world)),
-  contents,
+  contents: byRangesOr(async (image, { start }, world) => {
+    const volume = await NtfsVolume.open(start, new Pages(image, start, world))
+    return (key) => contentOf(volume, key)
+  }),
 }
 
 const [logRecord, volumeRecord, bitmapRecord] = [2, 3, 6]
@@ -104,21 +107,3 @@ async function usedClusters(volume: NtfsVolume): Promise<number | null> {
 }
 
 const step = 65_536
-
-async function* contents(
-  image: Place,
-  { start }: Volume,
-  entries: AsyncIterable<Entry>,
-  world: Reader,
-): AsyncGenerator<Piece<Entry>> {
-  let volume: NtfsVolume | null = null
-  for await (const key of entries) {
-    const { size, extents } = key
-    if (extents !== null) {
-      yield { key, size, origin: { type: 'ranges', place: image, ranges: extents } }
-      continue
-    }
-    volume ??= await NtfsVolume.open(start, new Pages(image, start, world))
-    yield { key, size, origin: { type: 'stream', bytes: contentOf(volume, key) } }
-  }
-}

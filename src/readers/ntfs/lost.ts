@@ -5,7 +5,7 @@ import type { FileName } from './layout.ts'
 import { attributes, wide } from './layout.ts'
 import { streamOf, type NtfsFile, type NtfsVolume } from './volume.ts'
 import { firstRecord, rootRecord, type NtfsWalk } from './walk.ts'
-import { faultOf, orNothing } from '../faults.ts'
+import { faultOf, missingNames, orNothing } from '../faults.ts'
 import { joinPath } from '../reader.ts'
 import { mend, utf8Of } from '../utf16.ts'
 
@@ -207,8 +207,4 @@ function nameOf({ units }: FileName): Buffer {
 const recordsOf = ({ first, last }: { readonly first: number; readonly last: number }): string =>
   `records ${first} to ${last} of the file table cannot be read: names may be missing`
 
-const unnamed = (message: string): EntryError => ({
-  error: 'unreadable-directory',
-  path: Buffer.alloc(0),
-  message,
-})
+const unnamed = (message: string): EntryError => missingNames(Buffer.alloc(0), message)

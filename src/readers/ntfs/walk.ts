@@ -1,10 +1,18 @@
 // Goes down the directories of NTFS by their indexes, and makes entries of what they name.
-import type { Entry, EntryError } from '../../model/entry.ts'
+import { nobody, type Entry, type EntryError } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
 import { InodeSet } from '../../model/inodes.ts'
 import { UnreadError } from '../../model/unread.ts'
 import { Claims } from '../volumes/claims.ts'
-import { faultOf, hiddenNames, orNothing } from '../faults.ts'
+import {
+  badName,
+  faultOf,
+  hiddenNames,
+  metBefore,
+  missingContent,
+  missingNames,
+  orNothing,
+} from '../faults.ts'
 import { parseIndexBlock, parseIndexRoot, type IndexName, type Names } from './index-tree.ts'
 import { attributes, type Reference } from './layout.ts'
 import { mostInterix, parseInterix, parseReparse, type Special } from './links.ts'
@@ -99,7 +107,7 @@ export class NtfsWalk {
       this.unread.set(number, { path, sequence })
       yield hiddenNames(path, fault, about)
     } else if (fault instanceof UnreadError) yield { error: 'EIO', path, message: `${about}${fault.message}` }
-    else yield { error: 'content', path, message: `${about}${fault.message}` }
+    else yield missingContent(path, `${about}${fault.message}`)
   }
 
   /** A file with its named streams, and all below it. */
@@ -130,11 +138,9 @@ export class NtfsWalk {
     ]
     for (const message of faults)
       if (message !== null)
-        yield {
-          error: isDirectory && message === file.fault ? 'unreadable-directory' : 'content',
-          path,
-          message,
-        }
+        yield isDirectory && message === file.fault
+          ? missingNames(path, message)
+          : missingContent(path, message)
     yield* this.#streams(file, own)
     if (type === 'd') yield* this.#below(path, file)
   }
@@ -159,13 +165,13 @@ export class NtfsWalk {
         size,
         extents: isEncrypted ? null : extents,
       }
-      if (fault !== null) yield { error: 'content', path, message: fault }
+      if (fault !== null) yield missingContent(path, fault)
     }
   }
 
   async *#below(path: Buffer, file: NtfsFile): AsyncGenerator<Entry | EntryError> {
     if (!this.#entered.add(BigInt(file.number))) {
-      yield { error: 'unreadable-directory', path, message: 'it was met before: directories run in a circle' }
+      yield missingNames(path, metBefore)
       return
     }
     for await (const { names, fault } of this.indexOf(file)) {
@@ -181,8 +187,7 @@ export class NtfsWalk {
           await this.#passOver(inside, name.file)
           continue
         }
-        if (mended !== null)
-          yield { error: 'bad-name', path: inside, message: 'bytes that no name can have stand as _' }
+        if (mended !== null) yield badName(inside)
         yield* this.#named(inside, name)
       }
       if (wrong === null) continue
@@ -307,7 +312,6 @@ export class NtfsWalk {
 }
 
 const mostBytes = Number.MAX_SAFE_INTEGER
-const nobody = { mode: null, uid: null, gid: null, rdev: 0n, target: null }
 
 function contentOf(file: NtfsFile, special: Special | null): Pick<Entry, 'size' | 'extents'> {
   const content = streamOf(file, attributes.data, '')

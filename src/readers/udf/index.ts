@@ -7,6 +7,7 @@ import { RunError, messageOf } from '../../model/errors.ts'
 import { InodeSet } from '../../model/inodes.ts'
 import { UnreadError } from '../../model/unread.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
+import { badName, metBefore, missingContent, missingNames } from '../faults.ts'
 import { bothSides } from '../iso9660/bridge.ts'
 import { Pages } from '../pages.ts'
 import { byRanges, inBatches, joinPath, unreadNames, type FsReader } from '../reader.ts'
@@ -39,11 +40,7 @@ async function* list(image: Place, found: Volume, world: Reader): AsyncGenerator
     world.line(`the volume says that it holds ${counts}`)
     // A root that was emptied looks like one of a new disc; the volume knows better.
     if (walk.files * 2 < told.files && !walk.isBroken)
-      yield {
-        error: 'unreadable-directory',
-        path: Buffer.alloc(0),
-        message: `it says that it holds ${counts}`,
-      }
+      yield missingNames(Buffer.alloc(0), `it says that it holds ${counts}`)
   }
 }
 
@@ -86,8 +83,7 @@ class Walk {
       if (one.isParent || one.isDeleted) continue
       const name = mend(one.name)
       const inside = joinPath(path, name ?? one.name)
-      if (name !== null)
-        yield { error: 'bad-name', path: inside, message: 'bytes that no name can have stand as _' }
+      if (name !== null) yield badName(inside)
       if (one.isDoubtful)
         yield this.#unreadable(path, `the name ${JSON.stringify(inside.toString())} is damaged`)
       try {
@@ -120,17 +116,17 @@ class Walk {
       extents: type === 'f' || type === 'd' ? extents : null,
     }
     yield entry
-    const content = (message: string): EntryError => ({ error: 'content', path, message })
     const there = extents.reduce((sum, { start, end }) => sum + (start === -1 ? end : end - start), 0)
     if (type === 'f' && there < node.size)
-      yield content(`its descriptors break off after ${there} of ${node.size} bytes`)
-    if (node.hasStreams) yield content('it has named streams beside its content, which are not read')
+      yield missingContent(path, `its descriptors break off after ${there} of ${node.size} bytes`)
+    if (node.hasStreams)
+      yield missingContent(path, 'it has named streams beside its content, which are not read')
     if (type !== 'd') {
       if (nlink === 1 || this.#linked.add(ino)) this.files += 1
       return
     }
     if (!this.#entered.add(ino)) {
-      yield this.#unreadable(path, 'it was met before: directories run in a circle')
+      yield this.#unreadable(path, metBefore)
       return
     }
     this.directories += 1

@@ -1,6 +1,6 @@
 // Superblock, inodes and extents of xfs out of bytes. Pure.
 // Layout: XFS Algorithms & Data Structures, 3rd edition (kernel.org); big-endian but for checksums.
-import type { EntryType } from '../../model/entry.ts'
+import { typeOfMode, type EntryType } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
 import { hasOwnSum } from '../crc32c.ts'
 
@@ -121,8 +121,7 @@ export const forms = { device: 0, local: 1, extents: 2, tree: 3 } as const
 
 export interface XfsInode {
   readonly ino: bigint
-  /** null: of no kind that there is. */
-  readonly type: EntryType | null
+  readonly type: EntryType
   readonly mode: number
   readonly uid: number
   readonly gid: number
@@ -144,16 +143,6 @@ export interface XfsInode {
   readonly isFalse: boolean
 }
 
-const types: Readonly<Record<number, EntryType>> = {
-  0o10: 'f',
-  0o04: 'd',
-  0o12: 'l',
-  0o06: 'b',
-  0o02: 'c',
-  0o01: 'p',
-  0o14: 's',
-}
-
 const realtime = 0x1
 const bigTimes = 0x8n
 const largeCounts = 0x10n
@@ -173,7 +162,7 @@ export function parseInode(inode: Buffer, ino: bigint, start: number): XfsInode 
   const word = inode.readUInt16BE(2)
   return {
     ino,
-    type: types[word >>> 12] ?? null,
+    type: typeOfMode(word),
     mode: word & 0o7777,
     uid: inode.readUInt32BE(8),
     gid: inode.readUInt32BE(12),

@@ -1,5 +1,5 @@
 // Goes down the directories of xfs, and makes entries of what they name.
-import type { Entry, EntryError, EntryType } from '../../model/entry.ts'
+import type { Entry, EntryError } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
 import { InodeSet } from '../../model/inodes.ts'
 import { UnreadError, bytesIn } from '../../model/unread.ts'
@@ -7,7 +7,7 @@ import type { Range } from '../../model/world.ts'
 import { deviceOf, forms, type XfsInode } from './layout.ts'
 import { parseBlock, parseShort, type XfsName } from './names.ts'
 import type { Mapped, Seal, XfsVolume } from './volume.ts'
-import { faultOf, hiddenNames } from '../faults.ts'
+import { faultOf, hiddenNames, metBefore, missingContent } from '../faults.ts'
 import type { Pages } from '../pages.ts'
 import { joinPath, unreadNames } from '../reader.ts'
 
@@ -59,7 +59,7 @@ export class XfsWalk {
     let inode: XfsInode
     try {
       inode = await this.#volume.inode(ino)
-      if (inode.type === null || inode.nlink === 0) throw new RunError('it is not in use')
+      if (inode.type === '?' || inode.nlink === 0) throw new RunError('it is not in use')
       // Of a directory whose own record is damaged the names can still be had.
       if (inode.isFalse && inode.type !== 'd') throw new RunError('its checksum is wrong')
     } catch (error) {
@@ -78,22 +78,21 @@ export class XfsWalk {
     const { ino, type, nlink } = inode
     const isNew = this.met.add(ino)
     if (type === 'd' && !isNew) {
-      yield this.#hidden(path, new RunError('it was met before: directories run in a circle'))
+      yield this.#hidden(path, new RunError(metBefore))
       return
     }
     if (type === 'd') {
       const mapped = inode.form === forms.local ? null : await this.#volume.map(inode)
       const extents = mapped === null ? localOf(inode) : this.#places(mapped)
-      yield entryOf(path, inode, 'd', extents, null)
+      yield entryOf(path, inode, extents, null)
       if (inode.isFalse) yield this.#hidden(path, new RunError(`inode ${ino}: its checksum is wrong`))
       yield* mapped === null ? this.#short(path, inode, above) : this.#below(path, inode, mapped, above)
       return
     }
     const { extents, target, fault } = await this.#content(inode)
-    yield entryOf(path, inode, type ?? '?', extents, target)
-    const content = (message: string): EntryError => ({ error: 'content', path, message })
-    if (fault !== null) yield content(`where its content lies is not known: ${fault.message}`)
-    if (!isNew && nlink === 1) yield content(`inode ${ino} has another name, and counts one`)
+    yield entryOf(path, inode, extents, target)
+    if (fault !== null) yield missingContent(path, `where its content lies is not known: ${fault.message}`)
+    if (!isNew && nlink === 1) yield missingContent(path, `inode ${ino} has another name, and counts one`)
   }
 
   async #content(inode: XfsInode): Promise<Content> {
@@ -271,11 +270,10 @@ const localOf = ({ forkStart, size, fork }: XfsInode): readonly Range[] => [
 function entryOf(
   path: Buffer,
   inode: XfsInode,
-  type: EntryType,
   extents: readonly Range[] | null,
   target: Buffer | null,
 ): Entry {
-  const { ino, nlink, mtimeNs, mode, uid, gid, form, size } = inode
+  const { ino, type, nlink, mtimeNs, mode, uid, gid, form, size } = inode
   return {
     type,
     path,

@@ -93,7 +93,7 @@ function judge(
     return step('run', { code: 'follows', text })
   }
   if (decision.action === 'refuse' && !(asked && decision.mayRedo === true)) {
-    return step('refuse', decision.because, contradicted)
+    return step('refuse', withChanges(decision.because, observed), contradicted)
   }
   if (decision.action === 'run') return step('run', decision.because, contradicted)
   if (asked) {
@@ -112,6 +112,18 @@ function judge(
   if (decision.restorable === true && isArchived(observed))
     return step('run', { code: 'restore', text: `${text}; restored from the archive` }, 'proof')
   return step(stage === 'image' ? 'refuse' : 'run', { code: 'failed-proof', text }, 'proof')
+}
+
+/** To decide about rows of another enumeration, a person has to know how the one that is there differs. */
+function withChanges(because: Reason, { observations, proofs }: Observed): Reason {
+  if (because.code !== 'other-rows') return because
+  const raw = observations.find(({ stage }) => stage === 'enumerate')
+  if (raw === undefined || !('of' in raw)) return because
+  const own = proofs.filter(({ stage, of }) => stage === 'enumerate' && of === raw.of)
+  const changes = own.findLast(({ facts }) => facts['changes'] !== undefined)?.facts['changes']
+  return typeof changes === 'string'
+    ? { ...because, text: `${changes} since the enumeration before; ${because.text}` }
+    : because
 }
 
 /** An archive is there, and one was proven. What is taken from it is compared with what was proven before. */

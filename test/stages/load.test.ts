@@ -604,7 +604,7 @@ describe('rows of another enumeration', () => {
       action: 'refuse',
       because: {
         code: 'other-rows',
-        text: '1,161 records of another enumeration are loaded; the one that is there now has 1,000; `ntt apply --redo MEDIUM/load` puts its rows in their place',
+        text: `1,161 records of another enumeration are loaded; the one that is there now has 1,000; \`ntt apply --redo ${hash.slice(0, 8)}/load\` puts its rows in their place`,
       },
       mayRedo: true,
     })

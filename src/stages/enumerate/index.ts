@@ -12,6 +12,7 @@ import { restoreRaw } from '../../model/unarchive.ts'
 import type { Reader } from '../../model/world.ts'
 import { readerNamed } from '../../readers/index.ts'
 import { different } from './again.ts'
+import { changesOf } from './changes.ts'
 import { tasksFor } from './gather.ts'
 import { compareLegacy } from './legacy.ts'
 import { isSettled, outcomeText, wayOut } from './outcome.ts'
@@ -145,6 +146,13 @@ export const enumerate: Stage<Seen> = {
     if (raw !== null) {
       // The old one gives way only now that the new one reads back whole.
       for await (const batch of decodeRaw(world.read(part))) batch satisfies readonly unknown[]
+      if (raw.format === 'ntt-1' && raw.complete) {
+        const changes = await changesOf(() => decodeRaw(world.read(place)), decodeRaw(world.read(part)))
+        if (changes !== '') {
+          world.line(`since the enumeration before: ${changes}`)
+          changed.set(medium, changes)
+        }
+      }
       const isOlder = raw.format !== null && raw.format !== 'ntt-1'
       if (isOlder) world.line(await compareLegacy(place, part, raw.format === 'legacy-v1', world))
       await world.setAside(
@@ -155,8 +163,18 @@ export const enumerate: Stage<Seen> = {
     await world.publish(part, place)
   },
 
-  verify: verifyRaw,
+  async verify(medium, world, depth) {
+    const changes = changed.get(medium)
+    changed.delete(medium)
+    const verification = await verifyRaw(medium, world, depth)
+    return changes === undefined
+      ? verification
+      : { ...verification, facts: { ...verification.facts, changes } }
+  },
 }
+
+/** How what was just made differs from what it replaced, for the proof that follows. */
+const changed = new WeakMap<Medium, string>()
 
 const isArchivedOf = async (medium: Medium, world: Reader): Promise<boolean> =>
   (await world.stat(archivePlace(medium))) !== null

@@ -7,6 +7,7 @@ import { RawError, decodeRaw, encodeRaw, type RawRecord, type RawTail } from '..
 import type { Check, Depth, Verification } from '../../model/stage.ts'
 import type { Reader } from '../../model/world.ts'
 import { readerNamed } from '../../readers/index.ts'
+import { changesOf } from './changes.ts'
 import type { Task } from './gather.ts'
 import { outcomes } from './outcome.ts'
 import { findSource, needInhabited, walkSource, type Source } from './source.ts'
@@ -161,7 +162,11 @@ async function walkAgain(
   const text = ({ content, counts }: RawTail): string =>
     `${content}, ${counts.map(({ fs, records }) => `${records} records of ${fs}`).join(', ')}`
   const [expected, actual] = [text(tail), ended.map(text).join()]
-  return { name: 'walk', ok: expected === actual, expected, actual }
+  if (expected === actual) return { name: 'walk', ok: true, expected, actual }
+  const changes = await walkSource(source, tasks, world, (records) =>
+    changesOf(() => decodeRaw(world.read(rawPlace(medium))), records),
+  )
+  return { name: 'walk', ok: false, expected, actual: `${changes === '' ? '' : `${changes}: `}${actual}` }
 }
 
 /** The reader that is recorded, and no other: another one may know more or less of times and owners. */

@@ -40,14 +40,14 @@ export const load: Stage<Seen> = {
     return { rows, raw: same ? null : raw, mayGrow }
   },
 
-  plan(_medium, seen) {
-    return judge(seen)
+  plan(medium, seen) {
+    return judge(medium, seen)
   },
 
   async run(medium, seen, world, replace) {
     const owner: Owner = { id: await world.enrol(), hash: medium.hash }
     await sweep(owner, world)
-    const decision = judge(seen)
+    const decision = judge(medium, seen)
     if (decision.because.code === 'changed' && !replace) {
       await refresh(owner, await readRaw(medium, world, null, () => undefined), world)
       return
@@ -73,7 +73,7 @@ export const load: Stage<Seen> = {
 /** For the witness that looks right after a load; a later one makes the rows once more. */
 const justMade = new WeakMap<Medium, Made>()
 
-function judge({ rows, raw, mayGrow }: Seen): Decision {
+function judge({ name, target }: Pick<Medium, 'name' | 'target'>, { rows, raw, mayGrow }: Seen): Decision {
   const work = raw?.records === undefined || raw.records === null ? {} : { work: { entries: raw.records } }
   if (rows === null) return { action: 'run', because: { code: 'absent', text: 'no rows' }, ...work }
   const kept = parseOrigin(rows.origin)
@@ -99,12 +99,15 @@ function judge({ rows, raw, mayGrow }: Seen): Decision {
     const text = `${loaded}; the image has been read further since, and enumerated again`
     return { action: 'run', because: { code: 'damaged', text }, outgrown: true, ...work }
   }
+  // An archive of the old rows would only fail its proof: it is made anew with them.
+  const redo = [`${name}/load`, ...(target === 'archived' ? [`${name}/archive`] : [])]
+  const how = `ntt apply ${redo.map((one) => `--redo ${one}`).join(' ')}`
   const now = raw.records === null ? 'is of the older pipeline' : `has ${count(raw.records)}`
   return {
     action: 'refuse',
     because: {
       code: 'other-rows',
-      text: `${loaded} of another enumeration are loaded; the one that is there now ${now}; \`ntt apply --redo MEDIUM/load\` puts its rows in their place`,
+      text: `${loaded} of another enumeration are loaded; the one that is there now ${now}; \`${how}\` puts its rows in their place`,
     },
     mayRedo: true,
     ...work,

@@ -1,0 +1,64 @@
+// A directory that has changed since it was enumerated: what changed is told by path, and the next command as it is typed.
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import type { RawRecord } from '../src/model/raw/index.ts'
+import { changesOf } from '../src/stages/enumerate/changes.ts'
+import { freshDatabase } from './support/postgres.ts'
+import { project } from './support/project.ts'
+
+test('verify, apply, plan and why name what changed in a directory, and how to go on', async () => {
+  const made = project({ database: await freshDatabase() })
+  mkdirSync(made.path('box/letters'), { recursive: true })
+  for (const name of ['same', 'edited', 'removed']) writeFileSync(made.path('box/letters', name), name)
+  made.medium('box7', `source: {directory: ${made.path('box')}}\n`)
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  writeFileSync(made.path('box/letters/edited'), 'edited again')
+  writeFileSync(made.path('box/letters/added'), 'added')
+  rmSync(made.path('box/letters/removed'))
+  const changes = '1 changed (letters/edited), 1 new (letters/added), 1 gone (letters/removed)'
+  const verified = await made.ntt('verify', '--depth', 'hash')
+  expect([verified.code, verified.out]).toEqual([3, expect.stringContaining(changes)])
+  const applied = await made.ntt('apply', '--yes')
+  expect([applied.code, applied.out]).toEqual([
+    3,
+    expect.stringContaining(`${changes} since the enumeration before; `),
+  ])
+  for (const verb of [['plan'], ['why', 'box7', 'load']]) {
+    const { code, out } = await made.ntt(...verb)
+    expect([code, out]).toEqual([3, expect.stringContaining(changes)])
+    expect(out).toContain('`ntt apply --redo box7/load --redo box7/archive`')
+  }
+  const redone = await made.ntt('apply', '--yes', '--redo', 'box7/load', '--redo', 'box7/archive')
+  expect([redone.code, redone.out + redone.err]).toEqual([0, expect.anything()])
+  for (const verb of [['plan'], ['verify', '--depth', 'hash']]) expect((await made.ntt(...verb)).code).toBe(0)
+})
+
+test('of many changes the first few are named, and a directory only where nothing else has changed', async () => {
+  const entry = (path: string, type: 'f' | 'd', mtimeNs: bigint): RawRecord => ({
+    fs: 0,
+    entry: {
+      type,
+      path: Buffer.from(path),
+      ino: 1n,
+      nlink: 1,
+      size: 0,
+      mtimeNs,
+      mode: 0o644,
+      uid: 0,
+      gid: 0,
+      rdev: 0n,
+      target: null,
+      extents: null,
+    },
+  })
+  async function* of(...records: readonly RawRecord[]) {
+    yield records
+  }
+  const files = (mtimeNs: bigint): readonly RawRecord[] =>
+    ['a', 'b', 'c', 'd'].map((name) => entry(name, 'f', mtimeNs))
+  const root = (mtimeNs: bigint): RawRecord => entry('', 'd', mtimeNs)
+  const before = () => of(root(1n), ...files(1n))
+  expect(await changesOf(before, of(root(2n), ...files(2n)))).toBe('4 changed (a, b, c, …)')
+  expect(await changesOf(before, of(root(2n), ...files(1n)))).toBe('1 changed (.)')
+  expect(await changesOf(before, before())).toBe('')
+})

@@ -328,8 +328,18 @@ describe('as an ordinary user', () => {
   })
 })
 
-test('a medium that nobody declared is told with the name that was meant', async () => {
-  const made = sampleProject(['floppy.img'])
-  const { code, err } = await made.ntt('plan', 'flopy')
-  expect([code, err]).toEqual([1, expect.stringContaining('Did you mean floppy?')])
-})
+test.each([
+  [['plan', 'flopy'], 'floppy'],
+  [['apply', 'flopy'], 'floppy'],
+  [['verify', 'flopy'], 'floppy'],
+  [['why', 'flopy'], 'floppy'],
+  [['why', 'floppy', 'lod'], 'load'],
+  [['apply', '--redo', 'flopy/load'], 'floppy'],
+  [['plan', '--redo', 'floppy/arcive'], 'archive'],
+])(
+  'a medium or a stage that there is none of is told with the name that was meant: %j',
+  async (args, name) => {
+    const { code, err } = await sampleProject(['floppy.img']).ntt(...args)
+    expect([code, err]).toEqual([1, expect.stringContaining(`Did you mean ${name}?`)])
+  },
+)

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { apply } from '../apply.ts'
 import { RefusedError, UsageError, errnoOf, mostSerious, type ExitCode } from '../model/errors.ts'
 import { estimate } from '../model/estimate.ts'
-import { stageNames, type StageName } from '../model/medium.ts'
+import { stageNames, type Declaration, type StageName } from '../model/medium.ts'
 import type { Plan } from '../model/stage.ts'
 import { moved, planExit, todo } from '../plan.ts'
 import { planText } from '../views/plan.ts'
@@ -28,9 +28,13 @@ interface ApplyFlags extends Flags {
 
 export async function applyVerb(named: readonly string[], flags: ApplyFlags): Promise<ExitCode> {
   const saved = await savedPlan(named)
-  await using verb = await openVerb(flags, { writes: true })
-  const { session, declarations, signals, manner, write } = verb
   const names = saved === null ? named : saved.lanes.map(({ medium }) => medium)
+  const check = (declarations: readonly Declaration[]): void => {
+    fromDevice(select(declarations, names, flags.only), flags.device)
+    parseRedo(flags.redo ?? [], declarations)
+  }
+  await using verb = await openVerb(flags, { writes: true, check })
+  const { session, declarations, signals, manner, write } = verb
   const chosen = fromDevice(select(declarations, names, flags.only), flags.device)
   const redo = parseRedo(flags.redo ?? [], declarations)
   const only = stageOfTarget(flags.target) ?? topStage(saved)

@@ -26,6 +26,24 @@ export async function readDeclarations(config: Config, without = false): Promise
   }
 }
 
+/** Throws UsageError, with what may have been meant, where nothing is declared under this name. */
+function needMedium(name: string, declarations: readonly Declaration[]): void {
+  if (declarations.some((declaration) => declaration.name === name)) return
+  throw new UsageError(`no medium is called ${name}`, {
+    hint: meant(
+      name,
+      declarations.map((declaration) => declaration.name),
+      'media.d has no file of that name: ntt status lists what it has.',
+    ),
+  })
+}
+
+/** `Did you mean`, or else what there is. */
+export function meant(word: string, candidates: readonly string[], otherwise: string): string {
+  const one = nearest(word, candidates)
+  return one === null ? otherwise : `Did you mean ${one}?`
+}
+
 /** Those that a person named, or all where none was named. */
 export function select(
   declarations: readonly Declaration[],
@@ -33,19 +51,7 @@ export function select(
   only: readonly string[] = [],
 ): readonly Declaration[] {
   const wanted = [...named, ...only]
-  for (const name of wanted) {
-    if (declarations.some((declaration) => declaration.name === name)) continue
-    const meant = nearest(
-      name,
-      declarations.map((declaration) => declaration.name),
-    )
-    throw new UsageError(`no medium is called ${name}`, {
-      hint:
-        meant === null
-          ? 'media.d has no file of that name: ntt status lists what it has.'
-          : `Did you mean ${meant}?`,
-    })
-  }
+  for (const name of wanted) needMedium(name, declarations)
   return wanted.length === 0 ? declarations : declarations.filter(({ name }) => wanted.includes(name))
 }
 
@@ -76,9 +82,10 @@ export function parseRedo(
   for (const pair of pairs) {
     const [name = '', word = ''] = pair.split('/')
     const stage = stageNames.find((one) => one === word)
-    if (stage === undefined || !declarations.some((declaration) => declaration.name === name)) {
-      throw new UsageError(`--redo takes medium/stage, and ${pair} is not one`, {
-        hint: `Stages: ${stageNames.join(', ')}.`,
+    needMedium(name, declarations)
+    if (stage === undefined) {
+      throw new UsageError(`--redo takes medium/stage, and ${pair} names no stage`, {
+        hint: meant(word, stageNames, `Stages: ${stageNames.join(', ')}.`),
       })
     }
     redo.set(name, (redo.get(name) ?? new Set()).add(stage))

@@ -42,11 +42,17 @@ export interface VerbOptions {
   readonly writes: boolean
   /** The folder itself is the project where no media.d is found, and documents that are wrong are for others to judge. */
   readonly anywhere?: boolean
+  /** What was typed against what is declared; a slip is told before a database is made or waited for. */
+  readonly check?: (declarations: readonly Declaration[]) => void
 }
 
-export async function openVerb(flags: Flags, { writes, anywhere = false }: VerbOptions): Promise<Verb> {
+export async function openVerb(
+  flags: Flags,
+  { writes, anywhere = false, check }: VerbOptions,
+): Promise<Verb> {
   const config = configOf(flags, anywhere)
   const declarations = config.hasMedia ? await readDeclarations(config, anywhere) : []
+  check?.(declarations)
   const signals = catchSignals()
   try {
     const session = await openSession({ config, declarations, writes, signal: signals.now })

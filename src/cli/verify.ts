@@ -28,7 +28,10 @@ export async function verifyVerb(named: readonly string[], flags: VerifyFlags): 
     const { verifyByBudget } = await import('./verify-budget.ts')
     return verifyByBudget(named, { ...flags, budget: flags.budget })
   }
-  await using verb = await openVerb(flags, { writes: true })
+  await using verb = await openVerb(flags, {
+    writes: true,
+    check: (declarations) => void select(declarations, named, flags.only),
+  })
   const { session, declarations, signals } = verb
   const depth = flags.depth ?? 'counts'
   const looked = await look(session, select(declarations, named, flags.only))

@@ -2,7 +2,7 @@
 import { UsageError, type ExitCode } from '../model/errors.ts'
 import { planExit } from '../plan.ts'
 import { whyText } from '../views/why.ts'
-import { look, select } from './look.ts'
+import { look, meant, select } from './look.ts'
 import type { Flags } from './flags.ts'
 import { openVerb } from './verb.ts'
 
@@ -15,8 +15,9 @@ export async function whyVerb([name = '', stage]: readonly string[], flags: Flag
   const lane =
     stage === undefined ? whole : { ...whole, steps: whole.steps.filter((step) => step.stage === stage) }
   if (lane.steps.length === 0) {
+    const names = whole.steps.map((step) => step.stage)
     throw new UsageError(`${name} has no stage ${stage}`, {
-      hint: `It has ${whole.steps.map((step) => step.stage).join(', ')}.`,
+      hint: meant(stage ?? '', names, `It has ${names.join(', ')}.`),
     })
   }
   if (flags.json === true)

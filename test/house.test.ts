@@ -56,7 +56,7 @@ const walls: Record<string, readonly string[]> = {
 /** Package to the files (or folders) that may import it. `node:` modules are for ports and doors. */
 const packages: Record<string, readonly string[]> = {
   execa: ['ports/exec.ts'],
-  pg: ['ports/postgres.ts'],
+  pg: ['ports/postgres.ts', 'ports/postgres/'],
   'pg-copy-streams': ['ports/postgres.ts'],
   commander: ['cli/main.ts', 'cli/program.ts'],
   yaml: ['model/yaml.ts'],

@@ -1,10 +1,8 @@
 // What this installation has measured: the steps that the event log tells of, for the estimates of a plan.
 import type { Past } from '../model/estimate.ts'
 import { ObserveError } from '../model/errors.ts'
-import type { Event } from '../model/event.ts'
 import { learnedFileInBytes, newPace, paced, usualFileInBytes, type Pace } from '../model/pace.ts'
-import { parseLine } from '../views/replay.ts'
-import { logTail } from './log-file.ts'
+import { eventOf, logTail } from './log-file.ts'
 
 /** So much of the log's end is looked at: thousands of steps, read in a moment. */
 const tailBytes = 8 << 20
@@ -67,13 +65,4 @@ export function fileInBytes(text: string): number | null {
   // One copy may have gone badly for its own reasons; the guess counts as one more.
   const all = [usualFileInBytes, ...learned.slice(-10)]
   return Math.exp(all.reduce((sum, one) => sum + Math.log(one), 0) / all.length)
-}
-
-function eventOf(line: string): Event | null {
-  try {
-    return parseLine(line)
-  } catch (error) {
-    if (error instanceof ObserveError) return null
-    throw error
-  }
 }

@@ -30,7 +30,8 @@ export async function readLog(path: string, from: number, reader: LogReader): Pr
   return end
 }
 
-function eventOf(line: string): Event | null {
+/** null: the line is damaged. */
+export function eventOf(line: string): Event | null {
   try {
     return parseLine(line)
   } catch (error) {

@@ -9,6 +9,14 @@ export interface StoreIds {
   readonly found: string | null
 }
 
+/** The id of the store that the database knows; null: it knows of none yet. */
+export async function knownStoreId(
+  query: <Row>(sql: string) => Promise<readonly Row[]>,
+): Promise<string | null> {
+  const [row] = await query<{ store_id: string }>("select store_id from store where root = 'by-hash'")
+  return row?.store_id ?? null
+}
+
 /** Throws ObserveError where another filesystem, or none, is in the place of the store: that says nothing about its contents. */
 export async function needKnownStore(
   known: string | null,

@@ -60,9 +60,11 @@ export function unwritten(what: string, path: string, error: unknown): Error {
     : new StoreError(told, { cause: error, hint })
 }
 
-/** Throws where we were asked to stop, with the reason if it is one of ours. */
+/** Why we were asked to stop: the reason, if it is one of ours. `cause`: what failed because of that. */
+export const stopReason = (signal: AbortSignal, cause: unknown = signal.reason): NttError =>
+  signal.reason instanceof NttError ? signal.reason : new InterruptedError('stopped', { cause })
+
+/** Throws where we were asked to stop. */
 export function stopIfAsked(signal: AbortSignal): void {
-  if (!signal.aborted) return
-  if (signal.reason instanceof NttError) throw signal.reason
-  throw new InterruptedError('stopped', { cause: signal.reason })
+  if (signal.aborted) throw stopReason(signal)
 }

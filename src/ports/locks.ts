@@ -2,7 +2,8 @@
 import { LockedError, RunError } from '../model/errors.ts'
 import type { Holder } from '../model/watch.ts'
 import type { Transaction } from '../model/world.ts'
-import type { Database, Session } from './postgres.ts'
+import type { Database } from './postgres.ts'
+import type { Session } from './postgres/session.ts'
 
 /** A medium that is ours. */
 export interface Hold {

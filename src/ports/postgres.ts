@@ -1,12 +1,14 @@
-// PostgreSQL: questions in read-only sessions, transactions in others. The only importer of pg.
+// PostgreSQL: questions in read-only sessions, transactions in others.
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
-import { ObserveError, RunError, errnoOf } from '../model/errors.ts'
+import { from as copyFrom } from 'pg-copy-streams'
+import { ObserveError } from '../model/errors.ts'
 import type { Transaction } from '../model/world.ts'
-import { type Purpose, blame, nameOf, willPass } from './postgres-errors.ts'
+import { Client, ask, ignoreLoss } from './postgres/connect.ts'
+import { nameOf } from './postgres/errors.ts'
+import { openPool } from './postgres/pool.ts'
+import { openSession, type Session } from './postgres/session.ts'
 import type { Address } from './server/index.ts'
 
 /**
@@ -28,14 +30,6 @@ export interface Database {
   close(): Promise<void>
 }
 
-/** One connection of its own. */
-export interface Session {
-  /** Fires when the connection breaks by itself. */
-  readonly lost: AbortSignal
-  query<Row>(sql: string, params?: readonly unknown[], signal?: AbortSignal): Promise<readonly Row[]>
-  end(): Promise<void>
-}
-
 export interface DatabaseOptions {
   /** A PostgreSQL URL, or where the embedded server listens. */
   readonly where: string | Address
@@ -47,9 +41,6 @@ export interface DatabaseOptions {
 }
 
 const oldest = 150000
-/** How long a server may take to come back or up, and how long a connection may take to open. */
-const patienceMs = 10_000
-
 /** `2025-10-10 15:41:05.12+00` as ISO 8601, to the server's precision and at least to milliseconds. */
 const isoTime = (text: string): string => {
   const [, date, time, fraction = ''] = /^(\d+-\d+-\d+) ([\d:]+)(?:\.(\d+))?\+00$/.exec(text) ?? []
@@ -60,13 +51,6 @@ const types: pg.CustomTypesConfig = {
   // oxlint-disable-next-line typescript/no-unsafe-return -- pg's parsers are untyped
   getTypeParser: (oid: number, format?: 'text' | 'binary') =>
     oid === pg.types.builtins.TIMESTAMPTZ ? isoTime : pg.types.getTypeParser(oid, format),
-}
-
-/** Opening a connection may take so long and no longer; waiting for a free one of the pool has no limit. */
-class Client extends pg.Client {
-  constructor(config?: pg.ClientConfig) {
-    super({ ...config, connectionTimeoutMillis: patienceMs })
-  }
 }
 
 function configOf(where: string | Address): { name: string; embedded: boolean; config: pg.ClientConfig } {
@@ -122,120 +106,6 @@ export async function openDatabase({
   }
 }
 
-interface Place {
-  readonly name: string
-  readonly embedded: boolean
-  readonly purpose: Purpose
-}
-
-/** A pool whose connections are lent for the length of a call. */
-function openPool(config: pg.PoolConfig, { name, embedded, purpose }: Place) {
-  const pool = new pg.Pool({ ...config, idleTimeoutMillis: 0 })
-  // A connection that breaks while nobody uses it: the pool drops it, and whoever comes next is told or gets another.
-  pool.on('error', () => undefined)
-  const ready = new WeakSet<pg.ClientBase>()
-
-  const take = async (signal?: AbortSignal): Promise<pg.PoolClient> => {
-    signal?.throwIfAborted()
-    const client = await patiently(embedded, () => pool.connect())
-    client.on('error', ignoreLoss)
-    try {
-      if (!ready.has(client)) await prepare(client, purpose, embedded)
-      ready.add(client)
-      signal?.throwIfAborted()
-      return client
-    } catch (error) {
-      give(client, true)
-      throw error
-    }
-  }
-  const give = (client: pg.PoolClient, broken: boolean) => {
-    client.off('error', ignoreLoss)
-    client.release(broken)
-  }
-
-  return {
-    async lend<T>(use: (client: pg.PoolClient) => Promise<T>, signal?: AbortSignal): Promise<T> {
-      let client: pg.PoolClient | null = null
-      const stop = () => void client?.end()
-      try {
-        client = await take(signal)
-        signal?.addEventListener('abort', stop)
-        const result = await use(client)
-        give(client, signal?.aborted ?? false)
-        return result
-      } catch (error) {
-        if (client) give(client, true)
-        throw blame(error, name, purpose, signal)
-      } finally {
-        signal?.removeEventListener('abort', stop)
-      }
-    },
-    async *copyOut(sql: string, signal?: AbortSignal): AsyncGenerator<Buffer> {
-      let client: pg.PoolClient | null = null
-      let whole = false
-      try {
-        client = await take(signal)
-        const rows = client.query(copyTo(sql))
-        // What fails after we have turned away concerns nobody.
-        rows.on('error', ignoreLoss)
-        const stop = () => void rows.destroy(new Error('stopped'))
-        signal?.addEventListener('abort', stop)
-        try {
-          for await (const chunk of rows) yield chunk
-        } finally {
-          signal?.removeEventListener('abort', stop)
-        }
-        whole = true
-      } catch (error) {
-        throw blame(error, name, purpose, signal)
-      } finally {
-        if (client) give(client, !whole)
-      }
-    },
-    end: () => pool.end(),
-  }
-}
-
-/** The next query on a broken connection fails and says so; the event alone must not end the process. */
-const ignoreLoss = () => undefined
-
-/** Tries again while a server is starting, stopping or recovering: the embedded one for every such sign, others by their word. */
-async function patiently<T>(embedded: boolean, connect: () => Promise<T>): Promise<T> {
-  const deadline = performance.now() + patienceMs
-  for (;;) {
-    try {
-      return await connect()
-    } catch (error) {
-      const again = embedded ? willPass(error) : errnoOf(error) === '57P03'
-      if (!again || performance.now() > deadline) throw error
-      await sleep(50)
-    }
-  }
-}
-
-/** Settings of a session. By statements, not at start-up: connection poolers refuse those. */
-async function prepare(client: pg.ClientBase, purpose: Purpose, embedded: boolean): Promise<void> {
-  await client.query(
-    `set timezone = 'UTC'; set datestyle = 'ISO'; set bytea_output = 'hex'; set extra_float_digits = 1;
-     set synchronize_seqscans = off; set default_transaction_read_only = ${purpose === 'look' ? 'on' : 'off'}`,
-  )
-  if (embedded) return
-  // The server then notices within a second that we are gone, even inside a long query (some platforms cannot).
-  await client.query("set client_connection_check_interval = '1s'").catch((error: unknown) => {
-    if (errnoOf(error) !== '22023') throw error
-  })
-}
-
-async function ask<Row>(
-  client: pg.ClientBase,
-  sql: string,
-  params: readonly unknown[] = [],
-): Promise<readonly Row[]> {
-  const { rows } = await client.query<Row & pg.QueryResultRow>(sql, [...params])
-  return rows
-}
-
 async function transact<T>(client: pg.ClientBase, work: (tx: Transaction) => Promise<T>): Promise<T> {
   await client.query('begin')
   try {
@@ -257,47 +127,5 @@ async function transact<T>(client: pg.ClientBase, work: (tx: Transaction) => Pro
     // Roll back at once, so that its locks are free when the caller hears of it; a broken connection has done so.
     await client.query('rollback').catch(ignoreLoss)
     throw error
-  }
-}
-
-async function openSession(config: pg.ClientConfig, name: string, embedded: boolean): Promise<Session> {
-  const lost = new AbortController()
-  let ending = false
-  let client: pg.Client | null = null
-  try {
-    client = await patiently(embedded, async () => {
-      const fresh = new Client(config)
-      fresh.on('error', ignoreLoss)
-      await fresh.connect()
-      return fresh
-    })
-    client.on('end', () => {
-      if (!ending) lost.abort(new RunError(`the connection to the database ${name} was lost`))
-    })
-    await prepare(client, 'write', embedded)
-  } catch (error) {
-    ending = true
-    await client?.end()
-    throw blame(error, name, 'write')
-  }
-  const session = client
-  return {
-    lost: lost.signal,
-    async query(sql, params, signal) {
-      const stop = () => void session.end()
-      signal?.addEventListener('abort', stop)
-      try {
-        signal?.throwIfAborted()
-        return await ask(session, sql, params)
-      } catch (error) {
-        throw blame(error, name, 'write', signal)
-      } finally {
-        signal?.removeEventListener('abort', stop)
-      }
-    },
-    async end() {
-      ending = true
-      await session.end()
-    },
   }
 }

@@ -1,13 +1,10 @@
 // The store read back range by range, in the order of the hashes; what is not what its name says is told to its media.
-import { stageNamed } from '../apply.ts'
 import { blobsFrom, credit, positionOf, type KnownBlob, type SweptRange } from '../ledger.ts'
-import { ObserveError } from '../model/errors.ts'
-import type { Medium } from '../model/medium.ts'
-import { needKnownStore } from '../model/store.ts'
-import type { Observed, Proof } from '../model/stage.ts'
+import { knownStoreId, needKnownStore } from '../model/store.ts'
+import type { Observed } from '../model/stage.ts'
 import type { Reader } from '../model/world.ts'
-import { observeStage } from '../observe.ts'
 import type { SweepHands } from '../sweep.ts'
+import { tellBad, type Bad } from './bad.ts'
 import type { Purse } from './purse.ts'
 
 const page = 1000
@@ -26,12 +23,6 @@ interface Reach {
   bytes: number
   readonly bad: Bad[]
   beganSec: number
-}
-
-interface Bad {
-  readonly blob: string
-  readonly is: 'missing' | 'unreadable' | 'altered' | 'resized'
-  readonly text: string
 }
 
 type Rehashed = readonly { readonly id: string; readonly bytes: number; readonly blake3: string | null }[]
@@ -212,7 +203,7 @@ export class StoreSweep {
     if (to < from) return
     if (bad.length > 0) {
       await this.#needStore(true)
-      await this.#tell(bad)
+      await tellBad(bad, this.#media, this.#hands)
     }
     const { run } = this.#hands
     await this.#hands.transaction((tx) => credit(tx, { from, to, at: this.#at, run, blobs, bytes }))
@@ -235,97 +226,11 @@ export class StoreSweep {
   /** Another filesystem in the place of the store, or none, says nothing about the blobs. */
   async #needStore(again = false): Promise<void> {
     if (this.#isChecked && !again) return
-    const [row] = await this.#hands.query<{ store_id: string }>(
-      "select store_id from store where root = 'by-hash'",
-    )
-    await needKnownStore(row?.store_id ?? null, this.#world)
+    await needKnownStore(await knownStoreId((sql) => this.#hands.query(sql)), this.#world)
     this.#isChecked = true
-  }
-
-  /** To people, by medium and path; and to the record of each declared medium, so that its next plan repairs it. */
-  async #tell(bad: readonly Bad[]): Promise<void> {
-    const owners = await this.#hands.query<Owner>(ownersOf, [bad.map(({ blob }) => blob)])
-    for (const { blob, text } of bad) {
-      const own = owners.filter((owner) => owner.blob === blob)
-      this.#hands.emit({
-        type: 'store.bad',
-        blob,
-        text,
-        media: own.map(nameOf),
-        paths: own.slice(0, 100).map((owner) => `${nameOf(owner)}: ${owner.path?.toString('latin1') ?? ''}`),
-      })
-    }
-    for (const hash of new Set(owners.map((owner) => owner.hash))) {
-      const observed = this.#media.find(({ medium }) => medium.hash === hash)
-      if (observed === undefined || observed.medium.hash === null) continue
-      const blobs = new Set(owners.filter((owner) => owner.hash === hash).map(({ blob }) => blob))
-      await this.#contradict(
-        observed.medium,
-        bad.filter(({ blob }) => blobs.has(blob)),
-      )
-    }
-  }
-
-  async #contradict(medium: Medium, bad: readonly Bad[]): Promise<void> {
-    const held = await this.#hands.hold(medium)
-    try {
-      const { run, host } = this.#hands
-      const stage = stageNamed(this.#hands.stages, 'copy')
-      const seen = await observeStage(stage, medium, this.#hands.reader(medium.name))
-      if ('unknown' in seen) throw new ObserveError(seen.unknown.text)
-      const check = {
-        name: 'contents read back from the store',
-        ok: false,
-        expected: '0 bad',
-        actual: `${bad.length} bad: ${bad
-          .slice(0, 3)
-          .map(({ blob, text }) => `${blob.slice(0, 16)}… ${text}`)
-          .join('; ')}`,
-      }
-      const proof: Proof = {
-        stage: 'copy',
-        of: seen.of,
-        depth: 'hash',
-        ok: false,
-        checks: [check],
-        figures: { bad: bad.length },
-        facts: { bad: bad.slice(0, 1000).map(({ blob, is }) => `${blob} ${is}`) },
-        content: null,
-        run,
-        host,
-        at: this.#hands.now().toISOString(),
-      }
-      await this.#hands.record(medium, proof, undefined)
-      this.#hands.emit({
-        type: 'step.contradicted',
-        medium: medium.name,
-        hash: medium.hash,
-        stage: 'copy',
-        check,
-      })
-    } finally {
-      await held.release()
-    }
   }
 }
 
 async function* once<T>(value: T): AsyncGenerator<T> {
   yield value
 }
-
-interface Owner {
-  readonly blob: string
-  readonly hash: string
-  readonly name: string | null
-  readonly path: Buffer | null
-}
-
-const nameOf = ({ name, hash }: Owner): string => name ?? hash
-
-/** Each medium that holds one of these, with one of its files. No index leads there: it is asked only when something is wrong. */
-const ownersOf = `
-  select encode(o.blob_id, 'hex') as blob, m.medium_hash as hash, m.name,
-         (select p.path from path p where p.medium_id = o.medium_id and p.fs = o.fs and p.ino = o.ino order by p.path limit 1) as path
-    from (select distinct on (blob_id, medium_id) blob_id, medium_id, fs, ino from outcome
-           where blob_id = any (select decode(b, 'hex') from unnest($1::text[]) as b) order by blob_id, medium_id, fs, ino) o
-    join medium m using (medium_id) order by 1, 2`

@@ -2,7 +2,7 @@
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type NttError, ObserveError, RunError } from '../../src/model/errors.ts'
-import { nameOf } from '../../src/ports/postgres-errors.ts'
+import { nameOf } from '../../src/ports/postgres/errors.ts'
 import { openDatabase } from '../../src/ports/postgres.ts'
 import { ask } from '../support/postgres.ts'
 import { type External, externalServer } from '../support/external.ts'

@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import type { Config } from '../../config.ts'
 import { NttError } from '../../model/errors.ts'
 import { storeMarker } from '../../model/places.ts'
+import { knownStoreId } from '../../model/store.ts'
 import { isAbsent, unseen } from '../../ports/errno.ts'
 import { readMigrations, schemaState } from '../../ports/migrate.ts'
 import type { SchemaState } from '../../ports/migrate.ts'
-import { nameOf } from '../../ports/postgres-errors.ts'
+import { nameOf } from '../../ports/postgres/errors.ts'
 import { openDatabase } from '../../ports/postgres.ts'
 import { openServer, serverExists } from '../../ports/server/index.ts'
 import type { Finding } from '../../views/doctor.ts'
@@ -58,8 +59,8 @@ async function storeFinding(
   query: <Row>(sql: string) => Promise<readonly Row[]>,
   root: string,
 ): Promise<readonly Finding[]> {
-  const [row] = await query<{ store_id: string }>("select store_id from store where root = 'by-hash'")
-  if (row === undefined) return []
+  const known = await knownStoreId(query)
+  if (known === null) return []
   const base = { area: 'database', name: 'store' } as const
   const found = await readFile(join(root, storeMarker.replace('by-hash:', '')), 'utf8').catch(
     (error: unknown) => {
@@ -67,14 +68,13 @@ async function storeFinding(
       throw unseen(`read the marker of ${root}`, error)
     },
   )
-  if (found?.trim() === row.store_id)
-    return [{ ...base, condition: 'good', text: `the one in ${root}, ${row.store_id}` }]
+  if (found?.trim() === known) return [{ ...base, condition: 'good', text: `the one in ${root}, ${known}` }]
   const is = found === null ? 'has no marker' : `is the store ${found.trim()}`
   return [
     {
       ...base,
       condition: 'problem',
-      text: `${root} ${is}, the database knows the store ${row.store_id}`,
+      text: `${root} ${is}, the database knows the store ${known}`,
       fix: 'Mount the right filesystem there, or set the root by-hash to where the store lies now.',
     },
   ]

@@ -2,7 +2,7 @@
 import type { Config } from '../../config.ts'
 import { mostSerious } from '../../model/errors.ts'
 import type { ExitCode } from '../../model/errors.ts'
-import { nameOf } from '../../ports/postgres-errors.ts'
+import { nameOf } from '../../ports/postgres/errors.ts'
 import { doctorText } from '../../views/doctor.ts'
 import type { Finding } from '../../views/doctor.ts'
 import type { Flags } from '../flags.ts'

@@ -5,25 +5,21 @@ import type { EntryType, VolumeReport } from '../entry.ts'
 import type { Edges } from './edges.ts'
 import { readEntry, readError, type Fields } from './fields.ts'
 import { Legacy, legacyFormat } from './legacy.ts'
+import { endMark, errorMark, space, totalsMark, volumeMark } from './marks.ts'
 import { RawCounter, RawError, type RawFormat, type RawRecord, type RawTail } from './record.ts'
 import {
   endBytes,
-  endMark,
   magic,
   readEnd,
   readHead,
   readTotals,
   readVolume,
-  totalsMark,
-  volumeMark,
   type RawAbout,
   type Totals,
 } from './trailer.ts'
 
 /** Records that are handed out at a time. */
 const batch = 512
-const space = 0x20
-const errorMark = 0x21
 
 const types: Readonly<Record<number, EntryType>> = Object.fromEntries(
   (['f', 'd', 'l', 'b', 'c', 'p', 's', '?'] as const).map((type) => [type.charCodeAt(0), type]),

@@ -1,15 +1,8 @@
 // Records of a raw enumeration out of bytes, field by field. schemas/raw.md tells the layout to people.
 import type { Entry, EntryError, EntryType } from '../entry.ts'
+import { comma, dot, minus, plus, space, star, zero } from './marks.ts'
 import { RawError } from './record.ts'
 import type { Range } from '../world.ts'
-
-const space = 0x20
-const minus = 0x2d
-const dot = 0x2e
-const comma = 0x2c
-const plus = 0x2b
-const star = 0x2a
-const zero = 0x30
 
 const clock = new BigInt64Array(1)
 const clockWords = new Uint32Array(clock.buffer)

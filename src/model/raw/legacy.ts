@@ -1,5 +1,5 @@
 // The older pipeline's enumerations, as records of ours: absolute paths become (filesystem, path below its root).
-import type { Entry, EntryType } from '../entry.ts'
+import { nobody, typeOfMode, type Entry, type EntryType } from '../entry.ts'
 import { Fields } from './fields.ts'
 import type { RawFormat, RawRecord } from './record.ts'
 
@@ -35,16 +35,6 @@ export function legacyRoot(head: Buffer): string | null {
   return Buffer.from(text, 'utf8').equals(bytes) ? text : null
 }
 
-const kindOfMode: Readonly<Record<number, EntryType>> = {
-  0o01: 'p',
-  0o02: 'c',
-  0o04: 'd',
-  0o06: 'b',
-  0o10: 'f',
-  0o12: 'l',
-  0o14: 's',
-}
-
 /** Decodes the records of one file in their order. */
 export class Legacy {
   #root: Buffer | null = null
@@ -64,21 +54,9 @@ export class Legacy {
     const size = fields.number(separator)
     const mtimeNs = fields.time(separator)
     const { fs, path } = this.#place(fields.name(), fields)
-    const type = isKind(first) ? first : (kindOfMode[(mode ?? 0) >> 12] ?? '?')
-    const entry: Entry = {
-      type,
-      path,
-      ino,
-      nlink,
-      size,
-      mtimeNs,
-      mode: mode === null ? null : mode & 0o7777,
-      uid: null,
-      gid: null,
-      rdev: 0n,
-      target: null,
-      extents: null,
-    }
+    const type = isKind(first) ? first : typeOfMode(mode ?? 0)
+    const bits = mode === null ? null : mode & 0o7777
+    const entry: Entry = { ...nobody, type, path, ino, nlink, size, mtimeNs, mode: bits, extents: null }
     const held = this.#held
     this.#held = null
     if (held !== null) {

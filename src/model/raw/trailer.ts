@@ -21,9 +21,6 @@ export interface Totals {
 }
 
 export const magic = 'ntt-1 '
-export const volumeMark = 0x23
-export const totalsMark = 0x3d
-export const endMark = 0x65
 /** `end `, 16 digits, a space, 64 hex digits, NUL. */
 export const endBytes = 86
 

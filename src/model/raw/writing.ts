@@ -1,16 +1,8 @@
 // Records of a raw enumeration into bytes. schemas/raw.md tells the layout to people.
 import type { Entry, EntryError } from '../entry.ts'
+import { comma, dot, errorMark, minus, plus, space, star, zero } from './marks.ts'
 import { RawError } from './record.ts'
 import type { Range } from '../world.ts'
-
-const space = 0x20
-const minus = 0x2d
-const dot = 0x2e
-const comma = 0x2c
-const plus = 0x2b
-const star = 0x2a
-const zero = 0x30
-const bang = 0x21
 
 /** Room that the fields of a record take at the most, beside its names and extents. */
 const fieldsRoom = 256
@@ -139,7 +131,7 @@ export function writeError(into: Buffer, start: number, fs: number, found: Entry
   if (!/^[!-~]+$/.test(found.error))
     throw new RawError(`${JSON.stringify(found.error)} is not a word for an error`)
   let at = start
-  into[at++] = bang
+  into[at++] = errorMark
   into[at++] = space
   at = writeDigits(into, at, fs)
   into[at++] = space

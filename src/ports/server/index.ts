@@ -7,7 +7,8 @@ import { closeSync, existsSync, realpathSync } from 'node:fs'
 import { rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { InterruptedError, NttError, ObserveError, errnoOf, messageOf } from '../../model/errors.ts'
+import { NttError, ObserveError, errnoOf, messageOf } from '../../model/errors.ts'
+import { stopReason } from '../errno.ts'
 import { flock } from '../flock.ts'
 import { makeDirectories } from '../folders.ts'
 import { readPostmaster } from './pid.ts'
@@ -72,10 +73,7 @@ export async function openServer({ directory, packageRoot, signal }: ServerOptio
 
 /** An interrupted start is an interruption; what the system refused is a database that we cannot look into. */
 function blame(error: unknown, home: string, signal: AbortSignal): unknown {
-  if (signal.aborted)
-    return signal.reason instanceof NttError
-      ? signal.reason
-      : new InterruptedError('stopped', { cause: error })
+  if (signal.aborted) return stopReason(signal, error)
   if (errnoOf(error) === undefined || error instanceof NttError) return error
   return new ObserveError(`cannot start the database server in ${home}: ${messageOf(error)}`, {
     cause: error,

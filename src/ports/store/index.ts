@@ -1,10 +1,10 @@
 // The store of contents: each once, in a file named by its BLAKE3, mode 0444, at aa/bb/<64 hex> below `by-hash:`.
 import { availableParallelism } from 'node:os'
-import { InterruptedError, NttError, StoreError } from '../../model/errors.ts'
+import { NttError, StoreError } from '../../model/errors.ts'
 import { Slots } from '../../model/lanes.ts'
 import type { Place, Reader, Unit, Writer } from '../../model/world.ts'
 import { openHasher } from '../blake3.ts'
-import { unseen, unwritten } from '../errno.ts'
+import { stopReason, unseen, unwritten } from '../errno.ts'
 import { openFolder, type StoreFolder } from './folder.ts'
 import type { Ingest } from './batch.ts'
 import { Flushed } from './flushed.ts'
@@ -207,11 +207,7 @@ function slices<T>(all: readonly T[], size: number): readonly (readonly T[])[] {
 
 /** What a thread could not do, as one of our errors. */
 function failure(error: unknown, root: string, signal?: AbortSignal): unknown {
-  if (signal?.aborted === true && !(error instanceof NttError)) {
-    return signal.reason instanceof NttError
-      ? signal.reason
-      : new InterruptedError('stopped', { cause: error })
-  }
+  if (signal?.aborted === true && !(error instanceof NttError)) return stopReason(signal, error)
   if (!(error instanceof JobFailure)) return error
   const { message, errno, path, writing } = error.broken
   const cause = errno === null ? error : Object.assign(new Error(message), { code: errno })

@@ -1,13 +1,6 @@
 // What went wrong with the database, in words that say what to do. No password is ever in them.
-import {
-  InterruptedError,
-  NttError,
-  ObserveError,
-  RunError,
-  StoreError,
-  errnoOf,
-  messageOf,
-} from '../model/errors.ts'
+import { NttError, ObserveError, RunError, StoreError, errnoOf, messageOf } from '../../model/errors.ts'
+import { stopReason } from '../errno.ts'
 
 /** Looking fails as "not known", writing as "not done". */
 export type Purpose = 'look' | 'write'
@@ -69,10 +62,7 @@ const isBug = (error: unknown) => [TypeError, RangeError, ReferenceError].some((
 
 /** The failure of ours for one of the driver's. Ours pass as they are, and so do bugs; an interrupted call is an interruption. */
 export function blame(error: unknown, name: string, purpose: Purpose, signal?: AbortSignal): unknown {
-  if (signal?.aborted)
-    return signal.reason instanceof NttError
-      ? signal.reason
-      : new InterruptedError('stopped', { cause: error })
+  if (signal?.aborted) return stopReason(signal, error)
   if (error instanceof NttError || isBug(error)) return error
   const [code, words] = [errnoOf(error), wordsOf(error)]
   const hint = code === undefined ? wordless(words) : hints[code]

@@ -1,6 +1,6 @@
 // What could not be read on the way to names, as errors of the path that it hits.
 import type { EntryError } from '../model/entry.ts'
-import { RunError } from '../model/errors.ts'
+import { ObserveError, RunError } from '../model/errors.ts'
 import { UnreadError } from '../model/unread.ts'
 
 /** A directory of which names may be missing. `about`: what of it could not be read, with a colon and a space behind. */
@@ -39,6 +39,10 @@ export function faultOf(error: unknown): RunError {
   if (error instanceof RunError) return error
   throw error
 }
+
+/** Of a content that cannot be had: an ObserveError, as that is no reason to give up the others. What is no failure to read stays as it is. */
+export const unobtainable = (error: unknown, about = ''): unknown =>
+  error instanceof RunError ? new ObserveError(`${about}${error.message}`, { cause: error }) : error
 
 /** For what may be missing: null where it cannot be read; anything else is thrown again. */
 export function orNothing(error: unknown): null {

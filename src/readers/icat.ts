@@ -1,7 +1,8 @@
 // icat of sleuthkit: the content of one inode, where that is not stored as plain bytes.
 import type { Command } from '../model/command.ts'
-import { ObserveError, RunError } from '../model/errors.ts'
+import { ObserveError } from '../model/errors.ts'
 import type { Reader } from '../model/world.ts'
+import { unobtainable } from './faults.ts'
 import { listing } from './reader.ts'
 
 /** `start`: of the volume in the image; `more`: what icat must be told of it beside. 24 ms each. */
@@ -18,7 +19,6 @@ export async function* unpacked(
   try {
     yield* world.stream(await command())
   } catch (error) {
-    if (error instanceof RunError) throw new ObserveError(`icat: ${error.message}`, { cause: error })
-    throw error
+    throw unobtainable(error, 'icat: ')
   }
 }

@@ -11,6 +11,10 @@ export function slice(ranges: readonly Range[], from: number, to: number): reado
   })
 }
 
+/** Where a byte of what several ranges hold lies; null: they hold fewer. */
+export const placeIn = (ranges: readonly Range[], at: number): number | null =>
+  slice(ranges, at, at + 1)[0]?.start ?? null
+
 /** What several ranges hold, in pieces of so many bytes; the last one may be shorter. */
 export function* piecesOf(ranges: readonly Range[], bytes: number): Generator<readonly Range[]> {
   let piece: Range[] = []

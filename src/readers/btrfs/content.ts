@@ -1,7 +1,8 @@
 // The bytes of files of btrfs that do not lie in the image as they are, or of which there are two copies.
 import { inflateSync, zstdDecompressSync } from 'node:zlib'
 import type { Entry } from '../../model/entry.ts'
-import { ObserveError, RunError, messageOf } from '../../model/errors.ts'
+import { RunError, messageOf } from '../../model/errors.ts'
+import { unobtainable } from '../faults.ts'
 import { DataSums } from './data-sums.ts'
 import { kinds, parseInode, type Extent, type Packing, type TreeTop } from './layout.ts'
 import { unpackSegments } from './lzo.ts'
@@ -35,8 +36,7 @@ export class BtrfsContents {
       for await (const { extent, length } of piecesOf(this.#volume, top, inode, size))
         yield* this.#bytes(extent, length)
     } catch (error) {
-      if (error instanceof RunError) throw new ObserveError(error.message, { cause: error })
-      throw error
+      throw unobtainable(error)
     }
   }
 

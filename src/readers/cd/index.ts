@@ -1,8 +1,10 @@
 // Filesystems on raw CD images: readers of ours, over sectors taken out of their frames.
+import { lengthOf } from '../../model/damage.ts'
 import { isEntry, type Entry, type EntryError, type Volume } from '../../model/entry.ts'
-import { ObserveError, RunError } from '../../model/errors.ts'
+import { RunError } from '../../model/errors.ts'
 import type { Piece, Place, Range, Reader } from '../../model/world.ts'
 import { findFraming, placesOf, sectorBytes, sectorsOf, type Framing } from './frames.ts'
+import { missingContent, unobtainable } from '../faults.ts'
 import { inSectors } from './sectors.ts'
 import type { FsReader } from '../reader.ts'
 
@@ -36,9 +38,6 @@ const isHole = ({ start }: Range): boolean => start === -1
 
 const logical = (range: Range, framing: Framing): Range => (isHole(range) ? range : sectorsOf(framing, range))
 
-const bytesIn = (ranges: readonly Range[]): number =>
-  ranges.reduce((sum, { start, end }) => sum + (start === -1 ? end : end - start), 0)
-
 function* zeros(bytes: number): Generator<Buffer> {
   const piece = Buffer.alloc(Math.min(bytes, 1 << 20))
   for (let left = bytes; left > 0; left -= piece.length) yield piece.subarray(0, left)
@@ -48,13 +47,10 @@ function* zeros(bytes: number): Generator<Buffer> {
 function placed(entry: Entry, framing: Framing): readonly (Entry | EntryError)[] {
   if (entry.extents === null) return [entry]
   const extents = entry.extents.flatMap((range) => (isHole(range) ? [range] : placesOf(framing, range)))
-  const asked = bytesIn(entry.extents)
-  const given = bytesIn(extents.map((range) => logical(range, framing)))
+  const asked = lengthOf(entry.extents)
+  const given = lengthOf(extents.map((range) => logical(range, framing)))
   const message = `only ${given} of ${asked} bytes are in the image`
-  return [
-    { ...entry, extents },
-    ...(given === asked ? [] : [{ error: 'content', path: entry.path, message }]),
-  ]
+  return [{ ...entry, extents }, ...(given === asked ? [] : [missingContent(entry.path, message)])]
 }
 
 async function* read(
@@ -68,8 +64,7 @@ async function* read(
       else yield* world.read(image, range)
     }
   } catch (error) {
-    // One content that cannot be had is no reason to give up the others.
-    throw error instanceof RunError ? new ObserveError(error.message, { cause: error }) : error
+    throw unobtainable(error)
   }
 }
 

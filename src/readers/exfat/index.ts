@@ -1,6 +1,7 @@
 // exFAT read from the image itself: every name as it is stored, every cluster where it lies; no root, no tool.
 //
 // sleuthkit, the only tool that needs no driver, ends with 0 over a directory that was wiped (reference/fs-readers.md 3.4).
+import { lengthOf } from '../../model/damage.ts'
 import { nobody, type Entry, type EntryError, type Volume } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
@@ -14,7 +15,7 @@ import {
 } from './entries.ts'
 import { FatTable } from '../fat/layout.ts'
 import { badName, faultOf, hiddenNames, metBefore, missingContent, missingNames } from '../faults.ts'
-import { push } from '../ranges.ts'
+import { placeIn, push, slice } from '../ranges.ts'
 import { Pages } from '../pages.ts'
 import { byRanges, inBatches, joinPath, unreadNames, type FsReader } from '../reader.ts'
 
@@ -160,16 +161,11 @@ class Walk {
       whole = [{ start, end: start + wanted * clusterBytes }]
     } else whole = (await this.#table.chain(cluster, Math.min(wanted, lastCluster))).ranges
     const crossed = this.#claim(whole)
-    const ranges: Range[] = []
-    let left = size
-    for (const { start, end } of whole) {
-      const length = Math.min(left, end - start)
-      if (length > 0) ranges.push({ start, end: start + length })
-      left -= length
-    }
+    const ranges = slice(whole, 0, size)
+    const found = lengthOf(ranges)
     return {
       ranges,
-      fault: left > 0 ? `its chain of clusters breaks off after ${size - left} of ${size} bytes` : crossed,
+      fault: found < size ? `its chain of clusters breaks off after ${found} of ${size} bytes` : crossed,
     }
   }
 
@@ -191,12 +187,7 @@ class Walk {
 
   /** Number of an entry's 32 bytes within the volume: nothing else tells one file from another for good. */
   #slotOf(ranges: readonly Range[], at: number): bigint {
-    let left = at
-    for (const { start, end } of ranges) {
-      if (left < end - start) return BigInt((start + left - this.#start) / 32)
-      left -= end - start
-    }
-    return 0n
+    return BigInt(((placeIn(ranges, at) ?? this.#start) - this.#start) / 32)
   }
 }
 

@@ -2,14 +2,14 @@
 //
 // The journal is never replayed (it would write): what is read is the volume as it stands, like the kernel's `noload`.
 import type { Entry, EntryError, Volume } from '../../model/entry.ts'
-import { RunError, messageOf } from '../../model/errors.ts'
+import { RunError } from '../../model/errors.ts'
 import { InodeSet } from '../../model/inodes.ts'
 import { intersect } from '../../model/mapfile.ts'
 import { UnreadError } from '../../model/unread.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
 import { extentTree, inlineContent, parseNames, type ExtInode, type ExtName } from './layout.ts'
 import { ExtVolume } from './volume.ts'
-import { badName, metBefore, missingContent, missingNames } from '../faults.ts'
+import { badName, faultOf, metBefore, missingContent, missingNames } from '../faults.ts'
 import { Pages } from '../pages.ts'
 import { byRanges, inBatches, joinPath, unreadNames, type FsReader } from '../reader.ts'
 import { mend } from '../utf16.ts'
@@ -109,9 +109,9 @@ class Walk {
       inode = await this.#volume.inode(ino)
       mapped = await this.#mapped(ino, inode)
     } catch (error) {
-      if (!(error instanceof RunError)) throw error
-      const word = error instanceof UnreadError ? 'EIO' : 'unreadable-directory'
-      yield this.#unreadable(path, `inode ${ino}: ${error.message}`, word)
+      const fault = faultOf(error)
+      const word = fault instanceof UnreadError ? 'EIO' : 'unreadable-directory'
+      yield this.#unreadable(path, `inode ${ino}: ${fault.message}`, word)
       return
     }
     const { type } = inode
@@ -170,12 +170,11 @@ class Walk {
         try {
           names.push(...parseNames(piece))
         } catch (error) {
-          fault ??= messageOf(error)
+          fault ??= faultOf(error).message
         }
       }
     } catch (error) {
-      if (!(error instanceof RunError)) throw error
-      fault = error.message
+      fault = faultOf(error).message
     }
     const self = names.find(({ name }) => name.equals(dot))
     const parent = names.find(({ name }) => name.equals(dots))

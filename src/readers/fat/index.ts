@@ -3,12 +3,12 @@
 // The tools at hand each lose something: sleuthkit prints `^` for what is not ASCII in a short name, the kernel makes up inode
 // numbers at each mount, 7-Zip drops a directory that it cannot read without a word (reference/fs-readers.md 1.4).
 import { nobody, type Entry, type EntryError, type Volume } from '../../model/entry.ts'
-import { RunError } from '../../model/errors.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
 import { beginsWithItself, parseEntries, type FatEntry } from './entries.ts'
 import { FatTable, parseBootSector, type Chain, type FatLayout } from './layout.ts'
-import { badName, metBefore, missingContent, missingNames } from '../faults.ts'
+import { badName, metBefore, missingContent, missingNames, orNothing } from '../faults.ts'
 import { Pages } from '../pages.ts'
+import { placeIn, slice } from '../ranges.ts'
 import { byRanges, joinPath, unreadNames, type FsReader } from '../reader.ts'
 
 /** A directory has at most 65,536 entries. */
@@ -139,7 +139,7 @@ class Walk {
     const wanted = Math.ceil(one.size / clusterBytes)
     const { ranges, clusters, end } = await this.#table.chain(wanted === 0 ? 0 : one.cluster, wanted)
     this.#clusters += clusters
-    const entry = this.#entry(one, path, ino, cut(ranges, one.size))
+    const entry = this.#entry(one, path, ino, slice(ranges, 0, one.size))
     if (clusters === wanted) return [entry]
     if (end === 'unread') this.isBroken = true
     const message = `${endText(end)} after ${clusters * clusterBytes} of ${one.size} bytes`
@@ -163,12 +163,8 @@ class Walk {
 
   /** Number of an entry's 32 bytes within the volume: nothing else of FAT tells one file from another for good. */
   #slotOf(ranges: readonly Range[], at: number): number {
-    let left = at
-    for (const { start, end } of ranges) {
-      if (left < end - start) return (start + left - this.#volume.start) / 32
-      left -= end - start
-    }
-    return 0
+    const { start } = this.#volume
+    return ((placeIn(ranges, at) ?? start) - start) / 32
   }
 }
 
@@ -176,18 +172,3 @@ const deleted = 0xe5
 
 const endText = (end: Chain['end']): string =>
   end === 'unread' ? 'nobody has read where it goes on' : 'its chain of clusters breaks off'
-
-function orNothing(error: unknown): null {
-  if (error instanceof RunError) return null
-  throw error
-}
-
-/** The first so many bytes of ranges. */
-function cut(ranges: readonly Range[], bytes: number): readonly Range[] {
-  let left = bytes
-  return ranges.flatMap(({ start, end }) => {
-    const length = Math.min(left, end - start)
-    left -= length
-    return length === 0 ? [] : [{ start, end: start + length }]
-  })
-}

@@ -3,6 +3,7 @@
 import { RunError } from '../../model/errors.ts'
 import { InodeSet } from '../../model/inodes.ts'
 import type { Range } from '../../model/world.ts'
+import { faultOf } from '../faults.ts'
 import type { Pages } from '../pages.ts'
 
 /** How the keys of a tree are built. */
@@ -164,8 +165,7 @@ export class HfsTree {
     try {
       return this.#parse(await this.#bytes(at))
     } catch (error) {
-      if (!(error instanceof RunError)) throw error
-      return error
+      return faultOf(error)
     }
   }
 

@@ -1,9 +1,8 @@
 // Goes down the folders of HFS and HFS+ by the catalog, and makes entries of what it says.
 import { bareRoot, nobody, typeOfMode, type Entry, type EntryError } from '../../model/entry.ts'
-import { RunError } from '../../model/errors.ts'
 import { InodeSet } from '../../model/inodes.ts'
 import { Claims } from '../volumes/claims.ts'
-import { badName, hiddenNames, metBefore, missingContent, missingNames } from '../faults.ts'
+import { badName, hiddenNames, metBefore, missingContent, missingNames, orNothing } from '../faults.ts'
 import type { File, Folder } from './catalog.ts'
 import { dataFork, resourceFork, type HfsVolume, type Lie, type Said } from './volume.ts'
 import { joinPath } from '../reader.ts'
@@ -189,8 +188,7 @@ export class HfsWalk {
     try {
       return Buffer.from(await this.#volume.pages.all(ranges))
     } catch (error) {
-      if (error instanceof RunError) return null
-      throw error
+      return orNothing(error)
     }
   }
 

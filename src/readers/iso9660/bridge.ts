@@ -1,10 +1,10 @@
 // A disc that is UDF and ISO 9660 in one: one side is read, and the other one for the files that the first does not name.
 import { hash } from 'node:crypto'
 import { isEntry, type Entry, type EntryError, type Volume } from '../../model/entry.ts'
-import { RunError } from '../../model/errors.ts'
 import { InodeSet } from '../../model/inodes.ts'
 import { UnreadError } from '../../model/unread.ts'
 import type { Place, Reader } from '../../model/world.ts'
+import { faultOf, orNothing } from '../faults.ts'
 import { iso9660 } from './index.ts'
 import { findTrees, type Trees } from './trees.ts'
 import { Pages } from '../pages.ts'
@@ -48,17 +48,14 @@ export async function* bothSides(
       if (news.length > 0) yield news
     }
   } catch (error) {
-    if (!(error instanceof RunError)) throw error
-    world.line(`its ${name} side cannot be read: ${error.message}`)
+    world.line(`its ${name} side cannot be read: ${faultOf(error).message}`)
     return
   }
   for (const text of more.lines(name, known)) world.line(text)
 }
 
 function orNone(error: unknown): Trees | UnreadError | null {
-  if (error instanceof UnreadError) return error
-  if (error instanceof RunError) return null
-  throw error
+  return error instanceof UnreadError ? error : orNothing(error)
 }
 
 /** What the first side named: contents by the place where they begin, and paths by their digest. */

@@ -1,6 +1,6 @@
 // Boot images of an ISO 9660 disc: what a PC starts from, which need not be a file of any tree.
-import { RunError } from '../../model/errors.ts'
 import type { Range } from '../../model/world.ts'
+import { orNothing } from '../faults.ts'
 import type { Pages } from '../pages.ts'
 
 const sector = 2048
@@ -26,9 +26,4 @@ export async function bootImages(pages: Pages, session: number): Promise<readonl
     if (start > 0 && bytes > 0) found.push({ start, end: start + bytes })
   }
   return found
-}
-
-function orNothing(error: unknown): null {
-  if (error instanceof RunError) return null
-  throw error
 }

@@ -13,7 +13,7 @@ import {
   type RockRidge,
   type Side,
 } from './records.ts'
-import { badName, metBefore, missingContent, missingNames } from '../faults.ts'
+import { badName, faultOf, metBefore, missingContent, missingNames } from '../faults.ts'
 import type { Pages, Patchy } from '../pages.ts'
 import { push } from '../ranges.ts'
 import { joinPath, unreadNames } from '../reader.ts'
@@ -156,8 +156,7 @@ export class Walk {
         ? { records: [], fault: 'a part of it is empty', unread }
         : { records, fault: null, unread }
     } catch (error) {
-      if (!(error instanceof RunError)) throw error
-      return { records: [], fault: error.message, unread }
+      return { records: [], fault: faultOf(error).message, unread }
     }
   }
 

@@ -1,6 +1,7 @@
 // The bytes of files of NTFS that do not lie in the image as they are: compressed ones; and why others cannot be had.
 import type { Entry } from '../../model/entry.ts'
-import { ObserveError, RunError } from '../../model/errors.ts'
+import { RunError } from '../../model/errors.ts'
+import { unobtainable } from '../faults.ts'
 import { decompressed } from './lznt1.ts'
 import { attributes } from './layout.ts'
 import { hasPacked, unitsOf, type Run } from './runs.ts'
@@ -21,8 +22,7 @@ export async function* contentOf(volume: NtfsVolume, { ino, size }: Entry): Asyn
     }
     if (left > 0) throw new RunError('its list of runs breaks off')
   } catch (error) {
-    if (error instanceof RunError) throw new ObserveError(error.message, { cause: error })
-    throw error
+    throw unobtainable(error)
   }
 }
 

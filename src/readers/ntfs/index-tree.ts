@@ -1,5 +1,6 @@
 // The index of a directory of NTFS: names out of its root and its blocks. Pure.
 import { RunError } from '../../model/errors.ts'
+import { faultOf } from '../faults.ts'
 import { parseFileName, referenceAt, unprotected, wide, type FileName, type Reference } from './layout.ts'
 
 export interface IndexName extends FileName {
@@ -29,8 +30,7 @@ export function parseIndexBlock(bytes: Buffer, number: number): Names {
     if (wide(own, 0x10) !== number) throw new RunError('it is another block')
     return namesIn(own, 0x18)
   } catch (error) {
-    if (!(error instanceof RunError)) throw error
-    return { names: [], fault: error }
+    return { names: [], fault: faultOf(error) }
   }
 }
 
@@ -51,7 +51,6 @@ function namesIn(bytes: Buffer, head: number): Names {
       at += length
     }
   } catch (error) {
-    if (!(error instanceof RunError)) throw error
-    return { names, fault: error }
+    return { names, fault: faultOf(error) }
   }
 }

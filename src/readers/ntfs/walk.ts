@@ -72,8 +72,7 @@ export class NtfsWalk {
       if (!isUsed || base !== null) throw new RunError('it is not in use')
       if (sequence !== 0 && file.record.sequence !== sequence) throw new RunError('it is another file by now')
     } catch (error) {
-      if (!(error instanceof RunError)) throw error
-      yield* this.#unreadable(path, name, error)
+      yield* this.#unreadable(path, name, faultOf(error))
       return
     }
     const { units, parent } = name

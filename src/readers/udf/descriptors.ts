@@ -1,5 +1,6 @@
 // Descriptors of a volume of UDF: where they are found, which of them count, and what the volume says of itself.
 import { RunError } from '../../model/errors.ts'
+import { orNothing } from '../faults.ts'
 import type { Pages } from '../pages.ts'
 import { isTagged, tags } from './layout.ts'
 
@@ -36,10 +37,7 @@ export const pointed = (bytes: Buffer, at: number): Extent => ({
 
 /** A block of the volume; null where the image ends before. */
 export const blockAt = (block: number, pages: Pages, blockBytes: number): Promise<Buffer | null> =>
-  pages.bytes(block * blockBytes, blockBytes).catch((error: unknown) => {
-    if (error instanceof RunError) return null
-    throw error
-  })
+  pages.bytes(block * blockBytes, blockBytes).catch(orNothing)
 
 /**
  * The descriptors that an anchor leads to, in the first or the second copy; that of a session stands behind its beginning. Throws

@@ -2,12 +2,13 @@
 //
 // 7-Zip opens only some kinds, libarchive ends with 0 and lists nothing (reference/fs-readers.md 1.2). What is read is checked by the
 // sums that each structure carries, so that a directory of zeros is not taken for an empty one.
+import { lengthOf } from '../../model/damage.ts'
 import type { Entry, EntryError, Volume } from '../../model/entry.ts'
-import { RunError, messageOf } from '../../model/errors.ts'
+import { RunError } from '../../model/errors.ts'
 import { InodeSet } from '../../model/inodes.ts'
 import { UnreadError } from '../../model/unread.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
-import { badName, metBefore, missingContent, missingNames } from '../faults.ts'
+import { badName, faultOf, metBefore, missingContent, missingNames } from '../faults.ts'
 import { bothSides } from '../iso9660/bridge.ts'
 import { Pages } from '../pages.ts'
 import { byRanges, inBatches, joinPath, unreadNames, type FsReader } from '../reader.ts'
@@ -89,8 +90,8 @@ class Walk {
       try {
         yield* this.#found(inside, one.pointer, await this.#volume.node(one.pointer))
       } catch (error) {
-        if (!(error instanceof RunError)) throw error
-        yield this.#unreadable(inside, error.message, error instanceof UnreadError ? 'EIO' : undefined)
+        const fault = faultOf(error)
+        yield this.#unreadable(inside, fault.message, fault instanceof UnreadError ? 'EIO' : undefined)
       }
     }
   }
@@ -116,7 +117,7 @@ class Walk {
       extents: type === 'f' || type === 'd' ? extents : null,
     }
     yield entry
-    const there = extents.reduce((sum, { start, end }) => sum + (start === -1 ? end : end - start), 0)
+    const there = lengthOf(extents)
     if (type === 'f' && there < node.size)
       yield missingContent(path, `its descriptors break off after ${there} of ${node.size} bytes`)
     if (node.hasStreams)
@@ -145,8 +146,7 @@ class Walk {
       const isWhole = node.size === 0 || names[0]?.isParent === true
       return { names, fault: isWhole ? null : 'it does not begin with the directory above it', unread }
     } catch (error) {
-      if (!(error instanceof RunError)) throw error
-      return { names: [], fault: messageOf(error), unread: [] }
+      return { names: [], fault: faultOf(error).message, unread: [] }
     }
   }
 

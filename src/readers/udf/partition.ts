@@ -1,6 +1,7 @@
 // Partitions of UDF: where in the volume a block of one of them lies, whatever stands between.
 import { RunError } from '../../model/errors.ts'
 import type { Range } from '../../model/world.ts'
+import { orNothing } from '../faults.ts'
 import type { Pages } from '../pages.ts'
 
 /** Blocks that follow one another, counted from the beginning of the volume. */
@@ -107,10 +108,4 @@ export async function readSparing(
     return found
   }
   throw new RunError('no sparing table can be read')
-}
-
-/** What was not there to be read. */
-export function orNothing(error: unknown): null {
-  if (error instanceof RunError) return null
-  throw error
 }

@@ -1,6 +1,7 @@
 // A volume of UDF: its descriptors, its file entries, and where the content of each lies in the image.
 import { RunError } from '../../model/errors.ts'
 import type { Range } from '../../model/world.ts'
+import { faultOf, orNothing } from '../faults.ts'
 import type { Pages } from '../pages.ts'
 import {
   blockAt,
@@ -22,7 +23,6 @@ import {
 import { Ranges } from './ranges.ts'
 import {
   metadataPartition,
-  orNothing,
   plainPartition,
   readSparing,
   sparablePartition,
@@ -145,8 +145,7 @@ export class UdfVolume {
         const bytes = await this.#pages.bytes((run?.block ?? 0) * this.blockBytes, this.blockBytes)
         if (wanted.some((id) => isTagged(bytes, id))) return bytes
       } catch (error) {
-        if (!(error instanceof RunError)) throw error
-        fault ??= error
+        fault ??= faultOf(error)
       }
     }
     throw fault ?? new RunError(`block ${block} holds no file entry, or a damaged one`)

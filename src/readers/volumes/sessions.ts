@@ -1,9 +1,9 @@
 // Discs that were written in several sessions: each has its own descriptors, and addresses count from the beginning of the disc.
 import type { Volume } from '../../model/entry.ts'
-import { RunError } from '../../model/errors.ts'
 import { parseRecords } from '../iso9660/records.ts'
 import { UnreadError } from '../../model/unread.ts'
 import type { Place, Reader } from '../../model/world.ts'
+import { orNothing } from '../faults.ts'
 import { Pages } from '../pages.ts'
 import type { FoundVolume } from './index.ts'
 
@@ -104,9 +104,4 @@ async function hasUdf(first: number, pages: Pages): Promise<boolean> {
     if (bytes !== null && /^.NSR0[23]/s.test(bytes.toString('latin1'))) return true
   }
   return false
-}
-
-function orNothing(error: unknown): null {
-  if (error instanceof RunError) return null
-  throw error
 }

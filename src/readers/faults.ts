@@ -40,6 +40,12 @@ export function faultOf(error: unknown): RunError {
   throw error
 }
 
+/** For what may never have been read: null then; anything else is thrown again. */
+export function unlessUnread(error: unknown): null {
+  if (error instanceof UnreadError) return null
+  throw error
+}
+
 /** Of a content that cannot be had: an ObserveError, as that is no reason to give up the others. What is no failure to read stays as it is. */
 export const unobtainable = (error: unknown, about = ''): unknown =>
   error instanceof RunError ? new ObserveError(`${about}${error.message}`, { cause: error }) : error

@@ -140,7 +140,7 @@ test('a file in so many pieces that its record does not hold them', async () => 
   const pieces = entries.find((entry) => path(entry) === 'pieces')
   expect(pieces?.extents?.length).toBeGreaterThan(150)
   const volume = await NtfsVolume.open(0, new Pages(image, 0, looking()))
-  const { bytes } = await volume.record(Number(pieces?.ino))
+  const { bytes } = await volume.table.record(Number(pieces?.ino))
   expect(parseAttributes(bytes).map(({ type }) => type)).toContain(attributes.list)
 })
 

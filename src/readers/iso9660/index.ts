@@ -6,7 +6,8 @@ import type { Entry, EntryError, Volume } from '../../model/entry.ts'
 import type { Place, Reader } from '../../model/world.ts'
 import { bootImages } from './el-torito.ts'
 import { findTrees } from './trees.ts'
-import { Known, Walk } from './walk.ts'
+import { Named } from './named.ts'
+import { Walk } from './walk.ts'
 import { Pages } from '../pages.ts'
 import { byRanges, type FsReader } from '../reader.ts'
 import { sessionOf } from '../volumes/sessions.ts'
@@ -31,10 +32,10 @@ async function* list(
     const message = 'whether the disc has RockRidge was never read: it may hold other names than these'
     yield [{ error: 'EIO', path: Buffer.alloc(0), message }]
   }
-  const known = new Known()
-  yield* new Walk(main, volume.start, pages, known).all()
+  const named = new Named()
+  yield* new Walk(main, volume.start, pages, named).all()
   for (const { start, end } of await bootImages(pages, sessionOf(volume)))
-    if (!known.has(start / main.blockBytes))
+    if (!named.has(start / main.blockBytes))
       world.line(
         `a boot image of ${end - start} bytes or more at byte ${volume.start + start} is no file of it`,
       )
@@ -43,8 +44,8 @@ async function* list(
   // The second side only for what the first does not name.
   let only = 0
   let missed = 0
-  for await (const batch of new Walk(other, volume.start, pages, new Known()).all()) {
-    const more = batch.filter((found) => 'type' in found && found.type === 'f' && known.isNews(found))
+  for await (const batch of new Walk(other, volume.start, pages, new Named()).all()) {
+    const more = batch.filter((found) => 'type' in found && found.type === 'f' && named.isNews(found))
     only += more.length
     missed += batch.filter((found) => 'error' in found).length
     if (more.length > 0) yield more

@@ -1,10 +1,18 @@
 // Which trees an ISO 9660 disc has, as its volume descriptors say: RockRidge or plain, and Joliet beside it.
 import { RunError } from '../../model/errors.ts'
-import { parseRecords, skipOf } from './records.ts'
-import { unlessUnread, type Tree } from './walk.ts'
+import { parseRecords, skipOf, type IsoRecord, type Side } from './records.ts'
+import { unlessUnread } from '../faults.ts'
 import type { Pages } from '../pages.ts'
 
 const sector = 2048
+
+export interface Tree {
+  readonly side: Side
+  readonly root: IsoRecord
+  readonly blockBytes: number
+  /** Bytes to pass over in each system use area. */
+  readonly skip: number
+}
 
 export interface Trees {
   /** The tree that is read. */

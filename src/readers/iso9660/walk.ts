@@ -1,90 +1,39 @@
 // The walk over one side of an ISO 9660 disc: every record of every directory as an entry, from the root down.
 import { typeOfMode, type Entry, type EntryError } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
-import { intersect } from '../../model/mapfile.ts'
 import { UnreadError } from '../../model/unread.ts'
 import type { Range } from '../../model/world.ts'
-import {
-  fieldsOf,
-  nameOf,
-  parseRecords,
-  rockRidgeOf,
-  type IsoRecord,
-  type RockRidge,
-  type Side,
-} from './records.ts'
-import { badName, faultOf, metBefore, missingContent, missingNames } from '../faults.ts'
-import type { Pages, Patchy } from '../pages.ts'
+import { beginsUnread, contentOf, isSelf, recordsOf } from './directory.ts'
+import { byRecord, Named } from './named.ts'
+import { fieldsOf, nameOf, parseRecords, rockRidgeOf, type IsoRecord, type RockRidge } from './records.ts'
+import type { Tree } from './trees.ts'
+import { badName, metBefore, missingContent, missingNames, unlessUnread } from '../faults.ts'
+import type { Pages } from '../pages.ts'
 import { push } from '../ranges.ts'
 import { joinPath, unreadNames } from '../reader.ts'
 import { mend } from '../utf16.ts'
 
 const sector = 2048
-/** Entries without bytes of their own are numbered by the place of their record, out of the way of block numbers. */
-const byRecord = 1n << 40n
-/** Directories are small; a record that says otherwise is damaged. */
-const mostDirectoryBytes = 1 << 28
-
-export interface Tree {
-  readonly side: Side
-  readonly root: IsoRecord
-  readonly blockBytes: number
-  /** Bytes to pass over in each system use area. */
-  readonly skip: number
-}
-
-/** Which contents were named already, by where they begin. */
-export class Known {
-  readonly #sizes = new Map<number, number>()
-
-  /** Takes note of a file; false where another of a different size begins at the same place. */
-  take(block: number, size: number): boolean {
-    const known = this.#sizes.get(block)
-    if (known === undefined) this.#sizes.set(block, size)
-    return known === undefined || known === size
-  }
-
-  /** Takes note of a directory: a file that begins where it lies has a number of its own. */
-  enter(block: number): true {
-    if (!this.#sizes.has(block)) this.#sizes.set(block, -1)
-    return true
-  }
-
-  /** Whether a content that was named begins there. */
-  has(block: number): boolean {
-    return (this.#sizes.get(block) ?? -1) >= 0
-  }
-
-  isNews({ ino, size }: Entry): boolean {
-    return size > 0 && ino < byRecord && !this.has(Number(ino))
-  }
-}
 
 type Found = Entry | EntryError
-
-interface Records {
-  readonly records: readonly IsoRecord[]
-  readonly fault: string | null
-  readonly unread: readonly Range[]
-}
 
 export class Walk {
   readonly #tree: Tree
   readonly #start: number
   readonly #pages: Pages
-  readonly #known: Known
+  readonly #named: Named
   readonly #entered = new Set<number>()
 
-  constructor(tree: Tree, start: number, pages: Pages, known: Known) {
+  constructor(tree: Tree, start: number, pages: Pages, named: Named) {
     this.#tree = tree
     this.#start = start
     this.#pages = pages
-    this.#known = known
+    this.#named = named
   }
 
   async *all(): AsyncGenerator<readonly Found[]> {
     const { root } = this.#tree
-    const { bytes, unread } = await this.#content(root)
+    const { bytes, unread } = await contentOf(root, this.#placeOf(root.block), this.#pages)
     const isUnread = beginsUnread(unread, this.#placeOf(root.block))
     const [first] = parseRecords(bytes.subarray(0, isUnread ? 0 : sector))
     const self = isUnread ? root : first
@@ -101,7 +50,7 @@ export class Walk {
       return
     }
     this.#entered.add(directory.block)
-    const { records, fault, unread } = await this.#records(directory)
+    const { records, fault, unread } = await recordsOf(directory, this.#placeOf(directory.block), this.#pages)
     const out: Found[] = unread.length > 0 ? [unreadNames(path, unread)] : []
     if (fault !== null) out.push(missingNames(path, `${fault}: names below it are missing`))
     /** A file in several extents comes as several records. */
@@ -136,34 +85,6 @@ export class Walk {
       else yield* this.#below(inside, there)
     }
     yield out
-  }
-
-  /** The records of a directory, and what is wrong with the others. */
-  async #records(directory: IsoRecord): Promise<Records> {
-    let unread: readonly Range[] = []
-    try {
-      const read = await this.#content(directory)
-      unread = read.unread
-      const records = sectorsOf(read.bytes, this.#placeOf(directory.block), unread)
-      const [self] = records
-      if (
-        !beginsUnread(unread, this.#placeOf(directory.block)) &&
-        (self === undefined || !isSelf(self, directory))
-      )
-        return { records: [], fault: 'it does not begin with itself', unread }
-      const isGapped = unread.length === 0 && hasGap(read.bytes)
-      return isGapped
-        ? { records: [], fault: 'a part of it is empty', unread }
-        : { records, fault: null, unread }
-    } catch (error) {
-      return { records: [], fault: faultOf(error).message, unread }
-    }
-  }
-
-  #content({ block, bytes }: IsoRecord): Promise<Patchy> {
-    if (bytes > mostDirectoryBytes) throw new RunError(`a directory of ${bytes} bytes`)
-    const start = this.#placeOf(block)
-    return this.#pages.readable([{ start, end: start + bytes }])
   }
 
   #placeOf(block: number): number {
@@ -224,7 +145,7 @@ export class Walk {
       if (bytes > 0) push(ranges, { start, end: start + bytes })
     }
     const own =
-      type === 'd' ? this.#known.enter(record.block) : size > 0 && this.#known.take(record.block, size)
+      type === 'd' ? this.#named.enter(record.block) : size > 0 && this.#named.take(record.block, size)
     const target = type === 'l' ? (ridge?.target ?? null) : null
     return {
       type,
@@ -241,38 +162,4 @@ export class Walk {
       extents: type === 'f' || type === 'd' ? ranges : null,
     }
   }
-}
-
-/** A directory begins with a record of itself. */
-const isSelf = (self: IsoRecord, directory: Pick<IsoRecord, 'block'>): boolean =>
-  self.id.length === 1 && self.id[0] === 0 && self.isDirectory && self.block === directory.block
-
-const beginsUnread = (unread: readonly Range[], start: number): boolean =>
-  unread.some((range) => range.start < start + sector)
-
-/** The records of the sectors that were read whole; a directory that begins at `start` of the image. */
-function sectorsOf(bytes: Buffer, start: number, unread: readonly Range[]): readonly IsoRecord[] {
-  if (unread.length === 0) return parseRecords(bytes)
-  const read = Buffer.from(bytes)
-  for (let at = 0; at < read.length; at += sector) {
-    const place = { start: start + at, end: start + at + sector }
-    if (intersect([place], unread).length > 0) read.fill(0, at, at + sector)
-  }
-  return parseRecords(read)
-}
-
-/** Where it was never read: nothing. */
-export function unlessUnread(error: unknown): null {
-  if (error instanceof UnreadError) return null
-  throw error
-}
-
-/** A sector without a record, and one with some after it: something was there. */
-function hasGap(bytes: Buffer): boolean {
-  let empty = false
-  for (let at = 0; at < bytes.length; at += sector) {
-    if (bytes[at] === 0) empty = true
-    else if (empty) return true
-  }
-  return false
 }

@@ -1,7 +1,7 @@
 // The bytes of files of NTFS that do not lie in the image as they are: compressed ones; and why others cannot be had.
 import type { Entry } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
-import { unobtainable } from '../faults.ts'
+import { faultOf, unobtainable } from '../faults.ts'
 import { decompressed } from './lznt1.ts'
 import { attributes } from './layout.ts'
 import { hasPacked, unitsOf, type Run } from './runs.ts'
@@ -30,7 +30,7 @@ export async function* contentOf(volume: NtfsVolume, { ino, size }: Entry): Asyn
 async function findStream(volume: NtfsVolume, ino: bigint): Promise<Stream> {
   const number = Number(ino % streamStep)
   const file = await volume.file(number).catch((error: unknown) => {
-    throw error instanceof RunError ? new RunError(`record ${number}: ${error.message}`) : error
+    throw new RunError(`record ${number}: ${faultOf(error).message}`, { cause: error })
   })
   const ordinal = Number(ino / streamStep)
   const streams = file.streams.filter(({ type }) => type === attributes.data)

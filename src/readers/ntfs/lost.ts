@@ -1,8 +1,8 @@
 // Files of NTFS that no directory names, or whose directory cannot be read: the file table knows each file's name and where it belongs.
 import type { Entry, EntryError } from '../../model/entry.ts'
 import { InodeSet } from '../../model/inodes.ts'
-import type { FileName } from './layout.ts'
-import { attributes, wide } from './layout.ts'
+import { indexOf } from './directory.ts'
+import { attributes, wide, type FileName } from './layout.ts'
 import { streamOf, type NtfsFile, type NtfsVolume } from './volume.ts'
 import { firstRecord, rootRecord, type NtfsWalk } from './walk.ts'
 import { faultOf, missingNames, orNothing } from '../faults.ts'
@@ -32,11 +32,11 @@ export class NtfsLost {
     let left = this.#walk.broken.size + this.#walk.unread.size
     /** Records that nothing names, one behind the other: they are told as one. */
     let gap: { first: number; last: number } | null = null
-    for (let number = firstRecord; number < this.#volume.records; number += 1) {
+    for (let number = firstRecord; number < this.#volume.table.records; number += 1) {
       const kind = await this.#kindOf(number)
       if (kind === 'unreadable') {
         const isUsed = ((used?.[number >>> 3] ?? 0xff) & (1 << (number & 7))) !== 0
-        if (!isUsed || this.#volume.unreadable.has(BigInt(number))) continue
+        if (!isUsed || this.#volume.table.unreadable.has(BigInt(number))) continue
         if (gap !== null && gap.last === number - 1) gap.last = number
         else {
           if (gap !== null) yield unnamed(recordsOf(gap))
@@ -50,12 +50,12 @@ export class NtfsLost {
     }
     if (gap !== null) yield unnamed(recordsOf(gap))
     if (left === 0) return
-    for (let number = firstRecord; number < this.#volume.records; number += 1)
+    for (let number = firstRecord; number < this.#volume.table.records; number += 1)
       if ((await this.#kindOf(number)) === 'file') yield* this.#file(number)
   }
 
   async #kindOf(number: number): Promise<'free' | 'file' | 'directory' | 'unreadable'> {
-    const bytes = await this.#volume.rawRecord(number).catch(orNothing)
+    const bytes = await this.#volume.table.rawRecord(number).catch(orNothing)
     if (bytes === null || bytes.toString('latin1', 0, 4) !== 'FILE') return 'unreadable'
     const flags = bytes.readUInt16LE(0x16)
     if ((flags & 1) === 0 || wide(bytes, 0x20) !== 0) return 'free'
@@ -64,7 +64,7 @@ export class NtfsLost {
 
   async *#directory(number: number): AsyncGenerator<Entry | EntryError> {
     // What could not be read was told when it was asked for.
-    if (this.#volume.unreadable.has(BigInt(number))) return
+    if (this.#volume.table.unreadable.has(BigInt(number))) return
     // Whatever was found last: its directory, or the directory of that one, may be as unknown.
     while (!this.#walk.met.has(BigInt(number))) {
       const file = await this.#read(number)
@@ -86,7 +86,8 @@ export class NtfsLost {
   async *#file(number: number): AsyncGenerator<Entry | EntryError> {
     const isMet = this.#walk.met.has(BigInt(number))
     const { broken, unread } = this.#walk
-    if ((isMet && broken.size + unread.size === 0) || this.#volume.unreadable.has(BigInt(number))) return
+    if ((isMet && broken.size + unread.size === 0) || this.#volume.table.unreadable.has(BigInt(number)))
+      return
     const file = await this.#read(number)
     if (typeof file === 'string') {
       if (!isMet) yield unnamed(file)
@@ -131,7 +132,7 @@ export class NtfsLost {
       listed = new InodeSet()
       const directory = await this.#volume.file(parent.number).catch(orNothing)
       if (directory !== null)
-        for await (const { names } of this.#walk.indexOf(directory))
+        for await (const { names } of indexOf(directory, this.#volume))
           for (const { file } of names) listed.add(BigInt(file.number))
       this.#listed.set(parent.number, listed)
     }

@@ -1,38 +1,22 @@
-// A volume of NTFS: the records of its file table, and each file put together from all of its records.
+// A volume of NTFS: each file put together from all of its records.
 import { RunError } from '../../model/errors.ts'
-import { InodeSet } from '../../model/inodes.ts'
 import type { Range } from '../../model/world.ts'
+import { FileTable, type Listed, type TableRecord } from './file-table.ts'
 import {
   attributes,
   parseAttributes,
-  parseBootSector,
   parseFileName,
   placeInRecord,
-  referenceAt,
   residentValue,
   timeAt,
-  unprotected,
   wide,
   type Attribute,
   type FileName,
   type NtfsLayout,
-  type Reference,
 } from './layout.ts'
-import { hasPacked, parseRuns, rangesOf, type Run } from './runs.ts'
+import { hasPacked, type Run } from './runs.ts'
+import { faultOf } from '../faults.ts'
 import type { Pages } from '../pages.ts'
-import { slice } from '../ranges.ts'
-
-/** A record of the file table, with its own bytes put back. */
-export interface TableRecord {
-  readonly number: number
-  readonly bytes: Buffer
-  readonly place: readonly Range[]
-  readonly sequence: number
-  readonly isUsed: boolean
-  readonly isDirectory: boolean
-  /** The record whose continuation it is; null for a first one. */
-  readonly base: Reference | null
-}
 
 /** An attribute with its content, put together from all of its pieces. */
 export interface Stream {
@@ -65,159 +49,49 @@ export interface NtfsFile {
   readonly fault: string | null
 }
 
-const mostListBytes = 2 ** 22
 const mostRecords = 65_536
 
 export class NtfsVolume {
+  readonly table: FileTable
   readonly layout: NtfsLayout
   readonly pages: Pages
-  /** Numbers of records that were asked for and could not be read. */
-  readonly unreadable = new InodeSet()
-  readonly #start: number
-  /** The file table in the image. */
-  #table: readonly Range[] = []
-  #ends: number[] = []
 
-  private constructor(layout: NtfsLayout, start: number, pages: Pages) {
-    this.layout = layout
-    this.pages = pages
-    this.#start = start
+  private constructor(table: FileTable) {
+    this.table = table
+    this.layout = table.layout
+    this.pages = table.pages
   }
 
   /** `start`: of the volume in the image; `pages` count from there. Throws RunError where there is no file table. */
   static async open(start: number, pages: Pages): Promise<NtfsVolume> {
-    const layout = parseBootSector(await pages.bytes(0, 512))
-    const volume = new NtfsVolume(layout, start, pages)
-    const { tableAt, mirrorAt } = layout
-    // The table's first record tells where the table is; a copy of it lies elsewhere.
-    await volume.#begin(tableAt).catch(async (error: unknown) => {
-      if (!(error instanceof RunError)) throw error
-      await volume.#begin(mirrorAt).catch(() => {
-        throw new RunError(`the file table cannot be read: ${error.message}`)
-      })
-    })
-    return volume
-  }
-
-  async #begin(at: number): Promise<void> {
-    const { recordBytes } = this.layout
-    this.#setTable([{ start: this.#start + at, end: this.#start + at + recordBytes }])
-    const own = parseAttributes((await this.record(0)).bytes)
-    const pieces = own.filter(({ type, name }) => type === attributes.data && name === '')
-    const [first] = pieces
-    if (first === undefined || first.isResident) throw new RunError('it does not say where the table lies')
-    const runs = [...this.#runsOf(first)]
-    const size = wide(first.bytes, 0x30)
-    const grow = (): void =>
-      this.#setTable(rangesOf({ runs, size, written: size }, this.layout.clusterBytes, this.#start))
-    grow()
-    // Later pieces are found by the earlier ones.
-    const list = own.find(({ type }) => type === attributes.list)
-    if (list !== undefined) {
-      for (const one of listed(await this.#listOf(list))) {
-        if (one.type !== attributes.data || one.name !== '' || one.firstCluster === 0) continue
-        const more = parseAttributes((await this.record(one.file.number)).bytes)
-        const next = more.find(
-          (piece) => piece.type === attributes.data && wide(piece.bytes, 0x10) === one.firstCluster,
-        )
-        if (next === undefined) throw new RunError('a piece of the table is not where it should be')
-        runs.push(...this.#runsOf(next))
-        grow()
-      }
-    }
-    if (this.#ends.length === 0 || this.#table.some(({ start }) => start === -1))
-      throw new RunError('a piece of the table is not there')
-  }
-
-  #setTable(ranges: readonly Range[]): void {
-    this.#table = ranges
-    let end = 0
-    this.#ends = ranges.map((range) => (end += range.end - range.start))
-  }
-
-  /** Records that the table has room for. */
-  get records(): number {
-    return Math.floor((this.#ends.at(-1) ?? 0) / this.layout.recordBytes)
-  }
-
-  /** Where a record lies in the image; Throws RunError where the table has none of that number. */
-  place(number: number): readonly Range[] {
-    const { recordBytes } = this.layout
-    const at = number * recordBytes
-    let [low, high] = [0, this.#ends.length]
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.#ends[middle] ?? 0) > at) high = middle
-      else low = middle + 1
-    }
-    const before = low === 0 ? 0 : (this.#ends[low - 1] ?? 0)
-    // A record may lie in several clusters, and these in several pieces.
-    const found = slice(
-      this.#table.slice(low, low + recordBytes / 512),
-      at - before,
-      at - before + recordBytes,
-    )
-    if (found.reduce((sum, { start, end }) => sum + end - start, 0) !== recordBytes)
-      throw new RunError(`the file table has no record ${number}`)
-    return found
-  }
-
-  /** The bytes of a record as they lie there. */
-  rawRecord(number: number): Promise<Buffer> {
-    return this.pages.all(this.place(number))
-  }
-
-  async record(number: number): Promise<TableRecord> {
-    const place = this.place(number)
-    const bytes = await this.#whole(number, place)
-    const base = referenceAt(bytes, 0x20)
-    const flags = bytes.readUInt16LE(0x16)
-    return {
-      number,
-      bytes,
-      place,
-      sequence: bytes.readUInt16LE(0x10),
-      isUsed: (flags & 1) !== 0,
-      isDirectory: (flags & 2) !== 0,
-      base: base.number === 0 && base.sequence === 0 ? null : base,
-    }
-  }
-
-  async #whole(number: number, place: readonly Range[]): Promise<Buffer> {
-    try {
-      return unprotected(await this.pages.all(place), 'FILE')
-    } catch (error) {
-      this.unreadable.add(BigInt(number))
-      throw error
-    }
+    return new NtfsVolume(await FileTable.open(start, pages))
   }
 
   /** All of a file. Throws RunError where its first record cannot be read; what is wrong with others is a fault of it. */
   async file(number: number): Promise<NtfsFile> {
-    const record = await this.record(number)
+    const record = await this.table.record(number)
     const pieces: Piece[] = parseAttributes(record.bytes).map((attribute) => ({ attribute, record }))
     const list = pieces.find(({ attribute: { type } }) => type === attributes.list)
     let fault: string | null = null
     if (list !== undefined) {
       try {
-        pieces.push(...(await this.#others(record, await this.#listOf(list.attribute))))
+        pieces.push(...(await this.#others(record, await this.table.listOf(list.attribute))))
       } catch (error) {
-        if (!(error instanceof RunError)) throw error
-        fault = error.message
+        fault = faultOf(error).message
       }
     }
     return { ...this.#assemble(record, pieces), fault }
   }
 
-  async #others({ number }: TableRecord, list: Buffer): Promise<readonly Piece[]> {
+  async #others({ number }: TableRecord, list: readonly Listed[]): Promise<readonly Piece[]> {
     const others = new Map(
-      listed(list).flatMap(({ file }) => (file.number === number ? [] : [[file.number, file.sequence]])),
+      list.flatMap(({ file }) => (file.number === number ? [] : [[file.number, file.sequence]])),
     )
     if (others.size > mostRecords) throw new RunError(`it has ${others.size} records`)
     const pieces: Piece[] = []
     for (const [other, sequence] of others) {
-      const record = await this.record(other).catch((error: unknown) => {
-        throw error instanceof RunError ? new RunError(`record ${other} of it: ${error.message}`) : error
+      const record = await this.table.record(other).catch((error: unknown) => {
+        throw new RunError(`record ${other} of it: ${faultOf(error).message}`, { cause: error })
       })
       if (!record.isUsed || record.sequence !== sequence || record.base?.number !== number)
         throw new RunError(`record ${other} of it is another file's`)
@@ -279,12 +153,12 @@ export class NtfsVolume {
       let next = 0
       for (const piece of ordered) {
         if (firstCluster(piece) !== next) throw new RunError('a piece of its list of runs is not there')
-        runs.push(...this.#runsOf(piece.attribute))
+        runs.push(...this.table.runsOf(piece.attribute))
         next = wide(piece.attribute.bytes, 0x18) + 1
       }
     } catch (error) {
-      if (!(error instanceof RunError)) throw error
-      return { ...known, size, value: null, extents: null, runs: [], unit: 0, fault: error.message }
+      const fault = faultOf(error).message
+      return { ...known, size, value: null, extents: null, runs: [], unit: 0, fault }
     }
     const { clusterBytes } = this.layout
     const room = runs.reduce((sum, { clusters }) => sum + clusters * clusterBytes, 0)
@@ -293,22 +167,7 @@ export class NtfsVolume {
     const exponent = head.attribute.bytes.readUInt8(0x22)
     const unit = (flags & 0xff) === 0 || exponent === 0 ? 0 : 2 ** exponent
     if (unit > 0 && hasPacked(runs, unit)) return { ...own, extents: null, unit }
-    return { ...own, extents: rangesOf({ runs, size, written }, clusterBytes, this.#start), unit: 0 }
-  }
-
-  #runsOf({ bytes }: Attribute): readonly Run[] {
-    return parseRuns(bytes.subarray(bytes.readUInt16LE(0x20)), this.layout.clusters)
-  }
-
-  /** The content of an attribute list: which attribute is in which record. */
-  async #listOf(list: Attribute): Promise<Buffer> {
-    if (list.isResident) return residentValue(list).value
-    const size = wide(list.bytes, 0x30)
-    if (size > mostListBytes) throw new RunError('its list of attributes is too long')
-    const runs = this.#runsOf(list)
-    const ranges = rangesOf({ runs, size, written: size }, this.layout.clusterBytes, this.#start)
-    if (ranges.some(({ start }) => start === -1)) throw new RunError('its list of attributes has holes')
-    return Buffer.from(await this.pages.all(ranges))
+    return { ...own, extents: this.table.rangesOf({ runs, size, written }), unit: 0 }
   }
 }
 
@@ -322,27 +181,3 @@ interface Piece {
 }
 
 const firstCluster = ({ attribute }: Piece): number => wide(attribute.bytes, 0x10)
-
-interface Listed {
-  readonly type: number
-  readonly name: string
-  readonly firstCluster: number
-  readonly file: Reference
-}
-
-function listed(list: Buffer): readonly Listed[] {
-  const found: Listed[] = []
-  for (let at = 0; at + 26 <= list.length;) {
-    const length = list.readUInt16LE(at + 4)
-    if (length < 26 || at + length > list.length) throw new RunError('its list of attributes makes no sense')
-    const nameAt = at + list.readUInt8(at + 7)
-    found.push({
-      type: list.readUInt32LE(at),
-      name: list.toString('utf16le', nameAt, nameAt + list.readUInt8(at + 6) * 2),
-      firstCluster: wide(list, at + 8),
-      file: referenceAt(list, at + 16),
-    })
-    at += length
-  }
-  return found
-}

@@ -13,18 +13,17 @@ import {
   missingNames,
   orNothing,
 } from '../faults.ts'
-import { parseIndexBlock, parseIndexRoot, type IndexName, type Names } from './index-tree.ts'
+import { bytesOf, extentsOfIndex, indexOf } from './directory.ts'
+import type { IndexName } from './index-tree.ts'
 import { attributes, type Reference } from './layout.ts'
 import { mostInterix, parseInterix, parseReparse, type Special } from './links.ts'
-import { streamOf, type NtfsFile, type NtfsVolume, type Stream } from './volume.ts'
-import { piecesOf } from '../ranges.ts'
+import { streamOf, type NtfsFile, type NtfsVolume } from './volume.ts'
 import { joinPath } from '../reader.ts'
 import { mend, utf8Of } from '../utf16.ts'
 
 export const rootRecord = 5
 /** Records below this number are the filesystem's own. */
 export const firstRecord = 16
-const index = '$I30'
 
 /** Streams of one file are told apart by this part of their numbers; the content without a name has 0. */
 export const streamStep = 2n ** 48n
@@ -173,7 +172,7 @@ export class NtfsWalk {
       yield missingNames(path, metBefore)
       return
     }
-    for await (const { names, fault } of this.indexOf(file)) {
+    for await (const { names, fault } of indexOf(file, this.#volume)) {
       let wrong = fault
       for (const name of names) {
         if (name.parent.number !== file.number) wrong ??= new RunError('it has names of another directory')
@@ -205,79 +204,6 @@ export class NtfsWalk {
     this.broken.delete(number)
   }
 
-  /** All names of a directory, in pieces, and what is wrong with each. */
-  async *indexOf(file: NtfsFile): AsyncGenerator<Names> {
-    const none = (fault: string): Names => ({ names: [], fault: new RunError(fault) })
-    const root = streamOf(file, attributes.indexRoot, index)
-    if (root?.value === null || root === undefined) {
-      yield none('it has no index')
-      return
-    }
-    let blockBytes: number
-    let isLarge: boolean
-    try {
-      const parsed = parseIndexRoot(root.value)
-      ;({ blockBytes, isLarge } = parsed)
-      yield parsed
-    } catch (error) {
-      yield { names: [], fault: faultOf(error) }
-      return
-    }
-    const blocks = streamOf(file, attributes.indexBlocks, index)
-    if (blocks === undefined) {
-      if (isLarge) yield none('the blocks of its index are not there')
-      return
-    }
-    if (blocks.fault !== null) yield none(blocks.fault)
-    const { clusterBytes } = this.#volume.layout
-    const step = blockBytes < clusterBytes ? blockBytes / 512 : blockBytes / clusterBytes
-    let used: Buffer
-    try {
-      used = await this.#bytesOf(streamOf(file, attributes.bitmap, index))
-    } catch (error) {
-      yield { names: [], fault: faultOf(error) }
-      return
-    }
-    let block = 0
-    for (const piece of piecesOf(blocks.extents ?? [], blockBytes)) {
-      const isUsed = ((used[block >>> 3] ?? 0) & (1 << (block & 7))) !== 0
-      if (isUsed) {
-        const { names, fault } = await this.#block(piece, block * step)
-        yield { names, fault }
-      }
-      block += 1
-    }
-    const last = used.findLastIndex((byte) => byte !== 0)
-    if (last * 8 > block) yield none('the last blocks of its index are not there')
-  }
-
-  async #block(
-    piece: readonly { readonly start: number; readonly end: number }[],
-    number: number,
-  ): Promise<Names> {
-    try {
-      if (piece.some(({ start }) => start === -1)) throw new RunError('it was never written')
-      return parseIndexBlock(await this.#volume.pages.all(piece), number)
-    } catch (error) {
-      return { names: [], fault: faultOf(error) }
-    }
-  }
-
-  /** The content of a small stream. */
-  async #bytesOf(stream: Stream | undefined): Promise<Buffer> {
-    if (stream === undefined) throw new RunError('which blocks of its index are in use is not told')
-    if (stream.value !== null) return stream.value
-    const { size, extents } = stream
-    if (
-      stream.fault !== null ||
-      extents === null ||
-      extents.some(({ start }) => start === -1) ||
-      size > 2 ** 26
-    )
-      throw new RunError('which blocks of its index are in use cannot be read')
-    return Buffer.from(await this.#volume.pages.all(extents))
-  }
-
   /** What is no plain file and no plain directory. */
   async #special(
     file: NtfsFile,
@@ -285,7 +211,7 @@ export class NtfsWalk {
     try {
       const reparse = streamOf(file, attributes.reparse, '')
       if (reparse !== undefined) {
-        const special = parseReparse(await this.#bytesOf(reparse), file.flags)
+        const special = parseReparse(await bytesOf(reparse, this.#volume), file.flags)
         // A directory that is kept elsewhere in part is a directory nevertheless.
         return { special: file.record.isDirectory && special?.type === 'f' ? null : special, fault: null }
       }
@@ -293,7 +219,7 @@ export class NtfsWalk {
       const isSystem = (file.flags & 4) !== 0 && !file.record.isDirectory
       if (!isSystem || content === undefined || content.size > mostInterix || content.extents === null)
         return { special: null, fault: null }
-      return { special: parseInterix(await this.#bytesOf(content)), fault: null }
+      return { special: parseInterix(await bytesOf(content, this.#volume)), fault: null }
     } catch (error) {
       return { special: null, fault: faultOf(error).message }
     }
@@ -318,8 +244,3 @@ function contentOf(file: NtfsFile, special: Special | null): Pick<Entry, 'size' 
   const isHidden = content.isEncrypted || (special?.elsewhere ?? null) !== null
   return { size: content.size, extents: isHidden ? null : content.extents }
 }
-
-const extentsOfIndex = (file: NtfsFile): Entry['extents'] => [
-  ...(streamOf(file, attributes.indexRoot, index)?.extents ?? []),
-  ...(streamOf(file, attributes.indexBlocks, index)?.extents ?? []),
-]

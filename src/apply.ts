@@ -8,6 +8,7 @@ import {
   mostSerious,
   type ExitCode,
 } from './model/errors.ts'
+import { failureOf } from './model/event.ts'
 import { Slots } from './model/lanes.ts'
 import type { Medium, StageName } from './model/medium.ts'
 import type { Action, Lane, Observed, Plan, Stage, Step } from './model/stage.ts'
@@ -203,23 +204,9 @@ async function failing<T>(
   try {
     return await work()
   } catch (error) {
-    const known = error instanceof NttError ? error : null
-    const stderr =
-      error !== null && typeof error === 'object' && 'stderr' in error ? String(error.stderr) : ''
-    const status =
-      error !== null && typeof error === 'object' && 'status' in error ? Number(error.status) : Number.NaN
-    hands.emit({
-      type: 'step.failed',
-      medium: medium.name,
-      hash: medium.hash,
-      stage,
-      tag: known?.tag ?? 'bug',
-      message: error instanceof Error ? error.message : String(error),
-      ...(known?.hint === undefined ? {} : { hint: known.hint }),
-      ...(Number.isNaN(status) ? {} : { status }),
-      ...(stderr === '' ? {} : { stderr }),
-      durationSec: hands.seconds() - began,
-    })
+    const at = { medium: medium.name, hash: medium.hash, stage } as const
+    const durationSec = hands.seconds() - began
+    hands.emit({ type: 'step.failed', ...at, ...failureOf(error), durationSec })
     throw error
   }
 }

@@ -1,6 +1,7 @@
 // What the database, the stores and media.d say against each other. Looks at all of them, believes no flag, writes nothing.
 import { auditMedium, failedProofs } from './audit/media.ts'
 import { auditBlobs, auditStore } from './audit/store.ts'
+import { compare } from './model/document.ts'
 import type { ExitCode } from './model/errors.ts'
 import { strangers } from './model/declared.ts'
 import { finding, findingCodes, type Finding, type FindingCode } from './model/finding.ts'
@@ -52,8 +53,7 @@ export async function audit(
   )
   const order = Object.keys(findingCodes)
   return findings.toSorted(
-    (a, b) =>
-      order.indexOf(a.code) - order.indexOf(b.code) || compare(a.medium ?? a.hash, b.medium ?? b.hash),
+    (a, b) => order.indexOf(a.code) - order.indexOf(b.code) || compare(nameOf(a), nameOf(b)),
   )
 }
 
@@ -71,8 +71,7 @@ export function auditExit(findings: readonly Finding[]): ExitCode {
   return findings.length > 0 ? 2 : 0
 }
 
-const compare = (a: string | null, b: string | null): number =>
-  (a ?? '') < (b ?? '') ? -1 : (a ?? '') > (b ?? '') ? 1 : 0
+const nameOf = ({ medium, hash }: Finding): string => medium ?? hash ?? ''
 
 const hashesOf = (names: readonly string[] | null, ending: string): ReadonlySet<string> =>
   new Set((names ?? []).filter((name) => name.endsWith(ending)).map((name) => name.slice(0, -ending.length)))

@@ -1,5 +1,5 @@
 // What the older pipeline left, medium by medium: its rows against its enumerations and its store. Believes no flag, writes nothing.
-import { NttError, ObserveError } from './model/errors.ts'
+import { ObserveError, survivable } from './model/errors.ts'
 import {
   olderEmpty,
   type OlderBlobs,
@@ -232,7 +232,6 @@ export async function lookOrTell(
   try {
     return await lookAtOlder(hash, older, world)
   } catch (error) {
-    if (!(error instanceof NttError) || error.tag === 'interrupted') throw error
-    return { hash, unknown: error.message }
+    return { hash, unknown: survivable(error).message }
   }
 }

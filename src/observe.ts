@@ -1,6 +1,6 @@
 // Ask every stage about every medium, side by side. A failure to look is `unknown`, never an answer.
 import { fingerprint } from './model/canonical.ts'
-import { InterruptedError, NttError } from './model/errors.ts'
+import { survivable, type NttError } from './model/errors.ts'
 import { sideBySide } from './model/lanes.ts'
 import type { Declaration, Identity, Medium, StageName } from './model/medium.ts'
 import type { OlderRecord } from './model/older.ts'
@@ -33,8 +33,7 @@ export async function observe(
   try {
     proofs = await eyes.proofs(hashes)
   } catch (error) {
-    if (!(error instanceof NttError)) throw error
-    blind = error
+    blind = survivable(error)
   }
   return sideBySide(media, width, async (medium) => {
     if (medium.hash === null) return { medium, observations: [], proofs: [], claims: [] }
@@ -78,8 +77,8 @@ export async function observeStage(stage: Stage, medium: Medium, world: Reader):
     const seen = await stage.observe(medium, world)
     return { stage: stage.name, seen, decision: stage.plan(medium, seen), of: fingerprint(seen) }
   } catch (error) {
-    if (!(error instanceof NttError) || error instanceof InterruptedError) throw error
-    const text = error.hint === undefined ? error.message : `${error.message}. ${error.hint}`
+    const { message, hint } = survivable(error)
+    const text = hint === undefined ? message : `${message}. ${hint}`
     return { stage: stage.name, unknown: { code: 'unobserved', text } }
   }
 }
@@ -94,8 +93,7 @@ export async function identified(declaration: Declaration, eyes: Eyes): Promise<
     const { hash, version, kind: found, bytes } = identity
     return { ...declaration, hash, version, kind: found, bytes }
   } catch (error) {
-    if (!(error instanceof NttError) || error instanceof InterruptedError) throw error
-    return { ...none, because: { code: 'unobserved', text: error.message }, action: 'unknown' }
+    return { ...none, because: { code: 'unobserved', text: survivable(error).message }, action: 'unknown' }
   }
 }
 
@@ -105,8 +103,8 @@ async function claims(medium: Medium, world: Reader): Promise<readonly Claim[]> 
   try {
     row = await world.catalogue(medium.hash)
   } catch (error) {
-    if (error instanceof NttError && !(error instanceof InterruptedError)) return []
-    throw error
+    survivable(error)
+    return []
   }
   if (row === null) return []
   const claim = (stage: StageName, column: string, at: string | null): readonly Claim[] =>

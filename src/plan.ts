@@ -1,7 +1,8 @@
 // Steps into lanes: order, what is wanted, and what the whole comes to. Pure.
-import { targets, type Declaration, type StageName } from './model/medium.ts'
+import { stageNames, targets, type Declaration, type StageName } from './model/medium.ts'
 import { mostSerious, type ExitCode } from './model/errors.ts'
-import type { Lane, Observed, Plan, Proof, Step } from './model/stage.ts'
+import { provenHealth } from './model/proofs.ts'
+import type { Lane, Observed, Plan, Step } from './model/stage.ts'
 
 /** The stages that a target asks for, of those that make sense for the medium. */
 export function wantedStages(
@@ -9,10 +10,9 @@ export function wantedStages(
   stages: readonly StageName[],
   lower?: StageName,
 ): readonly StageName[] {
-  const order: readonly StageName[] = ['image', 'enumerate', 'load', 'copy', 'archive']
-  const declared = order.indexOf(targets[declaration.target])
-  const top = lower === undefined ? declared : Math.min(declared, order.indexOf(lower))
-  return order.filter((stage, rung) => rung <= top && stages.includes(stage))
+  const declared = stageNames.indexOf(targets[declaration.target])
+  const top = lower === undefined ? declared : Math.min(declared, stageNames.indexOf(lower))
+  return stageNames.filter((stage, rung) => rung <= top && stages.includes(stage))
 }
 
 /** One medium's steps with what is known of it. */
@@ -28,19 +28,13 @@ export function lane(observed: Observed, steps: readonly Step[], exclusive: stri
     hash: medium.hash,
     hashVersion: known === null ? null : known.version,
     bytes: known === null ? null : known.bytes,
-    health: healthOf(observed.proofs.findLast(({ stage, ok }) => stage === 'image' && ok)),
+    health: provenHealth(observed.proofs.findLast(({ stage, ok }) => stage === 'image' && ok)),
     target: medium.target,
     steps,
     claims: observed.claims,
     holds: holds?.stage ?? null,
     exclusive,
   }
-}
-
-/** How much of the medium was read, as the proof of its image says. */
-export const healthOf = (proof: Proof | undefined): string | null => {
-  const health = proof?.facts['health']
-  return typeof health === 'string' ? health : null
 }
 
 /** Lanes in the order of their names; the instant is the one of the observation. */

@@ -2,6 +2,7 @@
 import { ObserveError, RunError, VerifyError } from './model/errors.ts'
 import type { Emit } from './model/event.ts'
 import type { Medium } from './model/medium.ts'
+import { provenHealth } from './model/proofs.ts'
 import type { Check, Depth, Observation, Proof, Stage, Verification } from './model/stage.ts'
 import type { Reader } from './model/world.ts'
 import { observeStage } from './observe.ts'
@@ -88,9 +89,9 @@ export async function prove(
 }
 
 /** What an event tells of the medium's health, where a proof knows it. */
-export function healthMember({ facts }: Proof): { readonly health?: string } {
-  const { health } = facts
-  return typeof health === 'string' ? { health } : {}
+export function healthMember(proof: Proof): { readonly health?: string } {
+  const health = provenHealth(proof)
+  return health === null ? {} : { health }
 }
 
 type Seen = Extract<Observation, { seen: unknown }>

@@ -1,5 +1,6 @@
 // Prove again what is there, on request; runs nothing.
 import { NttError, VerifyError, mostSerious, type ExitCode } from './model/errors.ts'
+import { failureOf } from './model/event.ts'
 import { sideBySide } from './model/lanes.ts'
 import type { Medium, StageName } from './model/medium.ts'
 import { isStillSo } from './model/proofs.ts'
@@ -115,16 +116,8 @@ export async function verifyStage(
   } catch (error) {
     if (over?.aborted === true && !(error instanceof VerifyError)) return null
     if (!(error instanceof NttError)) throw error
-    const { tag, message, hint, exitCode } = error
     const durationSec = hands.seconds() - began
-    hands.emit({
-      type: 'step.failed',
-      ...at,
-      tag,
-      message,
-      ...(hint === undefined ? {} : { hint }),
-      durationSec,
-    })
-    return exitCode
+    hands.emit({ type: 'step.failed', ...at, ...failureOf(error), durationSec })
+    return error.exitCode
   }
 }

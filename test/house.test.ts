@@ -57,7 +57,7 @@ const walls: Record<string, readonly string[]> = {
 const packages: Record<string, readonly string[]> = {
   execa: ['ports/exec.ts'],
   pg: ['ports/postgres.ts', 'ports/postgres/'],
-  'pg-copy-streams': ['ports/postgres.ts'],
+  'pg-copy-streams': ['ports/postgres.ts', 'ports/postgres/'],
   commander: ['cli/main.ts', 'cli/program.ts'],
   yaml: ['model/yaml.ts'],
   ajv: ['generated/'],

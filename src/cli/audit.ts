@@ -1,6 +1,6 @@
 // ntt audit: all that database, stores and claims say against each other; believes no flag, writes nothing.
 import { audit, auditExit, type Declared } from '../audit.ts'
-import { NttError, ObserveError, type ExitCode } from '../model/errors.ts'
+import { ObserveError, survivable, type ExitCode } from '../model/errors.ts'
 import { sideBySide } from '../model/lanes.ts'
 import type { Declaration } from '../model/medium.ts'
 import type { Reader } from '../model/world.ts'
@@ -44,7 +44,7 @@ async function known(declaration: Declaration, eyes: Eyes, world: Reader): Promi
     const identity = await eyes.identify(declaration, world)
     return 'hash' in identity ? { ...declaration, hash: identity.hash } : declaration
   } catch (error) {
-    if (!(error instanceof NttError)) throw error
+    survivable(error)
     return declaration
   }
 }

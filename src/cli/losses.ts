@@ -1,7 +1,7 @@
 // ntt losses: what of a medium could not be read, by path; writes nothing.
 import { once } from 'node:events'
 import { losses } from '../losses.ts'
-import { NttError, mostSerious, type ExitCode } from '../model/errors.ts'
+import { mostSerious, survivable, type ExitCode } from '../model/errors.ts'
 import { lossExit, type Loss } from '../model/loss.ts'
 import type { Declaration } from '../model/medium.ts'
 import { identified } from '../observe.ts'
@@ -41,8 +41,7 @@ async function* lossesOf(declaration: Declaration, { session }: Verb): AsyncGene
     if (medium.hash === null) yield { medium: name, kind: 'unknown', text: medium.because.text }
     else yield* losses(medium, session.eyes.reader(name))
   } catch (error) {
-    if (!(error instanceof NttError) || error.tag === 'interrupted') throw error
-    yield { medium: name, kind: 'unknown', text: error.message }
+    yield { medium: name, kind: 'unknown', text: survivable(error).message }
   }
 }
 

@@ -1,6 +1,6 @@
 // ntt status --watch: the screen over what others are doing; it looks again and again, and touches nothing.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { NttError, type ExitCode } from '../model/errors.ts'
+import { survivable, type ExitCode } from '../model/errors.ts'
 import type { Declaration } from '../model/medium.ts'
 import { fold } from '../model/progress.ts'
 import { emptyRun, type RunView } from '../model/run-view.ts'
@@ -92,8 +92,7 @@ async function lookOnce(session: Session, declarations: readonly Declaration[], 
     const holders = database === null ? [] : await heldMedia((sql, params) => database.query(sql, params))
     return { lanes: plan.lanes, holders, trouble: null }
   } catch (error) {
-    if (!(error instanceof NttError)) throw error
-    return { ...before, trouble: `could not look: ${error.message}` }
+    return { ...before, trouble: `could not look: ${survivable(error).message}` }
   }
 }
 

@@ -1,4 +1,5 @@
 // A document that a person wrote, held against a schema: every problem with its line, its column and a frame.
+import { counted } from './counted.ts'
 import { DesiredError } from './errors.ts'
 import type { Problem } from './errors.ts'
 import { frame, legible } from './frame.ts'
@@ -77,8 +78,7 @@ export function refusal(problems: readonly Problem[]): DesiredError {
     (a, b) => compare(a.file, b.file) || a.line - b.line || a.column - b.column,
   )
   const files = new Set(sorted.map(({ file }) => file)).size
-  const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`
-  return new DesiredError(`${count(sorted.length, 'problem')} in ${count(files, 'file')}`, sorted)
+  return new DesiredError(`${counted(sorted.length, 'problem')} in ${counted(files, 'file')}`, sorted)
 }
 
 /** What a schema holds against a single value that comes from no document; null where it is sound. */

@@ -125,6 +125,12 @@ export class InterruptedError extends NttError {
   readonly exitCode = 130
 }
 
+/** A failure that was foreseen, and that need not keep others from being looked at; a bug or an interruption is thrown again. */
+export function survivable(error: unknown): NttError {
+  if (error instanceof NttError && !(error instanceof InterruptedError)) return error
+  throw error
+}
+
 /** The errno name of a failed system call, if that is what `error` is. */
 export function errnoOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined

@@ -1,5 +1,5 @@
 // What takes place, as one stream: the log, the screen and the summary are readers of it, and nothing else is printed.
-import type { ExitCode } from './errors.ts'
+import { NttError, RunError, errnoOf, messageOf, type ExitCode } from './errors.ts'
 import type { StageName } from './medium.ts'
 import type { Check, Depth, Lane, Losses, Reason, Step } from './stage.ts'
 import type { Unit } from './world.ts'
@@ -8,6 +8,19 @@ interface At {
   readonly medium: string
   readonly hash: string | null
   readonly stage: StageName
+}
+
+/** What a failure says of itself, as an event tells it. */
+interface Failure {
+  readonly tag: string
+  readonly message: string
+  readonly hint?: string
+  /** Exit status of a program. */
+  readonly status?: number
+  /** Name of a failed system call's errno. */
+  readonly errno?: string
+  /** The last lines that a program wrote. */
+  readonly stderr?: string
 }
 
 /** What took place; the emitter adds when, where and in which run. */
@@ -46,19 +59,7 @@ export type Happening =
       /** How much of the medium was read, where the proof knows: ok, incomplete, corrupt, failed. */
       readonly health?: string
     } & At)
-  | ({
-      readonly type: 'step.failed'
-      readonly tag: string
-      readonly message: string
-      readonly hint?: string
-      /** Exit status of a program. */
-      readonly status?: number
-      /** Name of a failed system call's errno. */
-      readonly errno?: string
-      /** The last lines that a program wrote. */
-      readonly stderr?: string
-      readonly durationSec: number
-    } & At)
+  | ({ readonly type: 'step.failed'; readonly durationSec: number } & Failure & At)
   | ({ readonly type: 'step.contradicted'; readonly check: Check } & At)
   /** What the stage's product lacks of its medium, for good. */
   | ({ readonly type: 'step.lost'; readonly lost: Losses } & At)
@@ -118,3 +119,18 @@ export type Event = Happening & {
 }
 
 export type Emit = (happening: Happening) => void
+
+/** What was thrown, for an event; the tag of what was not foreseen is `bug`. */
+export function failureOf(error: unknown): Failure {
+  const { tag, hint } = error instanceof NttError ? error : { tag: 'bug', hint: undefined }
+  const { status, stderr = '' } = error instanceof RunError ? error : {}
+  const errno = errnoOf(error) ?? (error instanceof Error ? errnoOf(error.cause) : undefined)
+  return {
+    tag,
+    message: messageOf(error),
+    ...(hint === undefined ? {} : { hint }),
+    ...(status === undefined ? {} : { status }),
+    ...(errno === undefined ? {} : { errno }),
+    ...(stderr === '' ? {} : { stderr }),
+  }
+}

@@ -14,6 +14,12 @@ export const isStillSo = (
   proofs: readonly Proof[],
 ): boolean => decision.outgrown === true || (decision.byPolicy === true && latestOf(of, proofs)?.ok === true)
 
+/** How much of the medium was read, as the proof of its image says; null where nobody knows. */
+export function provenHealth(proof: Proof | undefined): string | null {
+  const health = proof?.facts['health']
+  return typeof health === 'string' ? health : null
+}
+
 /** By the order of the record, not by clocks, which are set back and differ between hosts: the last proof counts; but what failed is not mended by one that looked less deep. */
 function telling(proofs: readonly Proof[]): Proof | undefined {
   const failed = proofs.findLastIndex(({ ok }) => !ok)

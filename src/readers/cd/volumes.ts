@@ -4,6 +4,7 @@ import { cdScheme } from './index.ts'
 import { findFraming, sectorBytes, type Framing, type Stretch } from './frames.ts'
 import { inSectors } from './sectors.ts'
 import { parseCue, type Track } from './cue.ts'
+import { orNothing } from '../faults.ts'
 import { Pages } from '../pages.ts'
 import { sessionAt, sessionText, type Session } from '../volumes/sessions.ts'
 import type { FoundVolume } from '../volumes/index.ts'
@@ -71,7 +72,7 @@ async function look({ sector, frames }: Stretch, pages: Pages): Promise<Seen> {
     // The first session begins where the disc does.
     if (at === 0) break
   }
-  const head = await pages.bytes(first * sectorBytes + 1024, 2).catch(() => null)
+  const head = await pages.bytes(first * sectorBytes + 1024, 2).catch(orNothing)
   const type = { BD: 'hfs', 'H+': 'hfsplus', HX: 'hfsplus' }[head?.toString('latin1') ?? ''] ?? null
   return { type, session: null }
 }

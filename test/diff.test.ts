@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { diff } from '../src/diff.ts'
 import { stageNames, type Medium, type StageName } from '../src/model/medium.ts'
 import type { Claim, Decision, Observation, Observed, Proof } from '../src/model/stage.ts'
+import { together } from '../src/model/proofs.ts'
 import { isMet, lane, moved, plan, planExit, wantedStages } from '../src/plan.ts'
 
 const medium: Medium = {
@@ -254,4 +255,17 @@ test('a saved plan tells every fact that moved since', () => {
   expect(moved(saved, saved)).toEqual([])
   const now = planOf([...all(keep).slice(0, 4), saw('archive', run, 'of-nothing')], allProven)
   expect(moved(saved, now)).toEqual([expect.stringContaining('cd archive')])
+})
+
+test('proofs together are as deep as the least deep of them and as old as the oldest', () => {
+  const [deep, shallow] = [
+    { at: '2026-01-02', depth: 'hash' },
+    { at: '2026-01-03', depth: 'counts' },
+  ] as const
+  expect([together([]), together([deep]), together([deep, shallow]), together([shallow, deep])]).toEqual([
+    null,
+    deep,
+    { at: '2026-01-02', depth: 'counts' },
+    { at: '2026-01-02', depth: 'counts' },
+  ])
 })

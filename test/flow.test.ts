@@ -88,6 +88,14 @@ describe('the sample media on the embedded database', () => {
     expect((await made.ntt('status')).code).toBe(0)
     expect((await made.ntt('why', 'ceh-report')).code).toBe(0)
     expect((await made.ntt('verify')).code).toBe(0)
+    // What status tells of the proofs is what plan tells of them.
+    const known = async () => {
+      const [, counted] = / (hash|counts), /.exec((await made.ntt('status')).out) ?? []
+      return [counted, /proofs at depth (\w+)/.exec((await made.ntt('plan')).out)?.[1]]
+    }
+    expect(await known()).toEqual(['counts', 'counts'])
+    expect((await made.ntt('verify', '--depth', 'hash')).code).toBe(0)
+    expect(await known()).toEqual(['hash', 'hash'])
     const audited = await made.ntt('audit')
     expect([audited.code, audited.out]).toEqual([0, expect.stringContaining('agree')])
   })

@@ -1,6 +1,7 @@
 // ntt status: one line a medium.
 import type { ExitCode } from '../model/errors.ts'
 import { coverage } from '../ledger.ts'
+import { together } from '../model/proofs.ts'
 import type { Lane, Observed } from '../model/stage.ts'
 import { planExit } from '../plan.ts'
 import { products } from '../sweep.ts'
@@ -63,11 +64,10 @@ async function readCoverage({ database }: Session, media: readonly Observed[]): 
 }
 
 function standing(lane: Lane, observed: Observed | undefined): Standing {
-  const holding = lane.steps
-    .filter(({ action }) => action === 'keep')
-    .flatMap(({ proof }) => (proof === null ? [] : [proof]))
-  const oldest = holding.toSorted((a, b) => (a.at < b.at ? -1 : 1))[0] ?? null
+  const proven = together(
+    lane.steps.filter(({ action }) => action === 'keep').flatMap(({ proof }) => proof ?? []),
+  )
   const image = observed?.proofs.filter(({ stage, ok }) => stage === 'image' && ok).at(-1)
   const health = image?.facts['health']
-  return { lane, health: typeof health === 'string' ? health : null, proven: oldest }
+  return { lane, health: typeof health === 'string' ? health : null, proven }
 }

@@ -27,3 +27,19 @@ function telling(proofs: readonly Proof[]): Proof | undefined {
   const isMended = proofs.slice(failed + 1).some((later) => later.depth === 'hash' || depth === 'counts')
   return isMended ? proofs.at(-1) : (proofs[failed] ?? proofs.at(-1))
 }
+
+type Known = Pick<Proof, 'at' | 'depth'>
+
+/** What proofs say together: as deep as the least deep of them, and as old as the oldest. null: there are none. */
+export function together(proofs: readonly Known[]): Known | null {
+  const [first, ...others] = proofs
+  return first === undefined
+    ? null
+    : others.reduce(
+        (all, one) => ({
+          at: one.at < all.at ? one.at : all.at,
+          depth: one.depth === 'hash' ? all.depth : one.depth,
+        }),
+        { at: first.at, depth: first.depth },
+      )
+}

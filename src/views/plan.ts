@@ -1,5 +1,6 @@
 // A plan as text: every step with its reason, what is as declared in one line, and what it would come to.
 import type { Estimate } from '../model/estimate.ts'
+import { together } from '../model/proofs.ts'
 import type { Action, Lane, Plan } from '../model/stage.ts'
 import { isMet, todo } from '../plan.ts'
 import {
@@ -189,9 +190,6 @@ function contradictions(wrong: readonly Lane[], manner: Manner): readonly Line[]
 
 /** How deep and how long ago what is met was proven, over all of it. */
 function howKnown(met: readonly Lane[]): string {
-  const proofs = met.flatMap(({ steps }) => steps.flatMap(({ proof }) => (proof === null ? [] : [proof])))
-  if (proofs.length === 0) return ''
-  const depth = proofs.every((proof) => proof.depth === 'hash') ? 'hash' : 'counts'
-  const oldest = proofs.reduce((a, b) => (a.at < b.at ? a : b)).at
-  return ` (proofs at depth ${depth}, the oldest of ${instant(oldest)} UTC)`
+  const known = together(met.flatMap(({ steps }) => steps.flatMap(({ proof }) => proof ?? [])))
+  return known === null ? '' : ` (proofs at depth ${known.depth}, the oldest of ${instant(known.at)} UTC)`
 }

@@ -8,7 +8,7 @@ export interface Standing {
   readonly lane: Lane
   /** From the map of the image, as last proven; null where nobody knows. */
   readonly health: string | null
-  /** The youngest and the oldest proof of what holds, ISO 8601. */
+  /** The proofs of what holds, together: as deep as the least deep, as old as the oldest; as `plan` tells them. */
   readonly proven: { readonly at: string; readonly depth: string } | null
 }
 

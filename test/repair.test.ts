@@ -97,6 +97,13 @@ describe('what was archived', () => {
     )
     const aside = kept.find((name) => name.includes(altered)) ?? ''
     expect(readFileSync(made.path('.ntt/by-hash', aside)).equals(bad)).toBe(true)
+    // Each is told: a path of it, its medium, where the bad one is, and where it came back from.
+    const notes = made.events().flatMap(({ text, notable }) => (notable === true ? [String(text)] : []))
+    const told = (blob: string): string => notes.find((text) => text.includes(`the content ${blob} `)) ?? ''
+    expect(notes).toHaveLength(3)
+    expect(told(gone)).toMatch(/^"[^"]+" of floppy: .* was not there; it is back, from the image of floppy$/)
+    expect(told(altered)).toContain(`is kept as ${made.path('.ntt/by-hash', aside)}; it is back, from the`)
+    expect((await made.ntt('log', 'floppy')).out).toContain(told(cut))
   })
 
   test('rows that are gone or altered come back from the enumeration', async () => {
@@ -250,7 +257,7 @@ describe('what another medium held', () => {
 
   test('comes back from its image', async () => {
     await lose()
-    await back('floppy')
+    await back('the image of floppy')
   })
 
   test('comes back from its directory', async () => {
@@ -258,7 +265,7 @@ describe('what another medium held', () => {
     const archive = made.path('.ntt/archive', `${await hashOf('floppy')}.tar.zst`)
     renameSync(archive, `${archive}.away`)
     await lose()
-    await back('other')
+    await back('the directory of other')
     renameSync(`${archive}.away`, archive)
   })
 
@@ -266,7 +273,7 @@ describe('what another medium held', () => {
     renameSync(made.path('other'), made.path('other.away'))
     const before = made.events().length
     await lose()
-    await back('floppy')
+    await back('the archive of floppy')
     expect(
       made
         .events()
@@ -292,6 +299,6 @@ describe('what another medium held', () => {
     expect((await made.ntt('plan', 'one')).code).toBe(3)
     expect(await blobsOf('one')).toContain(shared)
     renameSync(made.path('one.away'), made.path('one'))
-    await back('one')
+    await back('the directory of one')
   })
 })

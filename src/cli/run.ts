@@ -100,14 +100,13 @@ function makeHands(
   const holds = new Map<string, Hold>()
   const speaker = (medium: Medium, stage: StageName, stop: AbortSignal): Speaker => ({
     signal: AbortSignal.any([signal, stop]),
-    line: (text) =>
-      emit({ type: 'step.line', medium: medium.name, hash: medium.hash, stage, text: text.slice(0, 2000) }),
+    line: (text) => emit({ type: 'step.line', ...at(medium, stage), text: text.slice(0, 2000) }),
+    note: (text) =>
+      emit({ type: 'step.line', ...at(medium, stage), text: text.slice(0, 2000), notable: true }),
     progress: throttled((done, total, unit) =>
       emit({
         type: 'step.progress',
-        medium: medium.name,
-        hash: medium.hash,
-        stage,
+        ...at(medium, stage),
         done,
         total,
         unit,
@@ -204,6 +203,8 @@ async function enrol(database: Database, medium: Medium): Promise<number> {
     return row.medium_id
   })
 }
+
+const at = ({ name, hash }: Medium, stage: StageName) => ({ medium: name, hash, stage }) as const
 
 /** At most one report in a while for each unit, and always the last one of a count that is complete. */
 function throttled(tell: Speaker['progress']): Speaker['progress'] {

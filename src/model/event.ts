@@ -45,7 +45,7 @@ export type Happening =
       readonly total: number | null
       readonly unit: Unit
     } & At)
-  | ({ readonly type: 'step.line'; readonly text: string } & At)
+  | ({ readonly type: 'step.line'; readonly text: string; readonly notable?: true } & At)
   /** The work has ended and the witness looks. Not a success. */
   | ({ readonly type: 'step.verifying'; readonly depth: Depth } & At)
   | ({ readonly type: 'step.checked'; readonly check: Check } & At)

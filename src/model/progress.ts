@@ -70,7 +70,7 @@ export function fold(view: RunView, event: Event): RunView {
         aliveMs: nowMs,
         lines: [...stage.lines.slice(1 - lineLength), event.text],
       }))
-      return tell(run, 'plain', event.text)
+      return tell(run, event.notable === true ? 'doubt' : 'plain', event.text)
     }
     case 'step.verifying':
       return changed(next, event, (stage) => ({

@@ -141,6 +141,8 @@ export interface Reader {
   progress(done: number, total: number | null, unit: Unit): void
   /** A line for the log, from a program or about a finding. */
   line(text: string): void
+  /** A line that people are shown although they did not ask for more; a few of them. */
+  note(text: string): void
 }
 
 /** Inside one transaction of the database. */

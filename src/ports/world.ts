@@ -11,6 +11,8 @@ export interface Speaker {
   readonly signal: AbortSignal
   readonly progress: (done: number, total: number | null, unit: Unit) => void
   readonly line: (text: string) => void
+  /** Where left out, a note is a line like others. */
+  readonly note?: (text: string) => void
 }
 
 const looks = ['path', 'stat', 'read', 'text', 'names', 'walk', 'fileBytes'] as const
@@ -61,6 +63,7 @@ export function makeReader(ports: Ports, speaker: Speaker): Reader {
     catalogue: (hash) => ports.catalogue(hash),
     progress: speaker.progress,
     line: speaker.line,
+    note: speaker.note ?? speaker.line,
   }
 }
 

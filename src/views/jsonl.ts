@@ -92,7 +92,7 @@ function members(event: Happening): LogLine {
         [`${event.unit}_total`]: event.total,
       }
     case 'step.line':
-      return { text: event.text }
+      return { text: event.text, ...(event.notable === true ? { notable: true } : {}) }
     case 'step.verifying':
       return { depth: event.depth }
     case 'step.checked':

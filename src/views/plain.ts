@@ -154,6 +154,7 @@ function lineOf(event: Event, verbose: boolean, dated: boolean): Line | null {
     case 'step.verifying':
       return verbose ? [span('dim', `verifying at depth ${event.depth}`)] : null
     case 'step.line':
+      if (event.notable === true) return [readable(event.text)]
       return verbose ? [span('dim', `| ${readable(event.text)}`)] : null
     case 'step.checked':
       return verbose

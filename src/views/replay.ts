@@ -101,7 +101,12 @@ function stageHappening(name: string, line: Members): Happening {
       }
     }
     case 'line':
-      return { type: 'step.line', ...at, text: line.text('text') }
+      return {
+        type: 'step.line',
+        ...at,
+        text: line.text('text'),
+        ...(line.has('notable') ? { notable: true } : {}),
+      }
     case 'verifying':
       return { type: 'step.verifying', ...at, depth: line.one('depth', depths) }
     case 'checked':

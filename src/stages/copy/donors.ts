@@ -27,21 +27,29 @@ type Wanted = ReadonlyMap<string, string>
 /** So many files with the same content are tried. */
 const tries = 8
 
-/** Puts contents back under their names; `missing` loses those that are there again. Returns the names of media that held what is left. */
+/** Puts contents back under their names; `missing` loses those that are there again, and `isBack` is told from where. Returns the names of media that held what is left. */
 export async function mend(
   medium: Medium,
   id: number,
   missing: Set<string>,
   world: Writer,
+  isBack: (blob: string, from: string) => void,
 ): Promise<readonly string[]> {
   const own: Donor = { id, hash: medium.hash, name: medium.name, source: medium.source }
   const others = missing.size === 0 ? [] : await donorsOf(id, missing, world)
   for (const donor of [own, ...others]) {
-    for (const pieces of [fromSource, fromTree, fromPackedImage]) {
+    const kept = donor.source.type === 'directory' ? 'directory' : 'image'
+    const ways = [
+      [fromSource, `the ${kept} of ${donor.name}`],
+      [fromTree, `the archive of ${donor.name}`],
+      [fromPackedImage, `the archive of ${donor.name}`],
+    ] as const
+    for (const [pieces, from] of ways) {
       if (missing.size === 0) return []
       try {
         const wanted = await wantedOf(donor, missing, world)
-        if (wanted.size > 0) await take(pieces(donor, wanted, world), missing, donor, world)
+        if (wanted.size > 0)
+          await take(pieces(donor, wanted, world), missing, (blob) => isBack(blob, from), world)
       } catch (error) {
         // A donor is a chance and no promise; what a write says, or a person, is not about the donor.
         const isDonors = error instanceof PackError || error instanceof TarError
@@ -57,12 +65,12 @@ export async function mend(
 async function take(
   pieces: AsyncIterable<Piece<string>>,
   missing: Set<string>,
-  { name }: Donor,
+  isBack: (blob: string) => void,
   world: Writer,
 ): Promise<void> {
   for await (const batch of world.ingest(pieces)) {
     const back = batch.flatMap((one) => ('blob' in one && one.blob === one.key ? [one.blob] : []))
-    for (const blob of back) if (missing.delete(blob)) world.line(`${blob} is back, from ${name}`)
+    for (const blob of back) if (missing.delete(blob)) isBack(blob)
   }
 }
 

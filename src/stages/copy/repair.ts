@@ -1,9 +1,10 @@
 // Repair: contents that are gone or damaged are put back from wherever they still are; what cannot be is copied anew, or told.
 import { RunError } from '../../model/errors.ts'
+import { count } from '../../model/counted.ts'
 import { Slots } from '../../model/lanes.ts'
 import type { Medium } from '../../model/medium.ts'
 import { blobPlace } from '../../model/places.ts'
-import type { Writer } from '../../model/world.ts'
+import type { Place, Writer } from '../../model/world.ts'
 import { blobsOf } from './blobs.ts'
 import { mend } from './donors.ts'
 
@@ -16,8 +17,14 @@ const aside = new Slots(1)
  * what then becomes of them is told. Without a source they keep it, and this throws, naming them.
  */
 export async function repair(medium: Medium, id: number, hasSource: boolean, world: Writer): Promise<void> {
-  const missing = await findBad(id, world)
-  const holders = await mend(medium, id, missing, world)
+  const bad = await findBad(id, world)
+  const missing = new Set(bad.keys())
+  const back = new Map<string, string>()
+  const holders = await mend(medium, id, missing, world, (blob, from) => {
+    back.set(blob, from)
+    world.line(`${blob} is back, from ${from}`)
+  })
+  await tell(medium, id, bad, back, world)
   if (missing.size > 0) {
     if (!hasSource) throw await irreparable(medium, id, missing, holders, world)
     await forget(id, [...missing], world)
@@ -32,10 +39,10 @@ export async function repair(medium: Medium, id: number, hasSource: boolean, wor
   })
 }
 
-/** The blobs that are not there or were set aside. Sizes that the table of blobs has wrong are put right. */
-async function findBad(id: number, world: Writer): Promise<Set<string>> {
+/** The blobs that are not there or were set aside, with where the bad one is now. Sizes that the table of blobs has wrong are put right. */
+async function findBad(id: number, world: Writer): Promise<Map<string, Place | null>> {
   const sizes = new Map<string, number>()
-  const missing = new Set<string>()
+  const bad = new Map<string, Place | null>()
   async function* ids(): AsyncGenerator<readonly string[]> {
     for await (const batch of blobsOf(id, world)) {
       for (const { blob, bytes } of batch) if (bytes !== null) sizes.set(blob, bytes)
@@ -44,24 +51,28 @@ async function findBad(id: number, world: Writer): Promise<Set<string>> {
   }
   for await (const batch of world.rehash(ids())) {
     for (const { id: blob, blake3 } of batch)
-      if (blake3 !== blob && (await isSetAside(blob, world))) missing.add(blob)
+      if (blake3 !== blob) {
+        const aside = await takeAway(blob, world)
+        if (aside !== 'good') bad.set(blob, aside)
+      }
     const good = batch.filter(({ id: blob, bytes, blake3 }) => blake3 === blob && sizes.get(blob) !== bytes)
     for (const { id: blob } of batch) sizes.delete(blob)
     await correct(good, world)
   }
-  return missing
+  return bad
 }
 
-/** Takes a bad content out of the way. False: it is good by now. */
-async function isSetAside(blob: string, world: Writer): Promise<boolean> {
+/** Takes a bad content out of the way, and tells where it is; null: it was not there. `good`: it is by now. */
+async function takeAway(blob: string, world: Writer): Promise<Place | null | 'good'> {
   const free = await aside.take()
   try {
-    for await (const [again] of world.rehash(only(blob))) if (again?.blake3 === blob) return false
+    for await (const [again] of world.rehash(only(blob))) if (again?.blake3 === blob) return 'good'
     if ((await world.blobs([blob])).has(blob)) {
       world.line(`${blob} is not what its name says, or cannot be read: set aside`)
-      await world.setAside(blobPlace(blob), 'failed-proof')
-    } else world.line(`${blob} is not there`)
-    return true
+      return await world.setAside(blobPlace(blob), 'failed-proof')
+    }
+    world.line(`${blob} is not there`)
+    return null
   } finally {
     free()
   }
@@ -69,6 +80,48 @@ async function isSetAside(blob: string, world: Writer): Promise<boolean> {
 
 async function* only(blob: string): AsyncGenerator<readonly string[]> {
   yield [blob]
+}
+
+/** So many contents are told one by one; the log has all of them. */
+const notes = 10
+
+/** What became of each bad content: a path of it, where the bad one is kept, and where it came back from. */
+async function tell(
+  medium: Medium,
+  id: number,
+  bad: ReadonlyMap<string, Place | null>,
+  back: ReadonlyMap<string, string>,
+  world: Writer,
+): Promise<void> {
+  const some = [...bad].slice(0, notes)
+  const paths = await pathsOf(id, [...bad.keys()].slice(0, notes), world)
+  for (const [blob, aside] of some) {
+    const path = paths.get(blob)
+    const what = `${path === undefined ? '' : `${JSON.stringify(path)} of `}${medium.name}: the content ${blob}`
+    const was = aside === null ? 'was not there' : `was bad, and is kept as ${world.path(aside)}`
+    const from = back.get(blob)
+    world.note(
+      `${what} ${was}; ${from === undefined ? 'nothing that is there holds it' : `it is back, from ${from}`}`,
+    )
+  }
+  if (bad.size > notes)
+    world.note(`in all ${count(bad.size)} contents were bad or not there, and ${count(back.size)} are back`)
+}
+
+/** One path of each content. */
+async function pathsOf(
+  id: number,
+  blobs: readonly string[],
+  world: Writer,
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await world.query<{ path: Buffer; blob: string }>(
+    `select distinct on (o.blob_id) p.path, encode(o.blob_id, 'hex') as blob from outcome o
+       join path p on p.medium_id = o.medium_id and p.fs = o.fs and p.ino = o.ino
+      where o.medium_id = $1 and o.blob_id = any (select decode(b, 'hex') from unnest($2::text[]) as b)
+      order by o.blob_id, p.fs, p.path`,
+    [id, blobs],
+  )
+  return new Map(rows.map(({ blob, path }) => [blob, path.toString('latin1')]))
 }
 
 const told = 5

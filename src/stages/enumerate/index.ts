@@ -1,7 +1,7 @@
 // enumerate: every entry of every filesystem of the medium, as records in one file.
 import { counted } from '../../model/counted.ts'
 import type { VolumeReport } from '../../model/entry.ts'
-import { RunError } from '../../model/errors.ts'
+import { NttError, RunError } from '../../model/errors.ts'
 import type { Medium } from '../../model/medium.ts'
 import { archivePlace, rawPlace } from '../../model/places.ts'
 import { readRange } from '../../model/range.ts'
@@ -9,7 +9,7 @@ import { decodeRaw, encodeRaw, readTail, type RawTail } from '../../model/raw/in
 import type { Decision, Stage } from '../../model/stage.ts'
 import { leftOpen, mayGrow, unreadPrint } from '../../model/unread.ts'
 import { restoreRaw } from '../../model/unarchive.ts'
-import type { Reader } from '../../model/world.ts'
+import type { Place, Reader, Writer } from '../../model/world.ts'
 import { readerNamed } from '../../readers/index.ts'
 import { different } from './again.ts'
 import { changesOf } from './changes.ts'
@@ -146,13 +146,7 @@ export const enumerate: Stage<Seen> = {
     if (raw !== null) {
       // The old one gives way only now that the new one reads back whole.
       for await (const batch of decodeRaw(world.read(part))) batch satisfies readonly unknown[]
-      if (raw.format === 'ntt-1' && raw.complete) {
-        const changes = await changesOf(() => decodeRaw(world.read(place)), decodeRaw(world.read(part)))
-        if (changes !== '') {
-          world.line(`since the enumeration before: ${changes}`)
-          changed.set(medium, changes)
-        }
-      }
+      if (raw.format === 'ntt-1' && raw.complete) await tellChanges(medium, place, part, world)
       const isOlder = raw.format !== null && raw.format !== 'ntt-1'
       if (isOlder) world.line(await compareLegacy(place, part, raw.format === 'legacy-v1', world))
       await world.setAside(
@@ -175,6 +169,19 @@ export const enumerate: Stage<Seen> = {
 
 /** How what was just made differs from what it replaced, for the proof that follows. */
 const changed = new WeakMap<Medium, string>()
+
+async function tellChanges(medium: Medium, before: Place, after: Place, world: Writer): Promise<void> {
+  try {
+    const changes = await changesOf(() => decodeRaw(world.read(before)), decodeRaw(world.read(after)))
+    if (changes === '') return
+    changed.set(medium, changes)
+    world.line(`since the enumeration before: ${changes}`)
+  } catch (error) {
+    // The one before may be damaged: that is why it gives way, and no reason to keep it.
+    if (!(error instanceof NttError)) throw error
+    world.line(`the enumeration before cannot be compared: ${error.message}`)
+  }
+}
 
 const isArchivedOf = async (medium: Medium, world: Reader): Promise<boolean> =>
   (await world.stat(archivePlace(medium))) !== null

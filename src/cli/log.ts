@@ -7,14 +7,19 @@ import { openPlain } from '../views/plain.ts'
 import type { Flags } from './flags.ts'
 import { readLog } from './log-file.ts'
 import { catchSignals } from './signals.ts'
-import { configOf, mannerOf } from './verb.ts'
+import { configOf, mannerOf, outOf } from './verb.ts'
 
 interface LogFlags extends Flags {
   readonly follow?: boolean
   readonly run?: string
   readonly replay?: string
   readonly speed?: string
+  readonly runs?: boolean
+  readonly all?: boolean
 }
+
+/** So many lines are shown where nobody asks for all; documents are always whole. */
+const lastLines = 200
 
 export async function logVerb([medium]: readonly string[], flags: LogFlags): Promise<ExitCode> {
   const config = configOf(flags)
@@ -22,13 +27,17 @@ export async function logVerb([medium]: readonly string[], flags: LogFlags): Pro
     const { replay } = await import('./replay.ts')
     return replay(config, flags.replay, speedOf(flags.speed))
   }
+  if (flags.runs === true) {
+    const { runs } = await import('./runs.ts')
+    return runs(config, { medium, all: flags.all === true, json: flags.json === true }, outOf(config))
+  }
   const run = flags.run ?? flags.replay
   const about = (event: Event): boolean =>
     (medium === undefined || ('medium' in event && event.medium === medium)) &&
     (run === undefined || event.run === run)
-  const write = (text: string): void => {
-    process.stdout.write(text)
-  }
+  const isWhole = flags.all === true || flags.json === true || flags.run !== undefined
+  const tail = openTail(isWhole ? Number.POSITIVE_INFINITY : lastLines)
+  const write = (text: string): void => tail.write(text)
   const plain = openPlain({ manner: mannerOf(config), write, verbose: true, dated: true })
   let [told, damaged] = [0, 0]
   const reader = {
@@ -48,6 +57,7 @@ export async function logVerb([medium]: readonly string[], flags: LogFlags): Pro
     if (from === null && flags.follow !== true) {
       throw new UsageError(`there is no event log at ${config.log}`, { hint: 'ntt apply writes it.' })
     }
+    tail.end()
     while (flags.follow === true && !signals.stopping.aborted) {
       await sleep(500)
       from = await readLog(config.log, from ?? 0, reader)
@@ -60,12 +70,35 @@ export async function logVerb([medium]: readonly string[], flags: LogFlags): Pro
     if (told === 0 && flags.follow !== true && (run !== undefined || medium !== undefined)) {
       const what = [...(run === undefined ? [] : [`run ${run}`]), ...(medium === undefined ? [] : [medium])]
       throw new UsageError(`the event log tells nothing of ${what.join(' and ')}`, {
-        hint: 'ntt log shows all that it tells, ntt status the media that are declared.',
+        hint: 'ntt log --runs lists the runs that it tells of, ntt status the media that are declared.',
       })
     }
     return 0
   } finally {
     signals.release()
+  }
+}
+
+/** Keeps the last lines until `end`, then says how many were left out before them, and writes what comes. */
+function openTail(most: number): { write(text: string): void; end(): void } {
+  const kept: string[] = []
+  let [left, isOpen] = [0, most === Number.POSITIVE_INFINITY]
+  return {
+    write(text) {
+      if (isOpen) {
+        process.stdout.write(text)
+        return
+      }
+      kept.push(...text.split(/(?<=\n)/))
+      // Cut now and then, and not for each line.
+      if (kept.length > 2 * most) left += kept.splice(0, kept.length - most).length
+    },
+    end() {
+      left += kept.splice(0, Math.max(0, kept.length - most)).length
+      isOpen = true
+      if (left > 0) process.stdout.write(`${counted(left, 'line')} before: ntt log --all shows them\n`)
+      process.stdout.write(kept.join(''))
+    },
   }
 }
 

@@ -200,11 +200,13 @@ program
   .command('log')
   .argument('[medium]')
   .description('what happened, from the event log')
+  .option('--runs', 'the runs, one line each, for --run and --replay')
   .option('--run <run>', 'this run alone')
   .option('--replay <run>', 'that run once more, on the screen that showed it')
   .option('--speed <times>', 'how much faster than it was', '1')
+  .option('--all', 'all lines or runs, not the last ones alone')
   .option('-f, --follow', 'go on as it happens, until ^C')
-  .addHelpText('after', '\nExamples:\n  ntt log ceh-report\n  ntt log --follow\n')
+  .addHelpText('after', '\nExamples:\n  ntt log ceh-report\n  ntt log --runs\n  ntt log --follow\n')
   .action(verb(async () => (await import('./log.ts')).logVerb))
 
 program

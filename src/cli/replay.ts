@@ -13,7 +13,7 @@ export async function replay(config: Config, run: string, speed: number): Promis
   const events = await eventsOf(config.log, run)
   const [first] = events
   if (first === undefined) {
-    throw new UsageError(`the event log knows no run ${run}`, { hint: 'ntt log shows what there was.' })
+    throw new UsageError(`the event log knows no run ${run}`, { hint: 'ntt log --runs lists them.' })
   }
   const closing = new AbortController()
   let nowMs = Date.parse(first.ts)

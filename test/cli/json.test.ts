@@ -26,6 +26,7 @@ describe('a document', () => {
     ['audit', ['audit']],
     ['validate', ['validate']],
     ['doctor', ['doctor']],
+    ['runs', ['log', '--runs']],
   ])('of %s is as its schema says: %j', async (schema, verb) => {
     const { out } = await made.ntt(...verb, '--json')
     expect(documentOf(schema, out)).toBeTypeOf('object')

@@ -1,0 +1,50 @@
+// ntt log: the runs that there were, and no more lines than people read, unless they ask for all.
+import { appendFileSync, readFileSync } from 'node:fs'
+import { beforeAll, expect, test } from 'vitest'
+import { freshDatabase } from '../support/postgres.ts'
+import { sampleProject, type Project } from '../support/project.ts'
+
+let made: Project
+const log = (): string => made.path('.ntt/log/events.jsonl')
+
+beforeAll(async () => {
+  made = sampleProject(['floppy.img', 'disk.img'], { database: await freshDatabase() })
+  expect((await made.ntt('apply', '--yes', 'floppy')).code).toBe(0)
+  expect((await made.ntt('verify', 'floppy')).code).toBe(0)
+})
+
+const runs = (): readonly string[] => [...new Set(made.events().map(({ run }) => String(run)))]
+
+test('the runs are listed with what was typed and how they ended; of one medium those that tell of it', async () => {
+  const { code, out } = await made.ntt('log', '--runs')
+  const [first = '', second = ''] = runs()
+  expect([code, out.split('\n').slice(0, 2)]).toEqual([
+    0,
+    [
+      expect.stringMatching(new RegExp(`^${first}  .* 0 \\(1 well\\)  ntt apply --yes floppy$`)),
+      expect.stringMatching(new RegExp(`^${second}  .* 0 \\(1 well\\)  ntt verify floppy$`)),
+    ],
+  ])
+  expect(out).toContain(`ntt log --run ${second}`)
+  const of = async (medium: string) => JSON.parse((await made.ntt('log', medium, '--runs', '--json')).out)
+  expect([await of('floppy'), await of('disk')]).toMatchObject([[{ run: first }, { run: second }], []])
+})
+
+test('a run without an end is told as such, and of many runs and lines the last', async () => {
+  const lines = readFileSync(log(), 'utf8').split('\n')
+  const started = lines.find((line) => line.includes('"run_started"')) ?? ''
+  const [run = ''] = runs()
+  for (let count = 0; count < 300; count += 1)
+    appendFileSync(log(), `${started.replaceAll(run, `20260101-000000-${String(count).padStart(6, '0')}`)}\n`)
+  const listed = (await made.ntt('log', '--runs')).out
+  expect(listed).toMatch(/^282 older runs: --all shows them\n/)
+  expect(listed).toMatch(/20260101-000000-000299 .* no end told/)
+  expect((await made.ntt('log', '--runs', '--all')).out).toContain(run)
+  const short = (await made.ntt('log')).out.trim().split('\n')
+  const [, left = ''] = /^([0-9,]+) lines before: ntt log --all shows them$/.exec(short[0] ?? '') ?? []
+  const whole = (await made.ntt('log', '--all')).out.trim().split('\n')
+  expect(short).toHaveLength(201)
+  expect(Number(left.replace(',', ''))).toBe(whole.length - 200)
+  expect(short.slice(1)).toEqual(whole.slice(-200))
+  expect((await made.ntt('log', '--json')).out.trim().split('\n')).toHaveLength(made.events().length)
+})

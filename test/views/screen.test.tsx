@@ -2,11 +2,14 @@ import { cleanup, render } from 'ink-testing-library'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import type { Event, Happening } from '../../src/model/event.ts'
+import { fold } from '../../src/model/progress.ts'
+import { emptyRun } from '../../src/model/run-view.ts'
+import { watched } from '../../src/model/watch.ts'
 import { columns } from '../../src/views/format.ts'
 import { Screen } from '../../src/views/tui/Screen.tsx'
 import { ScreenStore } from '../../src/views/tui/store.ts'
 import { simulate } from '../support/simulate.ts'
-import { at, newLane, shortRun, stamped, tour } from './events.ts'
+import { at, hashOf, newLane, shortRun, stamped, tour } from './events.ts'
 
 afterEach(cleanup)
 
@@ -305,4 +308,24 @@ test('names, labels and lines from media cannot steer the terminal', async () =>
     expect(screen.frame()).toContain('a\\x1b[2J')
     expect(screen.frame().replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u202e]/u)
   }
+})
+
+test('who watches is told that nobody is at work, and shown a bar where somebody is', async () => {
+  const store = new ScreenStore({
+    purpose: 'watch',
+    commands: { pause: () => {}, stop: () => {} },
+    size: { columns: 100, rows: 24 },
+    now: () => startMs,
+  })
+  const app = render(<Screen store={store} manner={{ color: false, ascii: false }} />)
+  const live = stamped(shortRun).slice(0, 5).reduce(fold, emptyRun)
+  const holder = { hash: hashOf('ceh-001'), run: live.run, host: 'lab', pid: 1 }
+  store.show(watched(tour.lanes, new Map(), [], startMs))
+  store.tick()
+  await sleep(30)
+  expect(app.lastFrame()).toContain('At rest: no run is at work here.')
+  store.show(watched(tour.lanes, new Map([[live.run, live]]), [holder], startMs))
+  store.tick()
+  await sleep(30)
+  expect(app.lastFrame()).not.toContain('At rest')
 })

@@ -62,7 +62,11 @@ const isStuck = ({ stages }: MediumView): boolean =>
   )
 
 /** The whole run: bar, percent where the total is known, bytes, and the time that is left as a range. */
-export function totalLine({ view, nowMs, layout }: Picture, ascii: boolean): Line {
+export function totalLine({ view, nowMs, layout, purpose }: Picture, ascii: boolean): Line {
+  const isAtRest = view.media.every(({ heldBy, stages }) => heldBy === null && !stages.some(isAtWork))
+  // Who only watches has no work of their own that a bar could be of.
+  if (purpose === 'watch' && view.run === '' && view.media.length > 0 && isAtRest)
+    return [span('dim', clip(' At rest: no run is at work here.', layout.columns))]
   const { share, doneBytes, totalBytes, remaining } = outlook(view, nowMs)
   const done = doneBytes > 0 || totalBytes !== null ? size(doneBytes) : ''
   // Each in its own columns, so that the bar keeps its length while figures come and grow.

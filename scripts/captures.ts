@@ -1,4 +1,4 @@
-// The pictures and the recorded session of the README, made from the real command at a real terminal: node scripts/captures.ts [--short] [FOLDER]
+// The pictures and the recorded session of the README, made from the real command at a real terminal: npm run captures -- [--short] [FOLDER]
 import { randomFillSync } from 'node:crypto'
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

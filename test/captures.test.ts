@@ -19,7 +19,7 @@ test('what the README shows is there, small, and shown', () => {
 
 test('the script makes the same files from the real command', { timeout: 400_000 }, async () => {
   const made = scratch('ntt-captures-')
-  execFileSync(process.execPath, [join(repository, 'scripts/captures.ts'), '--short', made])
+  execFileSync('npm', ['run', '--silent', 'captures', '--', '--short', made], { cwd: repository })
   const names = readdirSync(made).toSorted()
   expect(names).toEqual(
     readdirSync(docs)

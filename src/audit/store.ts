@@ -1,4 +1,5 @@
 // The store of contents and the table of contents against each other, name by name and size by size.
+import { counted } from '../model/counted.ts'
 import { examplesKept, finding, type Finding, type FindingCode } from '../model/finding.ts'
 import { olderEmpty } from '../model/older.ts'
 import type { Place, Reader } from '../model/world.ts'
@@ -9,11 +10,13 @@ const batch = 1000
 export async function auditBlobs(world: Reader): Promise<readonly Finding[]> {
   const missing = gather(
     'missing-blob',
-    (count) => `${count} contents that the database knows are not in the store`,
+    (count) =>
+      `${counted(count, 'content')} that the database knows ${count === 1 ? 'is' : 'are'} not in the store`,
   )
   const wrong = gather(
     'wrong-size-blob',
-    (count) => `${count} contents have another size in the store than in the database`,
+    (count) =>
+      `${counted(count, 'content has', 'contents have')} another size in the store than in the database`,
   )
   for await (const rows of blobRows(world)) {
     const held = await world.blobs(rows.map(({ id }) => id))
@@ -43,7 +46,8 @@ async function* blobRows(world: Reader): AsyncGenerator<readonly { id: string; s
 export async function auditStore(world: Reader): Promise<readonly Finding[]> {
   const orphan = gather(
     'orphan-blob',
-    (count) => `${count} contents of the store are not known to the database`,
+    (count) =>
+      `${counted(count, 'content')} of the store ${count === 1 ? 'is' : 'are'} not known to the database`,
   )
   for (const first of await hexFolders(world, 'by-hash:')) {
     for (const second of await hexFolders(world, `by-hash:${first}`)) {

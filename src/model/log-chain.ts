@@ -1,4 +1,5 @@
 // The chain of the event log: by what a line is bound to the one before it, and every place where the lines do not hold together.
+import { counted } from './counted.ts'
 import { createHash } from 'node:crypto'
 import type { Flaw } from './evidence.ts'
 
@@ -73,7 +74,7 @@ export class LogChain {
   /** After the last line: what is missing at the ends of runs, and whole runs. */
   end(): void {
     for (const [run, { where, lines }] of this.#strangers)
-      this.#flaw(where, `${lines} lines of run ${run}, which the database does not know`)
+      this.#flaw(where, `${counted(lines, 'line')} of run ${run}, which the database does not know`)
     for (const [run, { host, events, ended }] of this.#runs) {
       if (host !== this.#host) continue
       const met = this.#met.get(run)
@@ -82,10 +83,13 @@ export class LogChain {
       else if (there < events)
         this.#flaw(
           met?.where ?? `run ${run}`,
-          `run ${run} ends here, and ${events - there} of its ${events} lines are missing`,
+          `run ${run} ends here, and ${events - there} of its ${counted(events, 'line')} ${events - there === 1 ? 'is' : 'are'} missing`,
         )
       else if (ended && there > events)
-        this.#flaw(met?.where ?? `run ${run}`, `${there - events} lines put in behind the end of run ${run}`)
+        this.#flaw(
+          met?.where ?? `run ${run}`,
+          `${counted(there - events, 'line')} put in behind the end of run ${run}`,
+        )
     }
   }
 
@@ -98,7 +102,8 @@ export class LogChain {
     }
     const met = this.#met.get(run)
     if (met === undefined) {
-      if (seq > 1) this.#flaw(where, `${seq - 1} lines of run ${run} before it are missing`)
+      if (seq > 1)
+        this.#flaw(where, `${counted(seq - 1, 'line is', 'lines are')} missing before it of run ${run}`)
       else if (!anchor.isOlder && !this.#mayBegin(prev))
         this.#flaw(where, `run ${run} began behind a line that is not before it: moved, or the log was cut`)
     } else if (prev !== met.head) {
@@ -107,7 +112,10 @@ export class LogChain {
         return
       }
       if (seq > met.seq + 1)
-        this.#flaw(where, `${seq - met.seq - 1} lines of run ${run} before it are missing`)
+        this.#flaw(
+          where,
+          `${counted(seq - met.seq - 1, 'line is', 'lines are')} missing before it of run ${run}`,
+        )
       else this.#flaw(met.where, `altered: the next line of run ${run}, ${where}, remembers another one`)
     } else if (seq !== met.seq + 1) this.#flaw(where, `it says it is line ${seq} of run ${run}: altered`)
     if (met?.finished === true) this.#flaw(where, `it follows the last line of run ${run}: put in`)

@@ -46,7 +46,7 @@ const percent = (part: number, all: number): string =>
 /** `Read back within 30 d: 43.2 % of 120,000 contents, 12 of 15 products; the oldest 41 d ago, never 3 products.` */
 export function coverageText({ blobs, products, oldest }: Covered, maxAgeMs: number, nowMs: number): string {
   const never = [
-    ...(blobs.all > blobs.ever ? [`${count(blobs.all - blobs.ever)} contents`] : []),
+    ...(blobs.all > blobs.ever ? [counted(blobs.all - blobs.ever, 'content')] : []),
     ...(products.never > 0 ? [counted(products.never, 'product')] : []),
   ]
   const all = `${blobs.estimated ? 'about ' : ''}${counted(blobs.all, 'content')}`

@@ -8,6 +8,7 @@ import {
   columns,
   count,
   counted,
+  pathName,
   duration,
   instant,
   pad,
@@ -191,15 +192,23 @@ function lineOf(event: Event, verbose: boolean, dated: boolean): Line | null {
     case 'store.read':
       return [`store: ${counted(event.blobs, 'content')}, ${size(event.bytes)} read back`]
     case 'store.bad':
-      return [
-        span('bad', `store: ${event.blob} ${readable(event.text)}`),
-        event.media.length === 0 ? '' : ` (of ${event.media.map(readable).join(', ')})`,
-      ]
+      return [span('bad', `store: ${event.blob} ${readable(event.text)}`), holders(event)]
     case 'run.stopping':
       return [span('doubt', readable(event.text))]
     default:
       return event satisfies never
   }
+}
+
+const pathsOfBad = 3
+
+/** Whose content it is: by paths, as far as they are known, else by names of media. */
+function holders({ media, paths }: Extract<Event, { type: 'store.bad' }>): string {
+  const named =
+    paths.length > 0 ? paths.map((path) => pathName(Buffer.from(path, 'latin1'))) : media.map(readable)
+  const rest = named.length - pathsOfBad
+  if (named.length === 0) return ''
+  return ` (of ${named.slice(0, pathsOfBad).join(', ')}${rest > 0 ? `, and ${count(rest)} more media` : ''})`
 }
 
 /** `records 1,161, bytes 1.4 MB`, in the order in which the stage gave them. */

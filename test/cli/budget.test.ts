@@ -87,6 +87,7 @@ test('a content that is gone, cut, grown or altered is named with medium and pat
   writeFileSync(made.path('.ntt/by-hash', altered), 'something else')
   const { code, out } = await made.ntt('verify', '--budget', '1GB', '--max-age', '0s')
   expect([code, out]).toEqual([3, expect.stringContaining('ntt plan shows what would mend it')])
+  expect(out).toMatch(/store: [0-9a-f]{64} is not in the store \(of (floppy|disk|box7): \S+/)
   // No plan announced these media: what was proven is told, and not how far they are.
   expect(out).toMatch(/= +floppy +\d products? /)
   expect(out).not.toContain('new ->')

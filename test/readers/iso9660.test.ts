@@ -142,7 +142,7 @@ describe('a disc', () => {
     const { entries, errors } = await listAll(iso9660, image, await volumeOf(image), world)
     expect(errors).toEqual([])
     expect(paths(entries)).toContain('a.txt')
-    expect(world.lines).toEqual(['1 files are named only on the Joliet side; they are listed by those names'])
+    expect(world.lines).toEqual(['1 file is named only on the Joliet side, and listed by that name'])
   })
 })
 

@@ -225,18 +225,14 @@ describe('a bridge of UDF and ISO 9660', () => {
   test('a file that only one side names is listed, and told', async () => {
     const unix = await bridge('-R', '-hide', 'EMPTY', '-hide', 'f7')
     expect(paths(unix.listed)).toContain('sub/f7')
-    expect(unix.world.lines).toContain(
-      '1 files are named only on the UDF side; they are listed by those names',
-    )
+    expect(unix.world.lines).toContain('1 file is named only on the UDF side, and listed by that name')
     const plain = await bridge('-J', '-joliet-long')
     // genisoimage cannot leave a file out on the UDF side: its name is marked as deleted there.
     const name = readFileSync(plain.image).indexOf(Buffer.from([8, 0x66, 0x37]))
     put(plain.image, Buffer.from([4]), name - 38 + 18)
     const world = looking()
     const listed = await listAll(udf, plain.image, plain.volume, world)
-    expect(world.lines).toContain(
-      '1 files are named only on the ISO 9660 side; they are listed by those names',
-    )
+    expect(world.lines).toContain('1 file is named only on the ISO 9660 side, and listed by that name')
     expect(
       paths(listed)
         .filter((path) => /^sub\/f[78]$/.test(path))

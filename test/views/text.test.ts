@@ -144,7 +144,7 @@ test('a run is told in lines, and ends with what converged, what did not, what w
     [0:28] ceh-001  archive    done and proven in 1.0 s: bytes 700 kB
     [0:29] ceh-002  enumerate  failed: bsdtar ended with exit code 1
     [0:30] store: 1,200 contents, 3.4 MB read back
-    [0:31] store: abababababababababababababababababababababababababababababababab is not in the store (of ceh-001)
+    [0:31] store: abababababababababababababababababababababababababababababababab is not in the store (of ceh-001: LETTERS/M\\xfcLLER.DOC)
     [0:32] stopping after the running steps
 
       =  ceh-001   new -> archived   10 s   18 records, 18 files, archive of 700 kB

@@ -1,4 +1,5 @@
 // A disc that is UDF and ISO 9660 in one: one side is read, and the other one for the files that the first does not name.
+import { counted } from '../../model/counted.ts'
 import { hash } from 'node:crypto'
 import { isEntry, type Entry, type EntryError, type Volume } from '../../model/entry.ts'
 import { InodeSet } from '../../model/inodes.ts'
@@ -110,11 +111,11 @@ class More {
 
   *lines(name: string, known: Known): Generator<string> {
     if (this.#files > 0)
-      yield `${this.#files} files are named only on the ${name} side; they are listed by those names`
+      yield `${counted(this.#files, 'file is', 'files are')} named only on the ${name} side, and listed by that name`
     if (this.#twins > 0)
-      yield `${this.#twins} files of the ${name} side have the name of another that lies elsewhere; they are not listed`
+      yield `${counted(this.#twins, 'file')} of the ${name} side ${this.#twins === 1 ? 'has' : 'have'} the name of another that lies elsewhere, and ${this.#twins === 1 ? 'is' : 'are'} not listed`
     const [directories, empty] = [this.#directories - known.directories, this.#empty - known.empty]
-    if (directories > 0) yield `the ${name} side has ${directories} directories more`
+    if (directories > 0) yield `the ${name} side has ${counted(directories, 'directory', 'directories')} more`
     if (empty > 0) yield `the ${name} side has ${empty} names without content more`
   }
 }

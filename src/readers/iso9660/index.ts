@@ -2,6 +2,7 @@
 //
 // The order of preference is the kernel's: RockRidge, else Joliet, else plain names. What only the other side names is listed as
 // well: files that were hidden from the one, or whose directory can no longer be read.
+import { counted } from '../../model/counted.ts'
 import type { Entry, EntryError, Volume } from '../../model/entry.ts'
 import type { Place, Reader } from '../../model/world.ts'
 import { bootImages } from './el-torito.ts'
@@ -51,5 +52,8 @@ async function* list(
     if (more.length > 0) yield more
   }
   if (missed > 0) world.line(`${missed} directories of the ${side} side could not be read whole`)
-  if (only > 0) world.line(`${only} files are named only on the ${side} side; they are listed by those names`)
+  if (only > 0)
+    world.line(
+      `${counted(only, 'file is', 'files are')} named only on the ${side} side, and listed by that name`,
+    )
 }

@@ -1,4 +1,5 @@
 // The copying: files in the order of the enumeration into the store, outcomes into the database batch by batch.
+import { counted } from '../../model/counted.ts'
 import { damageOf, damageText, unreadIn } from '../../model/damage.ts'
 import type { Entry } from '../../model/entry.ts'
 import { ObserveError, RunError } from '../../model/errors.ts'
@@ -153,7 +154,9 @@ class Copying {
     if (again.length === 0) return
     const still = await this.#copyThese(each(again))
     if (still.length > 0)
-      throw new RunError(`${still.length} contents were written and are not what their names say`)
+      throw new RunError(
+        `${counted(still.length, 'content was', 'contents were')} written, and ${still.length === 1 ? 'is' : 'are'} not what the name says`,
+      )
   }
 
   /** Gives back the files whose content lay in the store under a name that is not its own. */

@@ -1,6 +1,6 @@
 // Repair: contents that are gone or damaged are put back from wherever they still are; what cannot be is copied anew, or told.
 import { RunError } from '../../model/errors.ts'
-import { count } from '../../model/counted.ts'
+import { count, counted } from '../../model/counted.ts'
 import { Slots } from '../../model/lanes.ts'
 import type { Medium } from '../../model/medium.ts'
 import { blobPlace } from '../../model/places.ts'
@@ -52,8 +52,8 @@ async function findBad(id: number, world: Writer): Promise<Map<string, Place | n
   for await (const batch of world.rehash(ids())) {
     for (const { id: blob, blake3 } of batch)
       if (blake3 !== blob) {
-        const aside = await takeAway(blob, world)
-        if (aside !== 'good') bad.set(blob, aside)
+        const away = await takeAway(blob, world)
+        if (away !== undefined) bad.set(blob, away.kept)
       }
     const good = batch.filter(({ id: blob, bytes, blake3 }) => blake3 === blob && sizes.get(blob) !== bytes)
     for (const { id: blob } of batch) sizes.delete(blob)
@@ -62,17 +62,17 @@ async function findBad(id: number, world: Writer): Promise<Map<string, Place | n
   return bad
 }
 
-/** Takes a bad content out of the way, and tells where it is; null: it was not there. `good`: it is by now. */
-async function takeAway(blob: string, world: Writer): Promise<Place | null | 'good'> {
+/** Takes a bad content out of the way; where it is now, null: it was not there. Nothing to tell where it is good by now. */
+async function takeAway(blob: string, world: Writer): Promise<{ readonly kept: Place | null } | undefined> {
   const free = await aside.take()
   try {
-    for await (const [again] of world.rehash(only(blob))) if (again?.blake3 === blob) return 'good'
+    for await (const [again] of world.rehash(only(blob))) if (again?.blake3 === blob) return undefined
     if ((await world.blobs([blob])).has(blob)) {
       world.line(`${blob} is not what its name says, or cannot be read: set aside`)
-      return await world.setAside(blobPlace(blob), 'failed-proof')
+      return { kept: await world.setAside(blobPlace(blob), 'failed-proof') }
     }
     world.line(`${blob} is not there`)
-    return null
+    return { kept: null }
   } finally {
     free()
   }
@@ -105,7 +105,9 @@ async function tell(
     )
   }
   if (bad.size > notes)
-    world.note(`in all ${count(bad.size)} contents were bad or not there, and ${count(back.size)} are back`)
+    world.note(
+      `in all ${count(bad.size)} contents were bad or not there, and of these ${count(back.size)} came back`,
+    )
 }
 
 /** One path of each content. */
@@ -149,7 +151,7 @@ async function irreparable(
   const others =
     holders.length === 0 ? '' : `, or one of those that held the same: ${holders.slice(0, told).join(', ')}`
   return new RunError(
-    `irreparable here: ${missing.size} contents are gone, and nothing that is there holds them: ${names.join(', ')}${more}`,
+    `irreparable here: ${counted(missing.size, 'content is', 'contents are')} gone, and nothing that is there holds ${missing.size === 1 ? 'it' : 'them'}: ${names.join(', ')}${more}`,
     {
       hint: `Needed: ${medium.source.type} ${medium.source.path}${others}. Then run the same command again.`,
     },

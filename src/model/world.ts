@@ -149,7 +149,10 @@ export interface Reader {
 export interface Transaction {
   query<Row>(sql: string, params?: readonly unknown[]): Promise<readonly Row[]>
   execute(sql: string, params?: readonly unknown[]): Promise<number>
-  /** `COPY … FROM STDIN (FORMAT binary)`; returns the count of rows that the server took. */
+  /**
+   * `COPY … FROM STDIN (FORMAT binary)`; returns the count of rows that the server took. A chunk of 128 KiB or more has left the
+   * process when the next one is asked for.
+   */
   copyIn(sql: string, source: AsyncIterable<Buffer>): Promise<number>
 }
 

@@ -1,5 +1,4 @@
 // PostgreSQL: questions in read-only sessions, transactions in others.
-import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
@@ -114,7 +113,8 @@ async function transact<T>(client: pg.ClientBase, work: (tx: Transaction) => Pro
       execute: async (sql, params = []) => (await client.query(sql, [...params])).rowCount ?? 0,
       async copyIn(sql, source) {
         const rows = client.query(copyFrom(sql))
-        await pipeline(Readable.from(source), rows)
+        // No stream in between: after a chunk that is larger than what a socket buffers, all of it is waited for.
+        await pipeline(source, rows)
         return rows.rowCount
       },
     })

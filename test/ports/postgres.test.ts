@@ -56,6 +56,53 @@ test('what COPY takes in a transaction, COPY gives back, byte for byte', async (
   expect(await database.transaction((tx) => tx.execute('delete from thing'))).toBe(2)
 })
 
+test('a long chunk may be written over when the next one is asked for', async () => {
+  const line = 64
+  const block = Buffer.alloc(128 * 1024)
+  async function* overwriting() {
+    for (let turn = 0; turn < 300; turn += 1) {
+      for (let at = 0; at < block.length; at += line)
+        block.write(`${turn * 2048 + at / line}\t${'x'.repeat(line)}`.slice(0, line - 1), at, 'latin1')
+      for (let at = line - 1; at < block.length; at += line) block[at] = 0x0a
+      yield block
+    }
+  }
+  await database.transaction(async (tx) => {
+    await tx.execute('create table long (n int, rest text)')
+    expect(await tx.copyIn('copy long from stdin', overwriting())).toBe(300 * 2048)
+  })
+  expect(await database.query('select count(distinct n)::int4 as n, max(n) as most from long')).toEqual([
+    { n: 300 * 2048, most: 300 * 2048 - 1 },
+  ])
+})
+
+test('COPY gives back rows of every length as they are, whatever else the server says in between', async () => {
+  await database.transaction(async (tx) => {
+    await tx.execute(`create function loud(text) returns text language plpgsql as
+      'begin raise warning ''%'', length($1); return $1; end'`)
+  })
+  const lengths = 'select n, case when n % 500 = 0 then n * 97 else n % 301 end as length'
+  const rows = `${lengths} from generate_series(1, 5000) as n`
+  const text = `select loud(n || repeat('x', length) || n) as row from (${rows}) as rows order by n`
+  const [expected] = await database.query<{ whole: string }>(
+    `select string_agg(n || repeat('x', length) || n, e'\n' order by n) || e'\n' as whole from (${rows}) as rows`,
+  )
+  for (let turn = 0; turn < 3; turn += 1)
+    expect((await gather(database.copyOut(`copy (${text}) to stdout`))) === expected?.whole).toBe(true)
+  expect(await gather(database.copyOut('copy (select 1 where false) to stdout'))).toBe('')
+})
+
+test('a COPY that fails after many rows gives no end to who reads them', async () => {
+  const rows = "select repeat('x', 100) || 1 / (n - 20000) from generate_series(1, 50000) as n"
+  let bytes = 0
+  const read = async () => {
+    for await (const chunk of database.copyOut(`copy (${rows}) to stdout`)) bytes += chunk.length
+  }
+  await expect(read()).rejects.toThrow(/division by zero/)
+  expect(bytes).toBeGreaterThan(100_000)
+  expect(await database.query('select 1 as one')).toEqual([{ one: 1 }])
+})
+
 const failure = (work: Promise<unknown>): Promise<Error> =>
   work.then(
     () => expect.unreachable('it should have failed'),

@@ -1,6 +1,6 @@
 // A pool of connections to PostgreSQL, each lent for the length of a call.
 import pg from 'pg'
-import { to as copyTo } from 'pg-copy-streams'
+import { CopyOut } from './copy-out.ts'
 import { ignoreLoss, patiently, prepare } from './connect.ts'
 import { blame, type Purpose } from './errors.ts'
 
@@ -58,7 +58,7 @@ export function openPool(config: pg.PoolConfig, { name, embedded, purpose }: Pla
       let whole = false
       try {
         client = await take(signal)
-        const rows = client.query(copyTo(sql))
+        const rows = client.query(new CopyOut(sql))
         // What fails after we have turned away concerns nobody.
         rows.on('error', ignoreLoss)
         const stop = () => void rows.destroy(new Error('stopped'))

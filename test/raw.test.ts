@@ -6,8 +6,10 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { Entry, EntryError, VolumeReport } from '../src/model/entry.ts'
 import {
   decodeRaw,
+  Line,
   encodeRaw,
   readTail,
+  scanRaw,
   RawCounter,
   RawError,
   type RawRecord,
@@ -183,6 +185,30 @@ describe('the counts', () => {
     const counter = new RawCounter()
     for (const record of given) counter.add(record)
     expect(counter.counts()).toEqual(tail.counts)
+  })
+
+  test('know the first record of each inode, and a line is its record again', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(records, { maxLength: 20 }), async (given) => {
+        const met = new Set<string>()
+        const copy = new Line()
+        let at = 0
+        const each = (line: Line): void => {
+          const record = line.record()
+          expect(record).toEqual(given[at])
+          at += 1
+          copy.take(record)
+          expect(copy.record()).toEqual(record)
+          if (!('entry' in record)) return
+          const inode = `${record.fs} ${record.entry.ino}`
+          expect(line.isFirst).toBe(!met.has(inode))
+          met.add(inode)
+        }
+        for await (const read of scanRaw(inChunks(await encoded(given), 1000), each)) read satisfies number
+        expect(at).toBe(given.length)
+      }),
+      { numRuns: 100 },
+    )
   })
 
   test('and the content digest do not depend on the order, nor on extents', async () => {

@@ -1,4 +1,5 @@
 // Which inode numbers were met: exact, and small because numbers come in clumps.
+import { halvesOf } from './halves.ts'
 
 /**
  * A set of unsigned 64-bit numbers in typed arrays: a hash table of 32-number words, 12 bytes each. Filesystems number
@@ -13,17 +14,27 @@ export class InodeSet {
   size = 0
 
   has(ino: bigint): boolean {
-    const { high, low } = split(ino)
+    const { high, low } = halvesOf(ino)
+    return this.hasHalves(high, low)
+  }
+
+  /** As `has`, of a number in its halves. */
+  hasHalves(high: number, low: number): boolean {
     const word = ((high << 27) | (low >>> 5)) >>> 0
     return ((this.#bits[this.#slot(high >>> 5, word)] ?? 0) & (1 << (low & 31))) !== 0
   }
 
   /** Adds; false if it was there already. */
   add(ino: bigint): boolean {
-    const halves = split(ino)
-    const bit = 1 << (halves.low & 31)
-    const high = halves.high >>> 5
-    const low = ((halves.high << 27) | (halves.low >>> 5)) >>> 0
+    const { high, low } = halvesOf(ino)
+    return this.addHalves(high, low)
+  }
+
+  /** As `add`, of a number in its halves. */
+  addHalves(upper: number, lower: number): boolean {
+    const bit = 1 << (lower & 31)
+    const high = upper >>> 5
+    const low = ((upper << 27) | (lower >>> 5)) >>> 0
     let slot = this.#slot(high, low)
     const bits = this.#bits[slot] ?? 0
     if ((bits & bit) !== 0) return false
@@ -65,11 +76,4 @@ export class InodeSet {
       this.#bits[slot] = bits
     }
   }
-}
-
-/** The halves of an unsigned 64-bit number; most are small, and that is faster without big integers. */
-function split(ino: bigint): { readonly high: number; readonly low: number } {
-  const small = Number(ino)
-  if (small <= Number.MAX_SAFE_INTEGER) return { high: Math.floor(small / 2 ** 32), low: small >>> 0 }
-  return { high: Number(BigInt.asUintN(32, ino >> 32n)), low: Number(BigInt.asUintN(32, ino)) }
 }

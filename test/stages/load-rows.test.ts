@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ObserveError } from '../../src/model/errors.ts'
+import { halvesOf, signed, unsigned } from '../../src/model/halves.ts'
 import { InodeSet } from '../../src/model/inodes.ts'
 import { openHasher } from '../../src/ports/blake3.ts'
 import { Sum } from '../../src/model/sum.ts'
@@ -23,7 +24,7 @@ describe('directories', () => {
         const known = new Map<string, number>()
         for (const [fs, name] of questions) {
           const bytes = Buffer.from(`${name}/entry`, 'latin1')
-          const { dir, fresh } = directories.number(fs, bytes, bytes.length - 6)
+          const { dir, fresh } = directories.number(fs, bytes, 0, bytes.length - 6)
           const key = `${fs} ${name}`
           expect(fresh).toBe(!known.has(key))
           expect(dir).toBe(known.get(key) ?? known.size + 1)
@@ -41,7 +42,7 @@ describe('directories', () => {
         const named = new Map<number, string>()
         for (const [fs, name] of questions) {
           const bytes = Buffer.from(name, 'latin1')
-          const { dir, fresh } = directories.number(fs, bytes, bytes.length)
+          const { dir, fresh } = directories.number(fs, bytes, 0, bytes.length)
           if (fresh) expect(named.has(dir)).toBe(false)
           else expect(named.get(dir)).toBe(`${fs} ${name}`)
           named.set(dir, `${fs} ${name}`)
@@ -58,7 +59,7 @@ describe('directories', () => {
       const bytes = Buffer.from(name)
       // A file before and after each directory below: its own directory must still be known.
       for (const child of ['', 'x', 'yy', 'z']) {
-        const { dir, fresh } = directories.number(0, bytes, bytes.length)
+        const { dir, fresh } = directories.number(0, bytes, 0, bytes.length)
         if (fresh) met.push(dir)
         if (child !== '' && depth > 0) walk(name === '' ? child : `${name}/${child}`, depth - 1)
       }
@@ -86,6 +87,20 @@ test('an inode is met for the first time once, whatever its number', () => {
       expect(set.size).toBe(known.size)
     }),
     { numRuns: 20 },
+  )
+})
+
+test('halves are those of the number, and make it again', () => {
+  const bytes = Buffer.alloc(8)
+  fc.assert(
+    fc.property(fc.bigInt(-(2n ** 63n), 2n ** 64n - 1n), (number) => {
+      const { high, low } = halvesOf(number)
+      bytes.writeBigUInt64BE(BigInt.asUintN(64, number))
+      expect([high, low]).toEqual([bytes.readUInt32BE(0), bytes.readUInt32BE(4)])
+      expect(unsigned(high, low)).toBe(BigInt.asUintN(64, number))
+      expect(signed(high, low)).toBe(BigInt.asIntN(64, number))
+    }),
+    { numRuns: 1000 },
   )
 })
 
@@ -155,7 +170,8 @@ describe('tuples', () => {
       fc.asyncProperty(rows, fc.integer({ min: 1, max: 64 }), async (given, size) => {
         const tuples = new Tuples(3, anyOrder())
         for (const [number, bytes, count] of given) {
-          const row = tuples.open(bytes?.length ?? 0).int8(number)
+          const { high, low } = halvesOf(number)
+          const row = tuples.open(bytes?.length ?? 0).int8(high, low)
           if (bytes === null) row.nothing()
           else row.bytes(Buffer.from(bytes))
           row.count(count).close()
@@ -201,9 +217,45 @@ describe('tuples', () => {
   })
 })
 
+test('a block is used again when it was given back, and not when it is short', () => {
+  const tuples = new Tuples(1, inOrder({ update: () => undefined, digest: () => ({ blake3: '', bytes: 0 }) }))
+  const fill = (): readonly Buffer[] => {
+    for (;;) {
+      const full = tuples.take()
+      if (full.length > 0) return full
+      tuples.open(4).bytes(Buffer.from('name')).close()
+    }
+  }
+  const [first] = fill()
+  const [second] = fill()
+  if (first === undefined || second === undefined) throw new Error('no block is full')
+  expect(second.buffer).not.toBe(first.buffer)
+  tuples.giveBack(first)
+  tuples.giveBack(second.subarray(0, 1000))
+  fill()
+  const [third] = fill()
+  expect(third?.buffer).toBe(first.buffer)
+  expect(fill()[0]?.buffer).not.toBe(second.buffer)
+})
+
 describe('a pipe', () => {
+  test('tells of each block when it is done with', async () => {
+    const done: Buffer[] = []
+    const pipe = new Pipe((block) => void done.push(block))
+    const blocks = [Buffer.from('a'), Buffer.from('b')]
+    await pipe.put(blocks)
+    pipe.end()
+    let taken = 0
+    for await (const block of pipe) {
+      expect(done).toEqual(blocks.slice(0, taken))
+      expect(block).toBe(blocks[taken])
+      taken += 1
+    }
+    expect(done).toEqual(blocks)
+  })
+
   test('hands over everything in order, and keeps few', async () => {
-    const pipe = new Pipe()
+    const pipe = new Pipe(() => undefined)
     let put = 0
     const putting = (async () => {
       for (; put < 100; put += 1) await pipe.put([Buffer.from([put])])
@@ -220,7 +272,7 @@ describe('a pipe', () => {
   })
 
   test('that fails reaches the side that waits, either way', async () => {
-    const [full, empty] = [new Pipe(), new Pipe()]
+    const [full, empty] = [new Pipe(() => undefined), new Pipe(() => undefined)]
     const blocks = Array.from({ length: 10 }, () => Buffer.alloc(1))
     const putting = full.put(blocks)
     const taking = (async () => {

@@ -5,6 +5,7 @@ import type { EntryType, VolumeReport } from '../entry.ts'
 import type { Edges } from './edges.ts'
 import { readEntry, readError, type Fields } from './fields.ts'
 import { Legacy, legacyFormat } from './legacy.ts'
+import { Line } from './line.ts'
 import { endMark, errorMark, space, totalsMark, volumeMark } from './marks.ts'
 import { RawCounter, RawError, type RawFormat, type RawRecord, type RawTail } from './record.ts'
 import {
@@ -39,32 +40,54 @@ export class Decoding {
   readonly #counter = new RawCounter()
   readonly #volumes: VolumeReport[] = []
   readonly #legacy = new Legacy()
+  readonly #line = new Line()
+  readonly #each: (line: Line) => void
+  #read = 0
   #place: 'head' | 'records' | 'volumes' | 'totals' | 'ended' = 'head'
   #about: RawAbout | null = null
   #tailAt = 0
   #totals: Totals | null = null
   #end = ''
 
-  constructor(head: Buffer) {
+  /** `each` is told of every record; the line is another one's when it returns. */
+  constructor(head: Buffer, each: (line: Line) => void) {
+    this.#each = each
     const format = formatOf(head)
     if (format === null) throw new RawError(head.length === 0 ? 'it is empty' : 'it is no enumeration')
     this.format = format
   }
 
-  /** Reads records until there are enough for a batch or the next would begin at `stop`. */
-  some(fields: Fields, stop: number): readonly RawRecord[] {
+  /** Reads records until there are enough for a batch or the next would begin at `stop`; how many they were. */
+  some(fields: Fields, stop: number): number {
     const start = fields.at
-    const found: RawRecord[] = []
-    while (fields.at < stop && found.length < batch) {
-      if (this.format !== 'ntt-1') this.#legacy.read(fields, found)
-      else this.#one(fields, found, start)
+    this.#read = 0
+    while (fields.at < stop && this.#read < batch) {
+      if (this.format === 'ntt-1') this.#one(fields, start)
+      else this.#older((found) => this.#legacy.read(fields, found))
     }
-    for (const record of found) this.#counter.add(record)
     if (this.#place !== 'ended') this.#digest.update(fields.block.subarray(start, fields.at))
-    return found
+    return this.#read
   }
 
-  #one(fields: Fields, found: RawRecord[], start: number): void {
+  #older(read: (into: RawRecord[]) => void): void {
+    const found: RawRecord[] = []
+    read(found)
+    for (const record of found) {
+      this.#line.take(record)
+      this.#pass()
+    }
+  }
+
+  /** Counts the line, and hands it on. */
+  #pass(): void {
+    const line = this.#line
+    this.#read += 1
+    if (line.error !== null) this.#counter.error(line.fs)
+    else line.isFirst = this.#counter.entry(line.fs, line.type, line.inoHigh, line.inoLow, line.size)
+    this.#each(line)
+  }
+
+  #one(fields: Fields, start: number): void {
     const { block, at } = fields
     if (this.#place === 'ended') fields.fault('something follows the end')
     if (this.#place === 'head') {
@@ -86,8 +109,9 @@ export class Decoding {
       return
     }
     if (this.#place !== 'records') fields.fault('a record follows the volume reports')
-    if (mark === errorMark) found.push(readError(fields))
-    else found.push(readEntry(fields, types[mark] ?? fields.fault('no kind of record')))
+    if (mark === errorMark) readError(fields, this.#line)
+    else readEntry(fields, types[mark] ?? fields.fault('no kind of record'), this.#line)
+    this.#pass()
   }
 
   #last(fields: Fields, start: number): void {
@@ -103,16 +127,17 @@ export class Decoding {
     fields.at = stop
   }
 
-  end(): readonly RawRecord[] {
+  /** The last records, which only the end of the file settles; how many they were. */
+  end(): number {
+    this.#read = 0
     if (this.format !== 'ntt-1') {
-      const found = this.#legacy.end()
-      for (const record of found) this.#counter.add(record)
-      return found
+      this.#older((found) => found.push(...this.#legacy.end()))
+      return this.#read
     }
     if (this.#place !== 'ended') throw new RawError('it ends before its trailer')
     const [told, counted] = [this.#totals?.counts, this.#counter.counts()].map(canonicalJson)
     if (told !== counted) throw new RawError(`the trailer tells ${told}, the records are ${counted}`)
-    return []
+    return 0
   }
 
   tail(edges: Edges): RawTail {

@@ -4,6 +4,7 @@ import type { VolumeReport } from '../entry.ts'
 import { Decoding, formatBytes, formatOf } from './decoding.ts'
 import { Edges, edgeBytes, roughDigest } from './edges.ts'
 import { Fields } from './fields.ts'
+import type { Line } from './line.ts'
 import { RawCounter, RawError, type RawRecord, type RawTail } from './record.ts'
 import {
   endBytes,
@@ -20,6 +21,7 @@ import {
 import { roomForEntry, roomForError, writeEntry, writeError } from './writing.ts'
 import { Sum } from '../sum.ts'
 
+export { Line } from './line.ts'
 export type { RawAbout } from './trailer.ts'
 export { RawCounter, RawError } from './record.ts'
 export type { RawCounts, RawRecord, RawTail } from './record.ts'
@@ -79,28 +81,57 @@ export async function* encodeRaw(
 }
 
 /**
- * The records of an enumeration, in their order, a few hundred at a time. Throws RawError where it is damaged, cut, followed
- * by anything, or where its counts or its digest are not those of its trailer; so a consumer must not settle anything before
- * the last batch. `ended` is told the tail, once, when all is well. Names are views of a block of some 100 KB: copy what
- * is kept for long.
+ * The records of an enumeration, in their order, a few hundred at a time. Throws RawError as `scanRaw` does. `ended` is told the
+ * tail, once, when all is well. Names are views of a block of some 100 KB: copy what is kept for long.
  */
 export async function* decodeRaw(
   bytes: AsyncIterable<Buffer>,
   ended?: (tail: RawTail) => void,
 ): AsyncGenerator<readonly RawRecord[]> {
+  let found: RawRecord[] = []
+  for await (const read of scan(bytes, (line) => found.push(line.record()), true, ended)) {
+    if (read !== found.length) throw new Error(`${read} records were read, and ${found.length} handed out`)
+    yield found
+    found = []
+  }
+}
+
+/**
+ * Tells `each` of every record of an enumeration, in their order; yields how many they were after a few hundred, so that others
+ * can keep up. Throws RawError where it is damaged, cut, followed by anything, or where its counts or its digest are not those of
+ * its trailer; so a consumer must not settle anything before the end. `ended` is told the tail, once, when all is well.
+ */
+export function scanRaw(
+  bytes: AsyncIterable<Buffer>,
+  each: (line: Line) => void,
+  ended?: (tail: RawTail) => void,
+): AsyncGenerator<number> {
+  return scan(bytes, each, false, ended)
+}
+
+/** `keeps`: views of a block stay what they are; else all blocks lie in the same memory. */
+async function* scan(
+  bytes: AsyncIterable<Buffer>,
+  each: (line: Line) => void,
+  keeps: boolean,
+  ended?: (tail: RawTail) => void,
+): AsyncGenerator<number> {
   const edges = new Edges()
   let decoding: Decoding | null = null
   let rest: Buffer = Buffer.alloc(0)
+  let room: Buffer = rest
   let offset = 0
   for await (const chunk of bytes) {
     edges.pass(chunk)
-    // The chunk is only ours until we ask for the next one, and the names that we hand out are views.
-    const block = Buffer.allocUnsafeSlow(rest.length + chunk.length)
+    // The chunk is only ours until we ask for the next one, and names that are kept are views.
+    const length = rest.length + chunk.length
+    if (keeps || room.length < length) room = Buffer.allocUnsafeSlow(length)
+    const block = room.subarray(0, length)
     rest.copy(block)
     chunk.copy(block, rest.length)
     rest = block
     if (decoding === null && block.length < formatBytes) continue
-    decoding ??= new Decoding(block)
+    decoding ??= new Decoding(block, each)
     // No record has more than two NULs: one that begins before the last but one is whole.
     const last = block.lastIndexOf(0)
     const whole = last > 0 ? block.lastIndexOf(0, last - 1) : -1
@@ -110,7 +141,7 @@ export async function* decodeRaw(
     rest = block.subarray(fields.at)
     if (rest.length > recordLimit) fields.fault('a record does not end')
   }
-  decoding ??= new Decoding(rest)
+  decoding ??= new Decoding(rest, each)
   const fields = new Fields(rest, offset)
   while (fields.at < rest.length) yield decoding.some(fields, rest.length)
   yield decoding.end()

@@ -1,5 +1,6 @@
 // The older pipeline's enumerations, as records of ours: absolute paths become (filesystem, path below its root).
 import { nobody, typeOfMode, type Entry, type EntryType } from '../entry.ts'
+import { signed, unsigned } from '../halves.ts'
 import { Fields } from './fields.ts'
 import type { RawFormat, RawRecord } from './record.ts'
 
@@ -49,10 +50,11 @@ export class Legacy {
     const mode = isKind(first) ? null : /^[0-7]{1,7}$/.test(first) ? Number.parseInt(first, 8) : null
     if (mode === null && !isKind(first)) fields.fault(`${JSON.stringify(first)} is no kind of entry`)
     fields.number(separator)
-    const ino = fields.big(separator)
+    fields.wide(separator)
+    const ino = unsigned(fields.high, fields.low)
     const nlink = fields.number(separator)
     const size = fields.number(separator)
-    const mtimeNs = fields.time(separator)
+    const mtimeNs = fields.time(separator) ? signed(fields.high, fields.low) : null
     const { fs, path } = this.#place(fields.name(), fields)
     const type = isKind(first) ? first : typeOfMode(mode ?? 0)
     const bits = mode === null ? null : mode & 0o7777

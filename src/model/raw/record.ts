@@ -1,6 +1,7 @@
 // What a raw enumeration holds: records, their counts, and how it ended.
-import type { Entry, EntryError, VolumeReport } from '../entry.ts'
+import type { Entry, EntryError, EntryType, VolumeReport } from '../entry.ts'
 import { NttError } from '../errors.ts'
+import { halvesOf } from '../halves.ts'
 import { InodeSet } from '../inodes.ts'
 
 /** An entry or an error, and the number of its filesystem. */
@@ -62,32 +63,42 @@ export class RawCounter {
   #last: Open | null = null
 
   add(record: RawRecord): void {
-    const count = this.#of(record.fs)
     if ('error' in record) {
-      count.errors += 1
+      this.error(record.fs)
       return
     }
     const { type, ino, size } = record.entry
+    const { high, low } = halvesOf(ino)
+    this.entry(record.fs, type, high, low, size)
+  }
+
+  error(fs: number): void {
+    this.#of(fs).errors += 1
+  }
+
+  /** The inode number in its halves. Tells whether it is the first record of that inode. */
+  entry(fs: number, type: EntryType, inoHigh: number, inoLow: number, size: number): boolean {
+    const count = this.#of(fs)
     count.records += 1
-    const fresh = count.seen.add(ino)
+    const isFirst = count.seen.addHalves(inoHigh, inoLow)
     switch (type) {
       case 'f':
         count.files += 1
-        if (fresh) count.bytes = Math.min(count.bytes + size, Number.MAX_SAFE_INTEGER)
-        return
+        if (isFirst) count.bytes = Math.min(count.bytes + size, Number.MAX_SAFE_INTEGER)
+        return isFirst
       case 'd':
         count.directories += 1
-        return
+        return isFirst
       case 'l':
         count.links += 1
-        return
+        return isFirst
       case 'b':
       case 'c':
       case 'p':
       case 's':
       case '?':
         count.others += 1
-        return
+        return isFirst
       default:
         return type satisfies never
     }

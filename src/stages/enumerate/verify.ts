@@ -3,7 +3,15 @@ import { NttError, ObserveError, messageOf } from '../../model/errors.ts'
 import type { VolumeReport } from '../../model/entry.ts'
 import type { Medium } from '../../model/medium.ts'
 import { rawPlace } from '../../model/places.ts'
-import { RawError, decodeRaw, encodeRaw, type RawRecord, type RawTail } from '../../model/raw/index.ts'
+import {
+  RawError,
+  decodeRaw,
+  encodeRaw,
+  scanRaw,
+  type Line,
+  type RawRecord,
+  type RawTail,
+} from '../../model/raw/index.ts'
 import type { Check, Depth, Verification } from '../../model/stage.ts'
 import type { Reader } from '../../model/world.ts'
 import { readerNamed } from '../../readers/index.ts'
@@ -49,9 +57,9 @@ async function readThrough(
   const ended: RawTail[] = []
   let done = 0
   try {
-    for await (const batch of decodeRaw(world.read(rawPlace(medium)), (tail) => ended.push(tail))) {
-      for (const record of batch) meet(record, seen)
-      done += batch.length
+    const each = (line: Line): void => meet(line, seen)
+    for await (const read of scanRaw(world.read(rawPlace(medium)), each, (tail) => ended.push(tail))) {
+      done += read
       world.progress(done, null, 'records')
     }
   } catch (error) {
@@ -63,16 +71,16 @@ async function readThrough(
   return { tail, seen }
 }
 
-function meet(record: RawRecord, seen: Map<number, Met>): void {
-  if ('error' in record) return
-  let met = seen.get(record.fs)
+function meet({ fs, error, pathStart, pathEnd, extents }: Line, seen: Map<number, Met>): void {
+  if (error !== null) return
+  let met = seen.get(fs)
   if (met === undefined) {
     met = { root: false, low: Number.POSITIVE_INFINITY, high: 0 }
-    seen.set(record.fs, met)
+    seen.set(fs, met)
   }
-  const { path, extents } = record.entry
-  if (path.length === 0) met.root = true
-  for (const { start, end } of extents ?? []) {
+  if (pathStart === pathEnd) met.root = true
+  if (extents === null) return
+  for (const { start, end } of extents) {
     if (start === -1) continue
     met.low = Math.min(met.low, start)
     met.high = Math.max(met.high, end)

@@ -30,16 +30,12 @@ export class Directories {
     this.#limit = most
   }
 
-  /** The number of the directory whose path is the first `length` bytes of `path`. */
-  number(fs: number, path: Buffer, length: number): Numbered {
-    if (
-      fs !== this.#fs ||
-      length !== this.#path.length ||
-      path.compare(this.#path, 0, length, 0, length) !== 0
-    ) {
-      this.#node = this.#find(fs, path, length)
+  /** The number of the directory whose path is from `start` to `end` in the block. */
+  number(fs: number, block: Buffer, start: number, end: number): Numbered {
+    if (fs !== this.#fs || !this.#isLast(block, start, end)) {
+      this.#node = this.#find(fs, block, start, end)
       this.#fs = fs
-      this.#path = Buffer.from(path.subarray(0, length))
+      this.#path = Buffer.from(block.subarray(start, end))
     }
     const known = this.#names.number(this.#node)
     if (known > 0) return { dir: known, fresh: false }
@@ -48,14 +44,22 @@ export class Directories {
     return { dir: this.#given, fresh: true }
   }
 
-  #find(fs: number, path: Buffer, length: number): number {
+  /** Compared from its end, where paths differ, and by hand: a call costs more than most of them do. */
+  #isLast(block: Buffer, start: number, end: number): boolean {
+    const last = this.#path
+    if (last.length !== end - start) return false
+    for (let at = last.length - 1; at >= 0; at -= 1) if (last[at] !== block[start + at]) return false
+    return true
+  }
+
+  #find(fs: number, block: Buffer, start: number, end: number): number {
     if (this.#names.size > this.#limit) this.#forget()
-    let node = this.#names.node(-1 - fs, path, 0, 0)
-    if (length === 0) return node
-    for (let start = 0, end = -1; end < length; start = end + 1) {
-      const next = path.indexOf(slash, start)
-      end = next === -1 || next > length ? length : next
-      node = this.#names.node(node, path, start, end)
+    let node = this.#names.node(-1 - fs, block, start, start)
+    if (start === end) return node
+    for (let at = start, stop = start; stop < end; at = stop + 1) {
+      const next = block.indexOf(slash, at)
+      stop = next === -1 || next > end ? end : next
+      node = this.#names.node(node, block, at, stop)
     }
     return node
   }

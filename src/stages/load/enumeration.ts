@@ -4,7 +4,7 @@ import { fingerprint } from '../../model/canonical.ts'
 import { ObserveError } from '../../model/errors.ts'
 import { rawPlace } from '../../model/places.ts'
 import { readRange } from '../../model/range.ts'
-import { decodeRaw, readTail, type RawRecord, type RawTail } from '../../model/raw/index.ts'
+import { readTail, scanRaw, type Line, type RawTail } from '../../model/raw/index.ts'
 import type { Medium } from '../../model/medium.ts'
 import { mayGrow } from '../../model/unread.ts'
 import type { Reader } from '../../model/world.ts'
@@ -76,18 +76,22 @@ export async function lookAtTail(medium: Medium, world: Reader): Promise<RawTail
   return stat === null ? null : readTail((start, end) => readRange(world, place, { start, end }), stat.bytes)
 }
 
-/** Every record of the enumeration, read from its file and decoded to its end; then how it ended. Progress is told in records. */
+/**
+ * Tells `each` of every record of the enumeration, read from its file and decoded to its end; then how it ended. `onward` is
+ * called after each few hundred. Progress is told in records.
+ */
 export async function readRaw(
   medium: Medium,
   world: Reader,
   total: number | null,
-  each: (records: readonly RawRecord[]) => Promise<void> | void,
+  each: (line: Line) => void = () => undefined,
+  onward: () => Promise<void> | void = () => undefined,
 ): Promise<RawTail> {
   const tails: RawTail[] = []
   let done = 0
-  for await (const records of decodeRaw(world.read(rawPlace(medium)), (tail) => tails.push(tail))) {
-    await each(records)
-    done += records.length
+  for await (const read of scanRaw(world.read(rawPlace(medium)), each, (tail) => tails.push(tail))) {
+    await onward()
+    done += read
     world.progress(done, total, 'records')
   }
   const [tail] = tails
@@ -98,9 +102,9 @@ export async function readRaw(
 /** The rows of the enumeration. `mark`: what is to be kept of them; they themselves are thrown away. */
 export async function remade(medium: Medium, world: Reader, mark: () => Mark): Promise<Remade> {
   const rows = new Rows(mark)
-  const tail = await readRaw(medium, world, null, (records) => {
-    for (const record of records) rows.add(record)
-    for (const table of tables) rows.made[table].take()
+  const add = (line: Line): void => rows.add(line)
+  const tail = await readRaw(medium, world, null, add, () => {
+    for (const table of tables) rows.made[table].drop()
   })
   for (const table of tables) rows.made[table].end()
   return { rows, tail }

@@ -93,7 +93,7 @@ export class Filling {
   #pipe(table: Table): Pipe {
     const known = this.#begun.get(table)
     if (known !== undefined) return known.pipe
-    const pipe = new Pipe()
+    const pipe = new Pipe((block) => this.#rows.made[table].giveBack(block))
     const done = this.#fill(table, pipe)
     // One that fails breaks the others: what one half of a load is worth is nothing.
     done.catch((error: unknown) => {
@@ -117,6 +117,8 @@ export class Filling {
       await tx.execute(`alter table ${quoted(name)} alter medium_id set default ${id}`)
       // The tables of a load have their keys made side by side: helpers would only take turns with each other.
       await tx.execute('set local max_parallel_maintenance_workers = 0')
+      // The pages are on their way to the disk while others are filled, and the commit has less to wait for.
+      await tx.execute("set local backend_flush_after = '2MB'")
       const taken = await tx.copyIn(
         `copy ${quoted(name)} (${columns[table].join(', ')}) from stdin (format binary, freeze)`,
         pipe,

@@ -49,7 +49,7 @@ export const load: Stage<Seen> = {
     await sweep(owner, world)
     const decision = judge(medium, seen)
     if (decision.because.code === 'changed' && !replace) {
-      await refresh(owner, await readRaw(medium, world, null, () => undefined), world)
+      await refresh(owner, await readRaw(medium, world, null), world)
       return
     }
     if (decision.action !== 'run' && !replace)
@@ -125,10 +125,13 @@ async function fill(
   const leave = await atWork.take()
   const filling = new Filling(owner, rows, world)
   try {
-    const tail = await readRaw(medium, world, total, (records) => {
-      for (const record of records) rows.add(record)
-      return filling.pass()
-    })
+    const tail = await readRaw(
+      medium,
+      world,
+      total,
+      (line) => rows.add(line),
+      () => filling.pass(),
+    )
     await filling.end()
     return tail
   } catch (error) {

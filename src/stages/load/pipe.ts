@@ -9,6 +9,12 @@ export class Pipe implements AsyncIterable<Buffer> {
   #ended = false
   #failure: { readonly cause: unknown } | null = null
   #wake: () => void = () => undefined
+  readonly #done: (block: Buffer) => void
+
+  /** `done` is told of a block when the one that took it asks for the next. */
+  constructor(done: (block: Buffer) => void) {
+    this.#done = done
+  }
 
   /** Resolves when there is room for more; rejects with what broke the pipe. */
   async put(blocks: readonly Buffer[]): Promise<void> {
@@ -38,6 +44,7 @@ export class Pipe implements AsyncIterable<Buffer> {
       if (block !== undefined) {
         this.#changed()
         yield block
+        this.#done(block)
       } else if (this.#ended) return
       else await this.#change()
     }

@@ -142,7 +142,7 @@ async function compareCounts(medium: Medium, id: number, world: Reader): Promise
       select fs, count(*)::text as rows from anomaly where medium_id = ${id} and kind <> 'repeated-inode' group by fs`),
   ])
   const [tail, [names, inodes, repeated, errors]] = await both(
-    measured(() => readRaw(medium, world, null, () => undefined)),
+    measured(() => readRaw(medium, world, null)),
     looking,
   )
   const kindsOf = (fs: number): ReadonlyMap<string, number> => {

@@ -2,7 +2,8 @@
 import { canonicalJson } from '../../model/canonical.ts'
 import type { Entry, EntryType } from '../../model/entry.ts'
 import { InodeSet } from '../../model/inodes.ts'
-import type { RawRecord } from '../../model/raw/index.ts'
+import { halvesOf } from '../../model/halves.ts'
+import type { Line } from '../../model/raw/index.ts'
 import { Directories } from './directories.ts'
 import { anyOrder, type Mark } from './marks.ts'
 import { Tuples, type Told } from './tuples.ts'
@@ -31,7 +32,8 @@ export type Expected = Readonly<Record<Table, Told>>
 export class Rows {
   readonly made: Readonly<Record<Table, Tuples>>
   readonly #directories = new Directories()
-  readonly #met = new Map<number, Met>()
+  /** Inodes that said they had more names than one, by filesystem and kind. */
+  readonly #linked = new Map<number, InodeSet>()
 
   /** `mark`: what is to be kept of the rows of a table. Anomalies lie among those of others, in no order of ours. */
   constructor(mark: () => Mark) {
@@ -50,47 +52,68 @@ export class Rows {
     return { directory: directory.told, inode: inode.told, entry: entry.told, anomaly: anomaly.told }
   }
 
-  add(record: RawRecord): void {
-    if ('error' in record) {
-      const { error, path, message } = record.error
-      this.#anomaly(record.fs, error, null, path, message)
+  add(line: Line): void {
+    const { fs, error, block, pathStart, pathEnd } = line
+    if (error !== null) {
+      this.#anomaly(fs, error.error, null, error.path, error.message)
       return
     }
-    const { fs, entry } = record
-    const { ino, path } = entry
-    let met = this.#met.get(fs)
-    if (met === undefined) this.#met.set(fs, (met = new Met()))
-    const meeting = met.meet(entry)
-    if (meeting === 'new') this.#inode(fs, entry)
-    else if (meeting === 'repeated') this.#anomaly(fs, 'repeated-inode', ino, path, factsOf(entry))
-    const last = path.lastIndexOf(slash)
-    const above = Math.max(0, last)
-    const { dir, fresh } = this.#directories.number(fs, path, above)
-    if (fresh) this.made.directory.open(above).int4(fs).int4(dir).bytes(path, 0, above).close()
-    const name = last + 1
+    if (line.isFirst) this.#inode(line)
+    if (!this.#isWelcome(line)) {
+      const entry = line.entry()
+      this.#anomaly(fs, 'repeated-inode', entry.ino, entry.path, factsOf(entry))
+    }
+    let name = pathEnd
+    while (name > pathStart && block[name - 1] !== slash) name -= 1
+    const above = Math.max(pathStart, name - 1)
+    const { dir, fresh } = this.#directories.number(fs, block, pathStart, above)
+    if (fresh)
+      this.made.directory
+        .open(above - pathStart)
+        .int4(fs)
+        .int4(dir)
+        .bytes(block, pathStart, above)
+        .close()
     this.made.entry
-      .open(path.length - name)
-      .int8(ino)
+      .open(pathEnd - name)
+      .int8(line.inoHigh, line.inoLow)
       .int4(fs)
       .int4(dir)
-      .bytes(path, name)
+      .bytes(block, name, pathEnd)
       .close()
   }
 
-  #inode(fs: number, entry: Entry): void {
-    const { ino, size, mtimeNs, nlink, uid, gid, mode, type } = entry
-    const target = targetOf(entry)
-    const row = this.made.inode.open(target.length).int8(ino).count(size)
-    if (mtimeNs === null) row.nothing()
-    else row.int8(mtimeNs)
-    row.int4(fs).int4(Math.min(nlink, 0xffffffff))
+  /** It is the first record of its inode, or another name of what said that it had several, and is of the same kind. */
+  #isWelcome({ fs, isFirst, nlink, type, inoHigh, inoLow }: Line): boolean {
+    // Directories have no other names.
+    if (nlink < 2 || type === 'd') return isFirst
+    const kind = fs * 256 + type.charCodeAt(0)
+    let linked = this.#linked.get(kind)
+    if (linked === undefined) this.#linked.set(kind, (linked = new InodeSet()))
+    if (!isFirst) return linked.hasHalves(inoHigh, inoLow)
+    return linked.addHalves(inoHigh, inoLow)
+  }
+
+  #inode(line: Line): void {
+    const { mode, uid, gid, type } = line
+    const isNode = type === 'b' || type === 'c'
+    const node = isNode ? Buffer.from(`${line.rdevHigh}:${line.rdevLow}`) : none
+    const hasTarget = line.targetStart >= 0
+    const room = hasTarget ? line.targetEnd - line.targetStart : node.length
+    const row = this.made.inode.open(room).int8(line.inoHigh, line.inoLow).count(line.size)
+    if (line.hasTime) row.int8(line.timeHigh, line.timeLow)
+    else row.nothing()
+    row.int4(line.fs).int4(Math.min(line.nlink, 0xffffffff))
     if (uid === null) row.nothing()
     else row.int4(uid)
     if (gid === null) row.nothing()
     else row.int4(gid)
     if (mode === null) row.nothing()
     else row.int2(mode)
-    row.bytes(letters[type]).bytes(target).close()
+    row.bytes(letters[type])
+    if (hasTarget) row.bytes(line.block, line.targetStart, line.targetEnd)
+    else row.bytes(node)
+    row.close()
   }
 
   #anomaly(fs: number, kind: string, ino: bigint | null, path: Buffer, detail: string): void {
@@ -100,26 +123,11 @@ export class Rows {
       .int4(fs)
       .bytes(word)
     if (ino === null) row.nothing()
-    else row.int8(ino)
+    else {
+      const { high, low } = halvesOf(ino)
+      row.int8(high, low)
+    }
     row.bytes(path).bytes(text).close()
-  }
-}
-
-/** The inodes of one filesystem that were met. */
-class Met {
-  readonly #all = new InodeSet()
-  /** Those that said they had more names than one, by their kind. Directories have no other names. */
-  readonly #linked = new Map<EntryType, InodeSet>()
-
-  /** `linked`: this is another name of something that said it had several, and of the same kind. */
-  meet({ ino, nlink, type }: Entry): 'new' | 'linked' | 'repeated' {
-    const fresh = this.#all.add(ino)
-    if (nlink < 2 || type === 'd') return fresh ? 'new' : 'repeated'
-    let linked = this.#linked.get(type)
-    if (linked === undefined) this.#linked.set(type, (linked = new InodeSet()))
-    if (!fresh) return linked.has(ino) ? 'linked' : 'repeated'
-    linked.add(ino)
-    return 'new'
   }
 }
 

@@ -17,6 +17,8 @@ export class Tuples {
   #start: number
   #at: number
   #full: Buffer[] = []
+  /** Blocks that have done their work: new memory for each would be taken, cleared and collected for each. */
+  readonly #spare: Buffer<ArrayBuffer>[] = []
   #told: Told | null = null
 
   constructor(columns: number, mark: Mark) {
@@ -30,7 +32,7 @@ export class Tuples {
   open(room: number): this {
     if (this.#at + room + fixedRoom > this.#block.length) {
       if (this.#at > 0) this.#pass(this.#block.subarray(0, this.#at))
-      this.#block = Buffer.allocUnsafeSlow(Math.max(blockBytes, room + fixedRoom))
+      this.#block = this.#room(room + fixedRoom)
       this.#view = new DataView(this.#block.buffer)
       this.#at = 0
     }
@@ -40,9 +42,11 @@ export class Tuples {
     return this
   }
 
-  int8(value: bigint): this {
+  /** A number in its halves. */
+  int8(high: number, low: number): this {
     this.#view.setInt32(this.#at, 8)
-    this.#view.setBigInt64(this.#at + 4, value)
+    this.#view.setUint32(this.#at + 4, high)
+    this.#view.setUint32(this.#at + 8, low)
     this.#at += 12
     return this
   }
@@ -97,11 +101,27 @@ export class Tuples {
     this.#full.push(block)
   }
 
-  /** The blocks that are full. They are nobody else's from then on. */
+  #room(bytes: number): Buffer<ArrayBuffer> {
+    if (bytes > blockBytes) return Buffer.allocUnsafeSlow(bytes)
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(blockBytes)
+  }
+
+  /** The blocks that are full. They are nobody else's until they are given back. */
   take(): readonly Buffer[] {
     const full = this.#full
     if (full.length > 0) this.#full = []
     return full
+  }
+
+  /** Takes a block back that nobody reads any more; a short one may still be on its way. */
+  giveBack({ buffer, length }: Buffer): void {
+    if (buffer instanceof ArrayBuffer && buffer.byteLength === blockBytes && length >= blockBytes / 2)
+      this.#spare.push(Buffer.from(buffer))
+  }
+
+  /** Throws the full blocks away. */
+  drop(): void {
+    for (const block of this.take()) this.giveBack(block)
   }
 
   /** What is left, with the sign of the end; after it, `told` is what was marked. */

@@ -102,7 +102,7 @@ program
 
 program
   .command('why')
-  .argument('<medium>')
+  .argument('<medium>', 'a medium; or the hash of a content, or the first 8 digits of it')
   .argument('[stage]')
   .description('the facts behind every verdict; claims beside them, never used')
   .addHelpText('after', '\nExample:\n  ntt why ceh-report load\n')

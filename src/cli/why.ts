@@ -1,13 +1,16 @@
-// ntt why: the facts behind every verdict of one medium.
+// ntt why: the facts behind every verdict of one medium, or about one content.
 import { UsageError, type ExitCode } from '../model/errors.ts'
 import { planExit } from '../plan.ts'
 import { whyText } from '../views/why.ts'
+import { content, isHash } from './content.ts'
 import { look, meant, select } from './look.ts'
 import type { Flags } from './flags.ts'
 import { openVerb } from './verb.ts'
 
 export async function whyVerb([name = '', stage]: readonly string[], flags: Flags): Promise<ExitCode> {
   await using verb = await openVerb(flags, { writes: false })
+  if (stage === undefined && isHash(name) && verb.declarations.every((one) => one.name !== name))
+    return await content(verb.session, name, flags.json === true, verb)
   const { plan, observed } = await look(verb.session, select(verb.declarations, [name]))
   const [whole] = plan.lanes
   const seen = observed.get(name)

@@ -70,7 +70,7 @@ export async function applyVerb(named: readonly string[], flags: ApplyFlags): Pr
     const exit = planExit(looked.plan)
     return exit === 2 ? 4 : exit
   }
-  if (asks && !(await isWanted('apply'))) return planExit(looked.plan)
+  if (asks && !(await isWanted('apply', manner))) return planExit(looked.plan)
 
   const teller = await openTeller(verb, flags)
   try {

@@ -1,16 +1,19 @@
 // The one question: on stderr, so that a document on stdout stays one; only `yes` is taken for yes.
 import { createInterface } from 'node:readline/promises'
 import { InterruptedError, UsageError } from '../model/errors.ts'
+import { command, type Manner } from '../views/paint.ts'
 
 /** Throws UsageError where nobody could be asked. `verb`: what carries it out unasked, with --yes. */
-export function refuseUnasked(verb: string): void {
+export function refuseUnasked(verb: string, manner: Manner): void {
   if (process.stdin.isTTY) return
-  throw new UsageError('nobody is there to ask', { hint: `ntt ${verb} --yes carries it out unasked` })
+  throw new UsageError('nobody is there to ask', {
+    hint: `${command(`${verb} --yes`, manner)} carries it out unasked`,
+  })
 }
 
 /** Whether a person says yes. Throws InterruptedError where they go away instead. */
-export async function isWanted(verb: string): Promise<boolean> {
-  refuseUnasked(verb)
+export async function isWanted(verb: string, manner: Manner): Promise<boolean> {
+  refuseUnasked(verb, manner)
   const ask = createInterface({ input: process.stdin, output: process.stderr })
   const left = new Promise<null>((resolve) => ask.once('close', () => resolve(null)))
   process.stderr.write('\n')

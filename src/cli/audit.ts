@@ -28,12 +28,13 @@ export async function auditVerb(_named: readonly string[], flags: Flags): Promis
   )
   const world = eyes.reader('audit')
   const declared = await sideBySide(verb.declarations, verb.config.jobs, (one) => known(one, eyes, world))
+  const met = new Set([...rows.keys(), ...declared.map(({ name, hash }) => hash ?? name)])
   const findings = await audit(declared, media, proofs, world)
   const seconds = duration((performance.now() - began) / 1000)
   if (flags.json === true) verb.write(`${JSON.stringify(findings)}\n`)
   else
     verb.write(
-      auditText(findings, { media: rows.size, seconds }, { ...verb.manner, verbose: flags.verbose === true }),
+      auditText(findings, { media: met.size, seconds }, { ...verb.manner, verbose: flags.verbose === true }),
     )
   return auditExit(findings)
 }

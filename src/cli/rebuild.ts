@@ -19,7 +19,7 @@ import { applyVerb } from './apply.ts'
 import type { Flags } from './flags.ts'
 import { isWanted, refuseUnasked } from './ask.ts'
 import { writeNew } from './new-file.ts'
-import { openVerb } from './verb.ts'
+import { configOf, mannerOf, openVerb } from './verb.ts'
 
 type Identified = Manifest['medium']
 
@@ -28,9 +28,10 @@ interface RebuildFlags extends Flags {
 }
 
 export async function rebuildVerb(_named: readonly string[], flags: RebuildFlags): Promise<ExitCode> {
-  if (flags.yes !== true) refuseUnasked('rebuild')
+  const manner = mannerOf(configOf(flags))
+  if (flags.yes !== true) refuseUnasked('rebuild', manner)
   const before = await lookAround(flags)
-  if (flags.yes !== true && !(await isWanted('rebuild'))) return 2
+  if (flags.yes !== true && !(await isWanted('rebuild', manner))) return 2
   await prepare(before, flags)
   return applyVerb([], flags)
 }

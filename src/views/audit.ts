@@ -1,7 +1,7 @@
 // The findings of an audit, grouped by what they are, with counts, names and the first paths.
 import { findingCodes, type Finding, type FindingCode } from '../model/finding.ts'
 import { counted, pathName, wrap } from './format.ts'
-import { render, span, type Line, type Manner } from './paint.ts'
+import { command, render, span, type Line, type Manner } from './paint.ts'
 
 const marks: Readonly<Record<FindingCode, 'bad' | 'doubt' | 'dim'>> = {
   'false-claim': 'bad',
@@ -31,7 +31,7 @@ export function auditText(
     const own = findings.filter((finding) => finding.code === code)
     return own.length === 0 ? [] : [{ code, own }]
   })
-  const text = `Looked at ${counted(looked.media, 'medium', 'media')} and their stores in ${looked.seconds}. Nothing was written, no flag was believed.`
+  const text = `Looked at ${counted(looked.media, 'medium', 'media')} and the stores in ${looked.seconds}. Nothing was written, no flag was believed.`
   const head = wrap(text, manner.width).map((part): Line => [part])
   const body = groups.flatMap(({ code, own }): readonly Line[] => [
     [''],
@@ -41,7 +41,7 @@ export function auditText(
   const end: Line = [
     findings.length === 0
       ? 'Database, stores and claims agree.'
-      : `${counted(findings.length, 'finding')} on ${counted(new Set(findings.map(({ hash }) => hash)).size, 'medium', 'media')}. ntt plan shows what would mend them.`,
+      : `${counted(findings.length, 'finding')} on ${counted(new Set(findings.map(({ hash }) => hash)).size, 'medium', 'media')}. ${command('plan', manner)} shows what would mend them.`,
   ]
   return render([...head, ...body, [''], end], manner)
 }

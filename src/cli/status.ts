@@ -11,7 +11,7 @@ import { statusText, waitsFor, rung, type Standing } from '../views/status.ts'
 import { look, select } from './look.ts'
 import type { Flags } from './flags.ts'
 import type { Session } from './session.ts'
-import { tellStrangers } from './strangers.ts'
+import { writeStrangers } from './strangers.ts'
 import { openVerb } from './verb.ts'
 
 /** As `verify --budget` has it by default. */
@@ -45,9 +45,7 @@ export async function statusVerb(named: readonly string[], flags: StatusFlags): 
     verb.write(`${JSON.stringify({ media: document, read_back: covered })}\n`)
   } else {
     verb.write(statusText(standings, Date.now(), verb.manner))
-    if (chosen.length === verb.declarations.length)
-      for (const text of await tellStrangers(verb.session, [...observed.values()], verb.manner))
-        verb.write(`${wrap(text, verb.manner.width).join('\n')}\n`)
+    if (chosen.length === verb.declarations.length) await writeStrangers(verb, [...observed.values()])
     if (covered !== null)
       verb.write(`${wrap(coverageText(covered, maxAgeMs, Date.now()), verb.manner.width).join('\n')}\n`)
   }

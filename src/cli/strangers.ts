@@ -2,8 +2,10 @@
 import { count, counted } from '../model/counted.ts'
 import { strangers } from '../model/declared.ts'
 import type { Observed } from '../model/stage.ts'
+import { wrap } from '../views/format.ts'
 import { command, type Manner } from '../views/paint.ts'
 import type { Session } from './session.ts'
+import type { Verb } from './verb.ts'
 
 const namesShown = 5
 
@@ -42,4 +44,13 @@ export async function tellStrangers(
     `${are} there, of media that neither media.d nor the database knows. To make their files and the catalogue again, run:`,
     `    ${command('rebuild', manner)}`,
   ]
+}
+
+/** The same, where no plan is shown. */
+export async function writeStrangers(
+  { session, manner, write }: Pick<Verb, 'session' | 'manner' | 'write'>,
+  observed: readonly Observed[],
+): Promise<void> {
+  for (const text of await tellStrangers(session, observed, manner))
+    write(`${wrap(text, manner.width).join('\n')}\n`)
 }

@@ -12,6 +12,7 @@ import { openPlain } from '../views/plain.ts'
 import { look } from './look.ts'
 import type { Flags } from './flags.ts'
 import { startRun } from './run.ts'
+import { writeStrangers } from './strangers.ts'
 import { openVerb } from './verb.ts'
 
 interface BudgetFlags extends Flags {
@@ -77,6 +78,7 @@ export async function verifyByBudget(named: readonly string[], flags: BudgetFlag
     const fresh = await look({ ...session, eyes: session.freshEyes() }, declarations)
     const covered = coverageOf(store, products([...fresh.observed.values()]), since)
     write(sweepText(ended, covered, { maxAgeMs, nowMs: Date.now() }, manner))
+    await writeStrangers(verb, media)
   }
   return ended.exit
 }

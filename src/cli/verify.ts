@@ -6,6 +6,7 @@ import { look, select } from './look.ts'
 import type { Flags } from './flags.ts'
 import { startRun } from './run.ts'
 import { openTeller } from './teller.ts'
+import { writeStrangers } from './strangers.ts'
 import { openVerb } from './verb.ts'
 import { verifyLog } from './verify-log.ts'
 
@@ -36,6 +37,7 @@ export async function verifyVerb(named: readonly string[], flags: VerifyFlags): 
   const depth = flags.depth ?? 'counts'
   const looked = await look(session, select(declarations, named, flags.only))
   const teller = await openTeller(verb, flags)
+  let exit: ExitCode
   try {
     const run = await startRun(session, {
       verb: 'verify',
@@ -48,10 +50,13 @@ export async function verifyVerb(named: readonly string[], flags: VerifyFlags): 
     run.emit({ type: 'plan.ready', lanes: looked.plan.lanes.map((lane) => toProve(lane, depth)) })
     const codes = await verify([...looked.observed.values()], run.hands, depth, session.config.jobs)
     const good = codes.filter((code) => code === 0).length
-    return await run.finish(mostSerious(codes), { converged: good, failed: codes.length - good })
+    exit = await run.finish(mostSerious(codes), { converged: good, failed: codes.length - good })
   } finally {
     await teller.close()
   }
+  const isAll = looked.observed.size === declarations.length
+  if (flags.json !== true && isAll) await writeStrangers(verb, [...looked.observed.values()])
+  return exit
 }
 
 /** What is there is proven again; the rest is not this verb's. */

@@ -55,12 +55,12 @@ test('audit tells what is declared and was never met, and does not mind another 
   rmSync(made.path('media.d/box.yaml'))
 })
 
-test('what is known and declared no longer is told by plan, status and audit, unless one medium was asked about', async () => {
+test('what is known and declared no longer is told by plan, status, verify and audit, unless one medium was asked about', async () => {
   const file = made.path('media.d/floppy.yaml')
   renameSync(file, made.path('away.yaml'))
   try {
-    for (const verb of ['plan', 'status', 'apply']) {
-      const { code, out } = await made.ntt(verb)
+    for (const verb of ['plan', 'status', 'apply', 'verify', 'verify --budget 1GB']) {
+      const { code, out } = await made.ntt(...verb.split(' '))
       expect([verb, code, out]).toEqual([
         verb,
         0,

@@ -2,7 +2,7 @@
 import { targets, type StageName, type Target } from '../model/medium.ts'
 import type { Action, Lane, Step } from '../model/stage.ts'
 import { clip, columns, glyph, pad, readable, size, wrap } from './format.ts'
-import { span, type Line, type Manner, type Span, type Style } from './paint.ts'
+import { span, typed, type Line, type Manner, type Span, type Style } from './paint.ts'
 
 const rungs = Object.fromEntries(Object.entries(targets).map(([rung, stage]) => [stage, rung])) as Record<
   StageName,
@@ -58,7 +58,9 @@ export function laneLines(lane: Lane, widths: Widths, manner: Manner, verbose: b
     beside ? [...head, '   ', span('bad', notes[0] ?? '')] : head,
     ...label,
     ...(beside ? [] : notes.flatMap((note) => hanging(['     '], 5, note, manner, 'bad'))),
-    ...groupSteps(lane.steps, verbose).flatMap((group) => groupLines(group, manner)),
+    ...groupSteps(lane.steps, verbose).flatMap((group) =>
+      groupLines({ ...group, text: typed(group.text, manner) }, manner),
+    ),
   ]
 }
 

@@ -21,6 +21,10 @@ export interface Manner {
 export const command = (words: string, { project }: Manner): string =>
   `ntt ${project === undefined ? '' : `-C ${/^[\w@%+=:,./-]+$/.test(project) ? project : `'${project.replaceAll("'", "'\\''")}'`} `}${words}`
 
+/** Commands within a sentence, at its beginning or behind a backtick, as the reader can type them. */
+export const typed = (text: string, manner: Manner): string =>
+  text.replace(/(^|`)ntt (?!-C )/g, (_, before: string) => `${before}${command('', manner)}`)
+
 /** For files, pipes and tests. */
 export const plainManner: Manner = { color: false, ascii: false, width: Number.POSITIVE_INFINITY }
 

@@ -17,7 +17,7 @@ import {
   roughly,
   size,
 } from './format.ts'
-import { renderLine, span, type Line, type Manner, type Span } from './paint.ts'
+import { renderLine, span, typed, type Line, type Manner, type Span } from './paint.ts'
 import { summaryText } from './summary.ts'
 
 export interface PlainOptions {
@@ -97,7 +97,7 @@ export function openPlain({
         if (view.media.length > 0) write(summaryText(view, manner))
       } else if (event.type === 'step.progress') progress(telling, placed(event))
       else if (!quiet || isLoud(event))
-        say(telling, view.latestMs, placed(event), lineOf(event, verbose, dated))
+        say(telling, view.latestMs, placed(event), lineOf(event, verbose, dated, manner))
     },
     tick(nowMs) {
       for (const telling of runs.values()) {
@@ -137,7 +137,7 @@ const placeOf = ({ medium, stage }: Place, name: number): readonly Span[] =>
   medium === null ? [] : [span('bold', pad(readable(medium), name)), `  ${pad(stage ?? '', 9)}  `]
 
 /** What one event says; null for those that say nothing in this form. */
-function lineOf(event: Event, verbose: boolean, dated: boolean): Line | null {
+function lineOf(event: Event, verbose: boolean, dated: boolean, manner: Manner): Line | null {
   switch (event.type) {
     case 'run.started':
       return dated
@@ -151,7 +151,10 @@ function lineOf(event: Event, verbose: boolean, dated: boolean): Line | null {
     case 'run.finished':
       return null
     case 'step.started':
-      return [event.action === 'prove' ? 'verifying: ' : 'starts: ', readable(event.because.text)]
+      return [
+        event.action === 'prove' ? 'verifying: ' : 'starts: ',
+        readable(typed(event.because.text, manner)),
+      ]
     case 'step.verifying':
       return verbose ? [span('dim', `verifying at depth ${event.depth}`)] : null
     case 'step.line':
@@ -174,7 +177,7 @@ function lineOf(event: Event, verbose: boolean, dated: boolean): Line | null {
       return [span('good', word), ` in ${duration(event.durationSec)}${figures === '' ? '' : `: ${figures}`}`]
     }
     case 'step.failed': {
-      const hint = event.hint === undefined ? '' : `   next: ${readable(event.hint)}`
+      const hint = event.hint === undefined ? '' : `   next: ${readable(typed(event.hint, manner))}`
       const word = event.tag === 'interrupted' ? span('doubt', 'interrupted: ') : span('bad', 'failed: ')
       return [word, `${readable(event.message)}${hint}`]
     }
@@ -183,10 +186,14 @@ function lineOf(event: Event, verbose: boolean, dated: boolean): Line | null {
       return [span('bad', 'contradicted: '), readable(`${name}: expected ${expected}, found ${actual}`)]
     }
     case 'step.held':
-      if (event.action === 'keep') return [span('good', 'met meanwhile: '), readable(event.because.text)]
+      if (event.action === 'keep')
+        return [span('good', 'met meanwhile: '), readable(typed(event.because.text, manner))]
       return event.action === 'wait'
-        ? [span('dim', readable(event.because.text))]
-        : [span('doubt', event.action === 'refuse' ? 'refused: ' : 'unknown: '), readable(event.because.text)]
+        ? [span('dim', readable(typed(event.because.text, manner)))]
+        : [
+            span('doubt', event.action === 'refuse' ? 'refused: ' : 'unknown: '),
+            readable(typed(event.because.text, manner)),
+          ]
     case 'medium.waiting':
       return event.text === '' ? null : [span('doubt', 'waiting for you: '), readable(event.text)]
     case 'store.read':

@@ -1,7 +1,7 @@
 // One line a medium: what holds, how it is known, how the medium is, and what it waits for.
 import type { Lane } from '../model/stage.ts'
 import { age, clip, counted, pad, readable, wrap } from './format.ts'
-import { render, span, type Line, type Manner } from './paint.ts'
+import { render, span, typed, type Line, type Manner } from './paint.ts'
 
 /** What a status line tells beside the lane. */
 export interface Standing {
@@ -70,7 +70,7 @@ export function statusText(standings: readonly Standing[], nowMs: number, manner
   const beside = manner.width - at >= 24
   const waitsAt = beside ? at : 4
   const lines = rows.flatMap((row): readonly Line[] => {
-    const waits = row.waits === '' ? [] : wrap(readable(row.waits), manner.width - waitsAt)
+    const waits = row.waits === '' ? [] : wrap(readable(typed(row.waits, manner)), manner.width - waitsAt)
     const [first = '', ...more] = beside ? waits : ['', ...waits]
     return [
       [

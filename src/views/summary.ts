@@ -20,7 +20,7 @@ import {
   wrap,
   wrapParts,
 } from './format.ts'
-import { command, render, span, type Line, type Manner, type Span } from './paint.ts'
+import { command, render, span, typed, type Line, type Manner, type Span } from './paint.ts'
 
 /** The whole text, ended by a newline. */
 export const summaryText = (view: RunView, manner: Manner): string =>
@@ -116,7 +116,7 @@ function openLines(medium: MediumView, name: number, manner: Manner): readonly L
     `  ${pad(readable(medium.medium), name)}   ${pad(stage.stage, 9)}   `,
   ]
   const at = 2 + 1 + 2 + name + 3 + 9 + 3
-  const reasons = wrap(readable(reasonOf(stage, word)), manner.width - at)
+  const reasons = wrap(readable(typed(reasonOf(stage, word), manner)), manner.width - at)
   return [
     ...reasons.map((text, place): Line => (place === 0 ? [...head, text] : [' '.repeat(at), text])),
     [' '.repeat(at), span('dim', 'next: '), nextCommand(medium, stage, manner)],
@@ -158,7 +158,7 @@ function reasonOf({ failure, failedChecks, because, startedMs, cell }: StageView
 function nextCommand({ medium }: MediumView, { failure, cell, stage }: StageView, manner: Manner): string {
   const name = readable(medium)
   const hint = failure?.hint ?? null
-  if (hint !== null) return readable(hint)
+  if (hint !== null) return readable(typed(hint, manner))
   switch (cell) {
     case 'refused':
     case 'contradicted':

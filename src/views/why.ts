@@ -1,7 +1,7 @@
 // The facts behind every verdict: expected, found, where, when, how deep; claims beside them, never used.
 import type { Check, Lane, Observed, Proof, Step } from '../model/stage.ts'
 import { age, count, glyph, instant, pad, readable, short, wrap } from './format.ts'
-import { render, span, type Line, type Manner, type Style } from './paint.ts'
+import { render, span, typed, type Line, type Manner, type Style } from './paint.ts'
 import { styleOf } from './lane.ts'
 
 /** What `why` tells of one medium. */
@@ -26,7 +26,10 @@ function explain(step: Step, observed: Observed, nowMs: number, manner: Manner):
   const observation = observed.observations.find(({ stage }) => stage === step.stage)
   const proofs = observed.proofs.filter(({ stage }) => stage === step.stage)
   const latest = proofs.at(-1)
-  const reasons = wrap(readable(`${step.because.text}  (${step.because.code})`), manner.width - reasonAt)
+  const reasons = wrap(
+    readable(typed(`${step.because.text}  (${step.because.code})`, manner)),
+    manner.width - reasonAt,
+  )
   const mark = styleOf(step.action, step.contradicts !== null)
   return [
     [''],

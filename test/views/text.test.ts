@@ -6,7 +6,7 @@ import { stageNames } from '../../src/model/medium.ts'
 import { failureText } from '../../src/views/failure.ts'
 import { emptyRun } from '../../src/model/run-view.ts'
 import { fold } from '../../src/model/progress.ts'
-import { command, plainManner, type Manner } from '../../src/views/paint.ts'
+import { command, plainManner, typed, type Manner } from '../../src/views/paint.ts'
 import { openPlain } from '../../src/views/plain.ts'
 import { planText } from '../../src/views/plan.ts'
 import { summaryText } from '../../src/views/summary.ts'
@@ -296,4 +296,13 @@ test('a command that is told can be typed where the reader is: with the -C that 
     /next: (.*ceh-005.*)/.exec(summaryText(view, manner))?.[1] ?? 'nothing'
   expect(told(plainManner)).toBe('ntt why ceh-005 image')
   expect(told({ ...plainManner, project: 'box' })).toBe('ntt -C box why ceh-005 image')
+})
+
+test('a command within a sentence names the folder after -C; other words that begin alike do not', () => {
+  const manner = { color: false, ascii: false, width: 100, project: 'box' }
+  expect(typed('x; `ntt apply --redo a/load` goes on', manner)).toBe(
+    'x; `ntt -C box apply --redo a/load` goes on',
+  )
+  expect(typed('ntt why a load', manner)).toBe('ntt -C box why a load')
+  expect(typed('`ntt -C box plan` of ntt itself', manner)).toBe('`ntt -C box plan` of ntt itself')
 })

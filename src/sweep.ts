@@ -4,20 +4,12 @@ import type { Budget } from './model/budget.ts'
 import type { Medium, StageName } from './model/medium.ts'
 import type { Depth, Observed, Proof } from './model/stage.ts'
 import type { SweepEnd } from './model/sweep-end.ts'
-import type { Reader, Transaction } from './model/world.ts'
 import type { Hands } from './apply.ts'
 import { readLedger, type SweptRange } from './ledger.ts'
+import type { SweepHands } from './sweep/hands.ts'
 import { Purse } from './sweep/purse.ts'
 import { StoreSweep } from './sweep/store.ts'
 import { tellUnproven, verifyStage } from './verify.ts'
-
-/** What a verification by a budget needs beside the hands of a run. */
-export interface SweepHands extends Hands {
-  query: Reader['query']
-  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
-  /** For reading the store, until the signal fires. */
-  store(signal: AbortSignal): Reader
-}
 
 export interface SweepOptions {
   readonly budget: Budget

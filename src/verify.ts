@@ -18,7 +18,7 @@ export async function verify(
   return sideBySide(media, width, (observed) => verifyMedium(observed, hands, depth))
 }
 
-/** What of a medium can not be proven, told; nothing where it is as it should be, or was never made. */
+/** What of a medium cannot be proven, told; nothing where it is as it should be, or was never made. */
 export function tellUnproven(observed: Observed, hands: Hands): readonly ExitCode[] {
   const { medium, observations } = observed
   if (medium.hash !== null) return observations.flatMap((one) => tellProduct(one, observed, hands) ?? [])

@@ -140,3 +140,32 @@ test('each file opens with one line that says what it is', () => {
   const silent = files.filter((file) => !/^\/\/ \S.{10,}/.test(readFileSync(join(source, file), 'utf8')))
   expect(silent).toEqual([])
 })
+
+test('no file needs itself by way of others', () => {
+  const erased = /^(?:import|export) type [^;]*?from '[^']+'$/gm
+  const needs = new Map(
+    files.map((file) => {
+      const text = readFileSync(join(source, file), 'utf8').replace(erased, '')
+      const named = [...text.matchAll(/^(?:import|export)\s[^'"]*?from\s+'(\.[^']+)'/gm)]
+      return [file, named.map((match) => relative(source, join(source, dirname(file), match[1] ?? '')))]
+    }),
+  )
+  // What needs nothing that is left is in no ring; what remains in the end is in one, or leads to one.
+  for (let before = 0; before !== needs.size;) {
+    before = needs.size
+    for (const [file, others] of needs) if (!others.some((other) => needs.has(other))) needs.delete(file)
+  }
+  expect([...needs.keys()]).toEqual([])
+})
+
+/** Longer than the others may be, and why. */
+const long: Readonly<Record<string, string>> = {
+  'stages/copy/copying.ts':
+    'one loop of readers, store and rows, whose parts tell each other how far they are',
+}
+
+test('no file is so long that it must have a second job', () => {
+  const lines = (file: string): number => readFileSync(join(source, file), 'utf8').split('\n').length
+  expect(files.filter((file) => lines(file) > 300 && !(file in long))).toEqual([])
+  expect(Object.keys(long).filter((file) => lines(file) <= 300)).toEqual([])
+})

@@ -5,7 +5,7 @@ import { link, open, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { UsageError, errnoOf } from '../model/errors.ts'
 import { unwritten } from '../ports/errno.ts'
-import { makeDirectories } from '../ports/folders.ts'
+import { flushDirectory, makeDirectories } from '../ports/folders.ts'
 
 /** Writes a file whole or not at all, and never over another: a link refuses where a rename would replace. */
 export async function writeNew(path: string, text: string): Promise<void> {
@@ -20,12 +20,7 @@ export async function writeNew(path: string, text: string): Promise<void> {
       await handle.close()
     }
     await link(part, path)
-    const folder = await open(dirname(path))
-    try {
-      await folder.sync()
-    } finally {
-      await folder.close()
-    }
+    await flushDirectory(dirname(path))
   } catch (error) {
     if (errnoOf(error) === 'EEXIST')
       throw new UsageError(`${path} exists already, and is left as it is`, { cause: error })

@@ -1,4 +1,4 @@
-// One text for one value: JSON with sorted keys, and its fingerprint.
+// JSON as values are compared by it: one text for one value, its fingerprint, and what was parsed.
 import { createHash } from 'node:crypto'
 
 /** JSON with the keys of every object in code-unit order; `undefined` members are left out, as in JSON. */
@@ -13,6 +13,10 @@ export function canonicalJson(value: unknown): string {
   }
   return JSON.stringify(value) ?? 'null'
 }
+
+/** Whether a parsed value is an object with members. */
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** SHA-256 over the canonical JSON, 64 hex digits. */
 export const fingerprint = (value: unknown): string =>

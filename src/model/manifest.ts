@@ -1,4 +1,5 @@
 // The manifest of an archive: what it holds, with digests, and how to check it without ntt.
+import { isRecord } from './canonical.ts'
 import { kindNames, type HashVersion, type KindName } from './medium.ts'
 import { PackError } from './seekable.ts'
 
@@ -100,9 +101,6 @@ export function parseManifest(text: string): Manifest {
   if (tree !== null && !isTree(tree)) throw new PackError('the manifest does not describe its tree')
   return { format: 'ntt-archive-1', medium, members, tree }
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0
 

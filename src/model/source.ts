@@ -1,4 +1,5 @@
 // A source, looked at before anything is read of it: its size, its ends, its label, and what its drive says of itself.
+import { isRecord } from './canonical.ts'
 import type { Command } from './command.ts'
 import { ObserveError, errnoOf } from './errors.ts'
 import { mediumHash, samples, type Blake3, type SampledVersion, type Traits } from './identity.ts'
@@ -127,9 +128,6 @@ export function parseLsblk(text: string): Hardware {
     blockBytes: Number.isInteger(block) && block >= 512 ? block : nothing.blockBytes,
   }
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The label of the filesystem that begins the source; null where it has none. */
 export async function volumeLabel(path: Place, world: Reader): Promise<string | null> {

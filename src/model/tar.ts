@@ -67,15 +67,17 @@ export function tarHeader(header: TarHeader): Buffer {
   ])
 }
 
-/** What follows a member's content, up to the next block. */
-export const tarPadding = (size: number): Buffer => Buffer.alloc((tarBlock - (size % tarBlock)) % tarBlock)
+/** How many bytes follow a member's content, up to the next block. */
+export const paddingOf = (size: number): number => (tarBlock - (size % tarBlock)) % tarBlock
+
+export const tarPadding = (size: number): Buffer => Buffer.alloc(paddingOf(size))
 
 /** What ends an archive. */
 export const tarEnd = Buffer.alloc(2 * tarBlock)
 
 /** How many bytes a member takes in the archive. */
 export const tarBytes = (header: TarHeader): number =>
-  tarHeader(header).length + header.size + tarPadding(header.size).length
+  tarHeader(header).length + header.size + paddingOf(header.size)
 
 function long(flag: 'L' | 'K', text: Buffer): Buffer {
   const content = Buffer.concat([text, Buffer.alloc(1)])

@@ -2,6 +2,7 @@
 import {
   TarError,
   hasChecksum,
+  paddingOf,
   parseHeader,
   readNumber,
   tarBlock,
@@ -77,8 +78,6 @@ function paxRecords(text: Buffer): Overrides {
   }
   return found
 }
-
-const paddingOf = (size: number): number => (tarBlock - (size % tarBlock)) % tarBlock
 
 /** Bytes from a stream in the counts that are asked for. */
 class Feed {

@@ -1,5 +1,6 @@
-// Folders that are made where they are not there: like `mkdir -p`, and durable.
+// Folders: made where they are not there, like `mkdir -p`, and durable.
 import { chmodSync, closeSync, constants, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { errnoOf } from '../model/errors.ts'
 
@@ -30,5 +31,15 @@ function makeDirectory(path: string): void {
     fsyncSync(parent)
   } finally {
     closeSync(parent)
+  }
+}
+
+/** What was made, renamed or removed in it outlives a power cut. */
+export async function flushDirectory(path: string): Promise<void> {
+  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
   }
 }

@@ -6,7 +6,7 @@ import { RefusedError } from '../model/errors.ts'
 import type { Digest, Place, Writer } from '../model/world.ts'
 import { openHasher } from './blake3.ts'
 import { stopIfAsked, unwritten } from './errno.ts'
-import { makeDirectories } from './folders.ts'
+import { flushDirectory, makeDirectories } from './folders.ts'
 import { renameNew } from './rename-new.ts'
 import { locate, type Located, type Roots } from './roots.ts'
 
@@ -154,14 +154,5 @@ async function flush(path: string): Promise<void> {
     await file.sync()
   } finally {
     await file.close()
-  }
-}
-
-async function flushDirectory(path: string): Promise<void> {
-  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
   }
 }

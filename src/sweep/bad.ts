@@ -4,7 +4,7 @@ import { ObserveError } from '../model/errors.ts'
 import type { Medium } from '../model/medium.ts'
 import type { Observed, Proof } from '../model/stage.ts'
 import { observeStage } from '../observe.ts'
-import type { SweepHands } from '../sweep.ts'
+import type { SweepHands } from './hands.ts'
 
 export interface Bad {
   readonly blob: string

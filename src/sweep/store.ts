@@ -3,7 +3,7 @@ import { blobsFrom, credit, positionOf, type KnownBlob, type SweptRange } from '
 import { knownStoreId, needKnownStore } from '../model/store.ts'
 import type { Observed } from '../model/stage.ts'
 import type { Reader } from '../model/world.ts'
-import type { SweepHands } from '../sweep.ts'
+import type { SweepHands } from './hands.ts'
 import { tellBad, type Bad } from './bad.ts'
 import type { Purse } from './purse.ts'
 

@@ -1,10 +1,10 @@
 // Media that break programs: every partition that a disk can have, an image of ten thousand errors, a loop, four kinds of nothing.
 import { execFileSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
+import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { iso9660 } from '../../src/readers/iso9660/index.ts'
-import { make } from '../support/looking.ts'
+import { make, put } from '../support/looking.ts'
 import { scratch } from '../support/project.ts'
 import { listAll, volumeOf } from '../support/reading.ts'
 import { readAll } from '../support/witness.ts'
@@ -13,11 +13,6 @@ const sized = (path: string, mebibytes: number): string => {
   writeFileSync(path, '')
   truncateSync(path, mebibytes << 20)
   return path
-}
-const put = (into: string, bytes: Buffer, at: number): void => {
-  const file = openSync(into, 'r+')
-  writeSync(file, bytes, 0, bytes.length, at)
-  closeSync(file)
 }
 const told = async (image: string): Promise<readonly string[]> =>
   (await readAll(image)).map(

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, truncateSync, writeFi
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { frames, sound } from '../support/cd.ts'
+import { chance } from '../support/chance.ts'
 import { emptyHfsPlus } from '../support/hfsplus.ts'
 import { make, walkTree } from '../support/looking.ts'
 import { emptyNtfs, throughNtfs3g } from '../support/ntfs.ts'
@@ -208,11 +209,7 @@ describe('real images', () => {
 
 /** Three hundred files of 0 to 60,000 bytes in thirty directories, always the same. */
 function tableTree(folder: string): string {
-  let seed = 1
-  const random = (below: number): number => {
-    seed = (seed * 48_271) % 2_147_483_647
-    return seed % below
-  }
+  const random = chance(1)
   for (let index = 0; index < 300; index += 1) {
     const depth = index % 30
     const place = join(folder, `directory ${depth % 6}`, ...(depth < 6 ? [] : [`below-${depth}`]))

@@ -13,12 +13,13 @@ import {
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { hidesNames, type Volume } from '../../src/model/entry.ts'
-import { RunError } from '../../src/model/errors.ts'
 import { withReadErrors } from '../../src/model/unread.ts'
 import { btrfs } from '../../src/readers/btrfs/index.ts'
 import { unpackLzo } from '../../src/readers/btrfs/lzo.ts'
 import { entryNumber, numbersOf, standInNumber } from '../../src/readers/btrfs/numbers.ts'
 import { crc32c } from '../../src/readers/crc32c.ts'
+import { orRefused } from '../support/breaking.ts'
+import { chance } from '../support/chance.ts'
 import { loseSectors } from '../support/damage.ts'
 import { looking, make } from '../support/looking.ts'
 import { scratch } from '../support/project.ts'
@@ -305,19 +306,11 @@ describe('damage', () => {
     const { image } = made(['-m', 'single', '-d', 'single', '-n', '4096'], smallTree)
     const volume = await volumeOf(image)
     const whole = await listAll(btrfs, image, volume)
-    let seed = 7
-    const random = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below
+    const random = chance(7)
     const blocks = blocksOf(image, 4096)
     let told = 0
     /** null: it was refused. */
-    const look = async (): Promise<Listed | null> => {
-      try {
-        return await listAll(btrfs, image, volume)
-      } catch (error) {
-        if (!(error instanceof RunError)) throw error
-        return null
-      }
-    }
+    const look = (): Promise<Listed | null> => listAll(btrfs, image, volume).catch(orRefused)
     for (let turn = 0; turn < 300; turn += 1) {
       const at = blocks[turn % blocks.length] ?? 0
       const byte = random(4096)

@@ -1,14 +1,22 @@
 // ext2, ext3, ext4: volumes made with standard tools compared with the tree they hold, and broken ones.
 import { execFileSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
+import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Reader } from '../../src/model/world.ts'
 import { descriptorPlace, parseInode, parseNames, parseSuperblock } from '../../src/readers/ext/layout.ts'
 import { ext } from '../../src/readers/ext/index.ts'
-import { looking, make } from '../support/looking.ts'
+import { looking, make, put } from '../support/looking.ts'
 import { scratch } from '../support/project.ts'
-import { contentsOf, contentsOfTree, listAll, sideBySide, volumeOf, type Listed } from '../support/reading.ts'
+import {
+  contentsOf,
+  contentsOfTree,
+  listAll,
+  pathsOf,
+  sideBySide,
+  startOf,
+  volumeOf,
+} from '../support/reading.ts'
 import { hostileTree, plainTree } from '../support/trees.ts'
 
 function volumeWith(
@@ -24,15 +32,6 @@ function volumeWith(
   make('mke2fs', '-q', '-F', ...options, '-d', tree, image)
   return { tree, image }
 }
-const put = (image: string, bytes: Buffer, at: number): void => {
-  const file = openSync(image, 'r+')
-  writeSync(file, bytes, 0, bytes.length, at)
-  closeSync(file)
-}
-const paths = (found: readonly { readonly path: Buffer }[]): string[] =>
-  found.map(({ path }) => path.toString('latin1')).toSorted()
-const start = ({ entries }: Listed, path: string): number =>
-  entries.find((entry) => entry.path.equals(Buffer.from(path)))?.extents?.[0]?.start ?? -1
 const debugfs = (image: string, ...commands: readonly string[]): void => {
   for (const command of commands) execFileSync('debugfs', ['-w', '-R', command, image], { stdio: 'ignore' })
 }
@@ -144,7 +143,7 @@ describe('what is broken', () => {
     const { image } = volumeWith(['-t', 'ext2', '-b', '1024'])
     const volume = await volumeOf(image)
     const whole = await listAll(ext, image, volume)
-    put(image, Buffer.alloc(length), start(whole, at))
+    put(image, Buffer.alloc(length), startOf(whole, at))
     return { image, volume, whole }
   }
 
@@ -153,7 +152,7 @@ describe('what is broken', () => {
     const { entries, errors } = await listAll(ext, image, volume)
     expect(errors).toMatchObject([{ error: 'unreadable-directory', path: Buffer.from('sub') }])
     expect(entries.length).toBeLessThan(whole.entries.length)
-    expect(paths(entries).some((path) => path.startsWith('sub/'))).toBe(true)
+    expect(pathsOf(entries).some((path) => path.startsWith('sub/'))).toBe(true)
   })
 
   test('a zeroed root fails the listing; wiped inodes are told one by one', async () => {
@@ -189,7 +188,7 @@ describe('what is broken', () => {
 
   test('an image that was cut: each directory and inode behind the cut is told', async () => {
     const { image, volume, whole } = await hit('a.txt', 0)
-    truncateSync(image, start(whole, 'sub'))
+    truncateSync(image, startOf(whole, 'sub'))
     const { errors } = await listAll(ext, image, volume)
     expect(errors.length).toBeGreaterThan(0)
     expect(errors.every(({ message }) => message.includes('past the end of the image'))).toBe(true)

@@ -7,7 +7,6 @@ import {
   readdirSync,
   truncateSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -15,21 +14,11 @@ import { parseEntries, timeOf } from '../../src/readers/fat/entries.ts'
 import { fat } from '../../src/readers/fat/index.ts'
 import { fiwalk } from '../../src/readers/fiwalk/index.ts'
 import { utf8 } from '../../src/readers/utf16.ts'
-import { looking, make } from '../support/looking.ts'
+import { looking, make, put, sized } from '../support/looking.ts'
 import { scratch } from '../support/project.ts'
 import { contentsOf, contentsOfTree, listAll, sideBySide, volumeOf } from '../support/reading.ts'
 import { plainTree } from '../support/trees.ts'
 
-const sized = (path: string, bytes: number): string => {
-  writeFileSync(path, '')
-  truncateSync(path, bytes)
-  return path
-}
-const put = (image: string, bytes: Buffer, at: number): void => {
-  const file = openSync(image, 'r+')
-  writeSync(file, bytes, 0, bytes.length, at)
-  closeSync(file)
-}
 const get = (image: string, at: number, length: number): Buffer => {
   const [file, bytes] = [openSync(image, 'r'), Buffer.alloc(length)]
   readSync(file, bytes, 0, length, at)

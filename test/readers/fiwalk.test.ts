@@ -1,19 +1,13 @@
 // fiwalk: its report parsed, and volumes of FAT made with standard tools, compared with the tree they hold.
-import { closeSync, openSync, readdirSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parseDfxml, textBytes, type DfxmlFound } from '../../src/readers/fiwalk/dfxml.ts'
 import { extentsOf, fiwalk, timeOf } from '../../src/readers/fiwalk/index.ts'
-import { looking, make } from '../support/looking.ts'
+import { looking, make, sized } from '../support/looking.ts'
 import { scratch } from '../support/project.ts'
 import { contentsOf, contentsOfTree, listAll, sideBySide, volumeOf } from '../support/reading.ts'
 import { plainTree } from '../support/trees.ts'
-
-const sized = (path: string, bytes: number): string => {
-  writeFileSync(path, '')
-  truncateSync(path, bytes)
-  return path
-}
 
 const parsed = async (...chunks: readonly string[]): Promise<readonly DfxmlFound[]> => {
   async function* bytes(): AsyncGenerator<Buffer> {

@@ -1,22 +1,22 @@
 // ISO 9660: discs made with standard tools compared with the tree they hold and with libarchive; and broken ones.
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
+import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { bsdtar } from '../../src/readers/tar/bsdtar.ts'
 import { nameOf, parseRecords, recordTime, rockRidgeOf } from '../../src/readers/iso9660/records.ts'
 import { iso9660 } from '../../src/readers/iso9660/index.ts'
-import { looking, make } from '../support/looking.ts'
+import { looking, make, put } from '../support/looking.ts'
 import { scratch } from '../support/project.ts'
-import { contentsOf, contentsOfTree, listAll, sideBySide, volumeOf, type Listed } from '../support/reading.ts'
+import {
+  contentsOf,
+  contentsOfTree,
+  listAll,
+  pathsOf,
+  sideBySide,
+  startOf,
+  volumeOf,
+  type Listed,
+} from '../support/reading.ts'
 import { hostileTree, plainTree } from '../support/trees.ts'
 
 function disc(maker: readonly string[], grow: (folder: string) => string = plainTree) {
@@ -27,15 +27,6 @@ function disc(maker: readonly string[], grow: (folder: string) => string = plain
   make(program, ...options, '-o', image, tree)
   return { tree, image }
 }
-const put = (image: string, bytes: Buffer, at: number): void => {
-  const file = openSync(image, 'r+')
-  writeSync(file, bytes, 0, bytes.length, at)
-  closeSync(file)
-}
-const paths = (found: readonly { readonly path: Buffer }[]): string[] =>
-  found.map(({ path }) => path.toString('latin1')).toSorted()
-const start = ({ entries }: Listed, path: string): number =>
-  entries.find((entry) => entry.path.equals(Buffer.from(path)))?.extents?.[0]?.start ?? -1
 
 describe('a disc', () => {
   test.each([
@@ -99,7 +90,7 @@ describe('a disc', () => {
     expect(given.size).toBe(3)
     expect([...given.keys()]).toContain(Buffer.from('no extension').toString('latin1'))
     expect(new Set(given.values())).toEqual(new Set(contentsOfTree(tree).values()))
-    expect(paths(entries)).toEqual(paths((await listAll(bsdtar, image, volume)).entries))
+    expect(pathsOf(entries)).toEqual(pathsOf((await listAll(bsdtar, image, volume)).entries))
   })
 
   test('with neither has its names as they are stored, without versions', async () => {
@@ -111,7 +102,7 @@ describe('a disc', () => {
     })
     const volume = await volumeOf(image)
     const { entries } = await listAll(iso9660, image, volume)
-    expect(paths(entries)).toEqual(['', 'NOEXT', 'README.TXT', 'SUB', 'SUB/DATA.BIN'])
+    expect(pathsOf(entries)).toEqual(['', 'NOEXT', 'README.TXT', 'SUB', 'SUB/DATA.BIN'])
     expect(await contentsOf(iso9660, image, volume, entries)).toEqual(contentsOfTree(tree))
   })
 
@@ -141,7 +132,7 @@ describe('a disc', () => {
     const world = looking()
     const { entries, errors } = await listAll(iso9660, image, await volumeOf(image), world)
     expect(errors).toEqual([])
-    expect(paths(entries)).toContain('a.txt')
+    expect(pathsOf(entries)).toContain('a.txt')
     expect(world.lines).toEqual(['1 file is named only on the Joliet side, and listed by that name'])
   })
 })
@@ -263,10 +254,10 @@ describe('what is broken', () => {
     const { image } = disc(['genisoimage', '-quiet', '-R', '-J', '-joliet-long'])
     const volume = await volumeOf(image)
     const whole = await listAll(iso9660, image, volume)
-    put(image, Buffer.alloc(2048), start(whole, 'sub'))
+    put(image, Buffer.alloc(2048), startOf(whole, 'sub'))
     const { entries, errors } = await listAll(iso9660, image, volume)
     expect(errors).toMatchObject([{ error: 'unreadable-directory', path: Buffer.from('sub') }])
-    expect(paths(entries).filter((path) => path.startsWith('sub/f'))).toHaveLength(100)
+    expect(pathsOf(entries).filter((path) => path.startsWith('sub/f'))).toHaveLength(100)
     // libarchive says nothing at all.
     const theirs = await listAll(bsdtar, image, volume)
     expect(theirs.errors).toEqual([])
@@ -277,7 +268,7 @@ describe('what is broken', () => {
     const { image } = disc(['genisoimage', '-quiet', '-R'])
     const volume = await volumeOf(image)
     const whole = await listAll(iso9660, image, volume)
-    put(image, Buffer.alloc(2048), start(whole, 'sub') + 2048)
+    put(image, Buffer.alloc(2048), startOf(whole, 'sub') + 2048)
     const { errors } = await listAll(iso9660, image, volume)
     expect(errors).toMatchObject([{ message: 'a part of it is empty: names below it are missing' }])
   })
@@ -287,9 +278,9 @@ describe('what is broken', () => {
     const volume = await volumeOf(image)
     const whole = await listAll(iso9660, image, volume)
     const bytes = readFileSync(image)
-    const root = start(whole, '')
+    const root = startOf(whole, '')
     const block = Buffer.alloc(4)
-    block.writeUInt32LE(start(whole, 'sub') / 2048)
+    block.writeUInt32LE(startOf(whole, 'sub') / 2048)
     const at = bytes.indexOf(block, root + 136)
     const rootBlock = Buffer.alloc(4)
     rootBlock.writeUInt32LE(root / 2048)
@@ -301,7 +292,7 @@ describe('what is broken', () => {
   test('a root that cannot be read fails the listing', async () => {
     const { image } = disc(['genisoimage', '-quiet', '-R'])
     const volume = await volumeOf(image)
-    put(image, Buffer.alloc(2048), start(await listAll(iso9660, image, volume), ''))
+    put(image, Buffer.alloc(2048), startOf(await listAll(iso9660, image, volume), ''))
     await expect(listAll(iso9660, image, volume)).rejects.toThrow('the root directory cannot be read')
   })
 
@@ -311,7 +302,7 @@ describe('what is broken', () => {
     const whole = await listAll(iso9660, image, volume)
     truncateSync(image, Math.floor(statSync(image).size / 2))
     const cut = await listAll(iso9660, image, volume)
-    expect(paths(cut.entries)).toEqual(paths(whole.entries))
+    expect(pathsOf(cut.entries)).toEqual(pathsOf(whole.entries))
     await expect(contentsOf(iso9660, image, volume, cut.entries)).rejects.toThrow('past the end')
   })
 

@@ -20,21 +20,22 @@ import { withReadErrors } from '../../src/model/unread.ts'
 import type { Range } from '../../src/model/world.ts'
 import { timeOf, targetOf, textOf } from '../../src/readers/udf/layout.ts'
 import { udf } from '../../src/readers/udf/index.ts'
-import { looking, make } from '../support/looking.ts'
+import { looking, make, put } from '../support/looking.ts'
 import { scratch } from '../support/project.ts'
-import { contentsOf, contentsOfTree, listAll, sideBySide, volumeOf, type Listed } from '../support/reading.ts'
+import {
+  contentsOf,
+  contentsOfTree,
+  listAll,
+  sideBySide,
+  startOf,
+  volumeOf,
+  type Listed,
+} from '../support/reading.ts'
 import { plainTree } from '../support/trees.ts'
 import { withMetadata, withVirtualTable } from '../support/udf-kinds.ts'
 import { inUml } from '../support/uml.ts'
 import { difference, lookByUml, readAll } from '../support/witness.ts'
 
-const put = (image: string, bytes: Buffer, at: number): void => {
-  const file = openSync(image, 'r+')
-  writeSync(file, bytes, 0, bytes.length, at)
-  closeSync(file)
-}
-const start = ({ entries }: Listed, path: string): number =>
-  entries.find((entry) => entry.path.equals(Buffer.from(path)))?.extents?.[0]?.start ?? -1
 const paths = ({ entries }: Listed): readonly string[] => entries.map(({ path }) => path.toString('latin1'))
 
 const above = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')))
@@ -280,7 +281,7 @@ describe('what is broken', () => {
     const image = copy()
     const volume = await volumeOf(image)
     const whole = await listAll(udf, image, volume)
-    const inside = start(whole, 'sub/deeper')
+    const inside = startOf(whole, 'sub/deeper')
     put(image, Buffer.alloc(512), inside - (inside % 512))
     const { entries, errors } = await listAll(udf, image, volume)
     expect(errors).toMatchObject([{ error: 'unreadable-directory', path: Buffer.from('sub/deeper') }])
@@ -297,7 +298,7 @@ describe('what is broken', () => {
     }
     const directory =
       whole.entries.find(({ path }) => path.toString() === 'sub')?.extents?.at(-1)?.start ?? -1
-    const unread = [blockOf(start(whole, 'EMPTY')), blockOf(start(whole, 'a.txt')), blockOf(directory)]
+    const unread = [blockOf(startOf(whole, 'EMPTY')), blockOf(startOf(whole, 'a.txt')), blockOf(directory)]
     const known = unread
       .filter(({ start: first }) => first >= 0)
       .toSorted((one, other) => one.start - other.start)
@@ -314,7 +315,7 @@ describe('what is broken', () => {
     const image = copy()
     const volume = await volumeOf(image)
     const whole = await listAll(udf, image, volume)
-    const inside = start(whole, 'a.txt')
+    const inside = startOf(whole, 'a.txt')
     const block = inside - (inside % 512)
     put(image, Buffer.from([(readFileSync(image)[block + 60] ?? 0) ^ 1]), block + 60)
     const { errors } = await listAll(udf, image, volume)
@@ -326,7 +327,7 @@ describe('what is broken', () => {
     const volume = await volumeOf(image)
     const whole = await listAll(udf, image, volume)
     const bytes = readFileSync(image)
-    const root = start(whole, '')
+    const root = startOf(whole, '')
     // The first name in the root is the root itself; its place is put into every name that is a directory.
     const self = bytes.subarray(root + 20, root + 36)
     const name = bytes.indexOf(Buffer.concat([Buffer.from([8]), Buffer.from('sub')]), root)
@@ -348,7 +349,7 @@ describe('what is broken', () => {
   test('a root that cannot be read fails the listing', async () => {
     const image = copy()
     const volume = await volumeOf(image)
-    const inside = start(await listAll(udf, image, volume), '')
+    const inside = startOf(await listAll(udf, image, volume), '')
     const [entry] = (await listAll(udf, image, volume)).entries
     put(image, Buffer.alloc(512), Number(entry?.ino ?? 0n) * 512)
     expect(inside).toBeGreaterThan(0)
@@ -360,7 +361,7 @@ describe('what is broken', () => {
     const volume = await volumeOf(image)
     const whole = await listAll(udf, image, volume)
     const long = 'A long name, with a comma & more.jpeg'
-    truncateSync(image, start(whole, long) + 50_000)
+    truncateSync(image, startOf(whole, long) + 50_000)
     const after = await listAll(udf, image, volume)
     const told = new Set([...paths(after), ...after.errors.map(({ path }) => path.toString('latin1'))])
     const isTold = (path: string): boolean => told.has(path) || (path !== '' && isTold(above(path)))

@@ -1,5 +1,5 @@
 // Damage as a reader sees it: single sectors that were never read, in lists of names, tables, inodes, contents and free space.
-import { truncateSync, writeFileSync, readdirSync } from 'node:fs'
+import { writeFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { UnreadError, rangesText, withReadErrors } from '../../src/model/unread.ts'
@@ -9,16 +9,11 @@ import { iso9660 } from '../../src/readers/iso9660/index.ts'
 import { Pages } from '../../src/readers/pages.ts'
 import type { FsReader } from '../../src/readers/reader.ts'
 import { loseSectors } from '../support/damage.ts'
-import { looking, make } from '../support/looking.ts'
+import { looking, make, sized } from '../support/looking.ts'
 import { scratch } from '../support/project.ts'
 import { volumeOf } from '../support/reading.ts'
 import { plainTree } from '../support/trees.ts'
 
-const sized = (path: string, bytes: number): string => {
-  writeFileSync(path, '')
-  truncateSync(path, bytes)
-  return path
-}
 function fatImage(...options: readonly string[]): string {
   const folder = scratch()
   const tree = plainTree(join(folder, 'tree'))

@@ -6,14 +6,9 @@ import { crc32 } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { parseBlkid, parsePartx, unescapeHex } from '../../src/readers/volumes/probe.ts'
 import { findVolumes, fillOf } from '../../src/readers/volumes/index.ts'
-import { looking, make } from '../support/looking.ts'
+import { looking, make, sized } from '../support/looking.ts'
 import { scratch } from '../support/project.ts'
 
-const sized = (path: string, bytes: number): string => {
-  writeFileSync(path, '')
-  truncateSync(path, bytes)
-  return path
-}
 const put = (into: string, from: string, at: number): void => {
   const file = openSync(into, 'r+')
   writeSync(file, readFileSync(from), 0, null, at)

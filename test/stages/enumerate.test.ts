@@ -2,16 +2,13 @@
 import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
-  closeSync,
   copyFileSync,
   mkdirSync,
-  openSync,
   readFileSync,
   readdirSync,
   rmSync,
   truncateSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -20,7 +17,7 @@ import { decodeRaw, type RawRecord } from '../../src/model/raw/index.ts'
 import type { Check, Depth } from '../../src/model/stage.ts'
 import { enumerate, type Seen } from '../../src/stages/enumerate/index.ts'
 import { hands, type Hands } from '../support/hands.ts'
-import { make } from '../support/looking.ts'
+import { make, put } from '../support/looking.ts'
 import { medium, testHash } from '../support/media.ts'
 import { scratch } from '../support/project.ts'
 import { sideBySide } from '../support/reading.ts'
@@ -41,11 +38,6 @@ const sized = (name: string, bytes: number): string => {
   writeFileSync(path, '')
   truncateSync(path, bytes)
   return path
-}
-const put = (into: string, bytes: Buffer, at: number): void => {
-  const file = openSync(into, 'r+')
-  writeSync(file, bytes, 0, bytes.length, at)
-  closeSync(file)
 }
 const seen = (of: Medium): Promise<Seen> => enumerate.observe(of, world)
 const run = async (of: Medium, replace = false): Promise<void> =>

@@ -1,6 +1,15 @@
 // A Reader over real files and real programs, for tests of readers; and how images are made.
 import { execFileSync } from 'node:child_process'
-import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
+import {
+  closeSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import type { Entry, EntryType } from '../../src/model/entry.ts'
 import { rootNames, type Reader, type RootName } from '../../src/model/world.ts'
 import { openFiles } from '../../src/ports/files.ts'
@@ -72,4 +81,18 @@ export function make(file: string, ...args: readonly string[]): string {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, TZ: 'UTC', LC_ALL: 'C.UTF-8' },
   })
+}
+
+/** An image of so many zeros. */
+export function sized(image: string, bytes: number): string {
+  writeFileSync(image, '')
+  truncateSync(image, bytes)
+  return image
+}
+
+/** Bytes into an image, in the place of others. */
+export function put(image: string, bytes: Buffer, at: number): void {
+  const file = openSync(image, 'r+')
+  writeSync(file, bytes, 0, bytes.length, at)
+  closeSync(file)
 }

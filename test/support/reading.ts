@@ -1,11 +1,10 @@
 // What a reader says of a volume, put beside what an independent witness says of the same tree.
 import { createHash } from 'node:crypto'
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import { isEntry, type Entry, type EntryError, type Volume } from '../../src/model/entry.ts'
 import type { Piece, Reader } from '../../src/model/world.ts'
 import type { FsReader } from '../../src/readers/reader.ts'
 import { findVolumes } from '../../src/readers/volumes/index.ts'
-import { statSync } from 'node:fs'
 import { looking, walkTree } from './looking.ts'
 
 export interface Listed {
@@ -78,6 +77,18 @@ export async function contentsOf(
   }
   return digests
 }
+
+/** The same by names in UTF-8, as a mounted volume shows them. */
+export const inUtf8 = (digests: ReadonlyMap<string, string>): ReadonlyMap<string, string> =>
+  new Map([...digests].map(([name, digest]) => [Buffer.from(name, 'latin1').toString('utf8'), digest]))
+
+/** Paths in Latin-1, sorted. */
+export const pathsOf = (found: readonly { readonly path: Buffer }[]): string[] =>
+  found.map(({ path }) => path.toString('latin1')).toSorted()
+
+/** Where the content of an entry begins in the image; -1: it has none, or is not there. */
+export const startOf = ({ entries }: Listed, path: string): number =>
+  entries.find((entry) => entry.path.equals(Buffer.from(path)))?.extents?.[0]?.start ?? -1
 
 /** What is compared of an entry, beside its path. */
 export interface Compared {

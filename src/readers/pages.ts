@@ -13,6 +13,9 @@ interface Page {
   readonly unread: readonly Range[]
 }
 
+/** The image ends before what was asked for. */
+export class PastEndError extends RunError {}
+
 /** Bytes of which some were never read of the medium. */
 export interface Patchy {
   readonly bytes: Buffer
@@ -34,7 +37,7 @@ export class Pages {
   }
 
   /**
-   * Exactly so many bytes; throws RunError where the image ends before, UnreadError (which is one) where some of them were
+   * Exactly so many bytes; throws PastEndError (a RunError) where the image ends before, UnreadError (which is one) where some of them were
    * never read of the medium.
    */
   async bytes(start: number, length: number): Promise<Buffer> {
@@ -53,7 +56,7 @@ export class Pages {
 
   /**
    * As `all`, but what was never read of the medium is no error: `fill` stands there, a byte that means nothing to the format.
-   * Still throws RunError where the image ends before.
+   * Still throws PastEndError where the image ends before.
    */
   async readable(ranges: readonly Range[], fill = 0): Promise<Patchy> {
     const pieces: Buffer[] = []
@@ -68,7 +71,7 @@ export class Pages {
 
   async #piece(start: number, length: number): Promise<Patchy> {
     // A number that was damaged may be too large to count on from.
-    if (!Number.isSafeInteger(start + length)) throw new RunError('it is past the end of any image')
+    if (!Number.isSafeInteger(start + length)) throw new PastEndError('it is past the end of any image')
     const first = Math.floor(start / pageBytes)
     const last = Math.floor((start + Math.max(length, 1) - 1) / pageBytes)
     const from = start - first * pageBytes
@@ -76,7 +79,7 @@ export class Pages {
     for (let page = first; page <= last; page += 1) pages.push(await this.#page(page))
     const bytes = joined(pages.map((page) => page.bytes)).subarray(from, from + length)
     if (bytes.length < length)
-      throw new RunError(`byte ${this.#origin + start + bytes.length} is past the end of the image`)
+      throw new PastEndError(`byte ${this.#origin + start + bytes.length} is past the end of the image`)
     const lost = pages.flatMap(({ unread }) => unread)
     if (lost.length === 0) return { bytes, unread: lost }
     const place = { start: this.#origin + start, end: this.#origin + start + length }

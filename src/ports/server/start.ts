@@ -1,10 +1,11 @@
 // Starts the embedded server: its database made beside and renamed into place, the server let go of, a guard beside it.
 import { spawn } from 'node:child_process'
 import { closeSync, constants, existsSync, openSync, readFileSync, statSync } from 'node:fs'
-import { lchown, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { lchown, mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ObserveError, errnoOf } from '../../model/errors.ts'
+import { flushDirectory } from '../folders.ts'
 import { type Account, accountFor } from './account.ts'
 import { type Binaries, findBinaries } from './binaries.ts'
 import { readPostmaster } from './pid.ts'
@@ -98,9 +99,7 @@ async function initialise(
   signal.throwIfAborted()
   if (how !== 'exit code 0') throw new ObserveError(`initdb failed (${how})`)
   await rename(fresh, data)
-  const folder = await open(home)
-  await folder.sync()
-  await folder.close()
+  await flushDirectory(home)
 }
 
 interface Launched {

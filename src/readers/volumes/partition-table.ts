@@ -1,7 +1,7 @@
 // A second reading of the partition table, by ourselves: what partx leaves out would never be missed by anybody else.
 import { ObserveError } from '../../model/errors.ts'
 import type { Partition } from './probe.ts'
-import type { Pages } from '../pages.ts'
+import { PastEndError, type Pages } from '../pages.ts'
 
 type Place = Pick<Partition, 'start' | 'bytes'>
 
@@ -76,7 +76,7 @@ async function readDos(pages: Pages): Promise<readonly Place[]> {
 
 /** The table goes on where the image has ended. */
 function beyond(error: unknown): null {
-  if (error instanceof Error && error.message.includes('past the end')) return null
+  if (error instanceof PastEndError) return null
   throw error
 }
 

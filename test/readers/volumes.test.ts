@@ -206,6 +206,17 @@ describe('a medium made with standard tools', () => {
     expect(volumes[1]?.verdict?.reason).toContain('past the end of the image (20971520 bytes)')
   })
 
+  test('a chain of tables that goes on past the end of the image ends there', async () => {
+    const image = sized(join(scratch(), 'disk.img'), 64 << 20)
+    table(image, 'label: dos\nstart=2048,size=120000,type=5\nstart=4096,size=8192\nstart=90000,size=8192\n')
+    truncateSync(image, 20 << 20)
+    const volumes = await findVolumes(image, 20 << 20, looking())
+    expect(volumes.map(({ fs, verdict }) => [fs, verdict?.outcome])).toEqual([
+      [1, 'waived'],
+      [5, 'empty'],
+    ])
+  })
+
   test('members of arrays and volume groups are not called read', async () => {
     const image = sized(join(scratch(), 'pv'), 4 << 20)
     // An LVM2 label in sector 1, as pvcreate writes it, with its checksum.

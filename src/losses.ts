@@ -2,13 +2,12 @@
 import { damageOf, damageText, unreadIn } from './model/damage.ts'
 import { hidesNames, type Entry, type VolumeReport } from './model/entry.ts'
 import type { Loss } from './model/loss.ts'
-import { intersect } from './model/mapfile.ts'
-import { subtract } from './model/match.ts'
 import type { Medium } from './model/medium.ts'
 import { findImage, rawPlace } from './model/places.ts'
 import { readRange } from './model/range.ts'
 import { decodeRaw, readTail, type RawRecord, type RawTail } from './model/raw/index.ts'
-import { bytesIn, leftOpen, rangesText, unreadOf, unreadPrint } from './model/unread.ts'
+import { leftOpen, rangesText, unreadOf, unreadPrint } from './model/unread.ts'
+import { bytesIn, intersect, merged, subtract } from './model/ranges.ts'
 import type { Range, Reader } from './model/world.ts'
 
 /** All of them, in the order of the enumeration. Believes no record: it reads the enumeration and the map as they are now. */
@@ -172,14 +171,3 @@ class Search {
 }
 
 const mostHeld = 100_000
-
-/** Sorted, and without overlaps. */
-function merged(ranges: readonly Range[]): readonly Range[] {
-  const found: { start: number; end: number }[] = []
-  for (const { start, end } of ranges.toSorted((one, other) => one.start - other.start)) {
-    const last = found.at(-1)
-    if (last !== undefined && start <= last.end) last.end = Math.max(last.end, end)
-    else found.push({ start, end })
-  }
-  return found
-}

@@ -1,4 +1,5 @@
 // A damaged medium through the real command: real read errors, what they hit, and what becomes of it when more can be read.
+import { bytesIn, intersect } from '../src/model/ranges.ts'
 import {
   copyFileSync,
   readFileSync,
@@ -10,9 +11,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { intersect, parseMapfile, unreadRanges } from '../src/model/mapfile.ts'
+import { parseMapfile, unreadRanges } from '../src/model/mapfile.ts'
 import type { Loss } from '../src/model/loss.ts'
-import { bytesIn } from '../src/model/unread.ts'
 import { exfat } from '../src/readers/exfat/index.ts'
 import { ext } from '../src/readers/ext/index.ts'
 import { fat } from '../src/readers/fat/index.ts'

@@ -1,4 +1,5 @@
 // ddrescue's mapfile: what it says in bytes, what it may not say, and what follows for the health of a medium.
+import { intersect } from '../src/model/ranges.ts'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,7 +9,6 @@ import { describe, expect, test } from 'vitest'
 import {
   covers,
   healthOf,
-  intersect,
   MapfileError,
   parseMapfile,
   unreadRanges,

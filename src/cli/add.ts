@@ -15,7 +15,7 @@ import {
 import type { Reader } from '../model/world.ts'
 import { writeYaml } from '../model/yaml.ts'
 import type { Eyes } from '../observe.ts'
-import type { FoundVolume } from '../readers/volumes/index.ts'
+import type { FoundVolume } from '../readers/volumes/judging.ts'
 import { count, counted, readable, size } from '../views/format.ts'
 import { command, render, span } from '../views/paint.ts'
 import type { Line, Manner } from '../views/paint.ts'

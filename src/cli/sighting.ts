@@ -3,7 +3,7 @@ import { UsageError } from '../model/errors.ts'
 import type { Source } from '../model/medium.ts'
 import type { Reader } from '../model/world.ts'
 import { findVolumes } from '../readers/volumes/index.ts'
-import type { FoundVolume } from '../readers/volumes/index.ts'
+import type { FoundVolume } from '../readers/volumes/judging.ts'
 import { packedAs } from './packed.ts'
 
 /** What was seen of a source. */

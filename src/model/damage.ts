@@ -1,7 +1,7 @@
 // Which bytes of a file were not read of its medium: its ranges, laid over what was not read.
 import type { Entry, Volume } from './entry.ts'
-import { intersect } from './mapfile.ts'
-import { bytesIn, rangesText } from './unread.ts'
+import { rangesText } from './unread.ts'
+import { bytesIn, intersect } from './ranges.ts'
 import type { Range } from './world.ts'
 
 export interface Damage {
@@ -27,15 +27,11 @@ export function damageOf(
   if (unread.length === 0) return null
   if (extents === null) return size === 0 ? null : { ranges: [], placeless: 0, bytes: null }
   const ranges = intersect(extents, unread)
-  const placeless = Math.max(0, size - lengthOf(extents))
+  const placeless = Math.max(0, size - bytesIn(extents))
   return ranges.length === 0 && placeless === 0
     ? null
     : { ranges, placeless, bytes: bytesIn(ranges) + placeless }
 }
-
-/** Bytes of a file in these ranges, holes among them. */
-export const lengthOf = (extents: readonly Range[]): number =>
-  extents.reduce((sum, { start, end }) => sum + (start === -1 ? end : end - start), 0)
 
 export function damageText({ ranges, placeless, bytes }: Damage): string {
   if (bytes === null) return 'not known which of its bytes were not read'

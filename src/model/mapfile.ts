@@ -132,28 +132,3 @@ export function unreadRanges(map: Mapfile, bytes: number): readonly Range[] {
   }
   return found
 }
-
-/** The parts of `ranges` (in any order, holes left out) that lie in `unread` (sorted, apart from one another). */
-export function intersect(ranges: readonly Range[], unread: readonly Range[]): readonly Range[] {
-  return ranges.flatMap((range) => {
-    if (range.start < 0) return []
-    const hit: Range[] = []
-    for (let at = firstEndingAfter(unread, range.start); at < unread.length; at += 1) {
-      const { start, end } = unread[at] ?? { start: Infinity, end: Infinity }
-      if (start >= range.end) break
-      hit.push({ start: Math.max(start, range.start), end: Math.min(end, range.end) })
-    }
-    return hit
-  })
-}
-
-function firstEndingAfter(sorted: readonly Range[], place: number): number {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((sorted[middle]?.end ?? 0) > place) high = middle
-    else low = middle + 1
-  }
-  return low
-}

@@ -3,6 +3,7 @@ import type { Identity, Medium } from './medium.ts'
 import { imagePlace, mapBeside, unfinishedPlace } from './places.ts'
 import { parseMapfile, unreadRanges } from './mapfile.ts'
 import { readRange } from './range.ts'
+import { subtract } from './ranges.ts'
 import { blake3By, hashOf, unexpected, versionOf, volumeLabel, type SourceLook } from './source.ts'
 import { samples } from './identity.ts'
 import type { Place, Range, Reader } from './world.ts'
@@ -83,17 +84,4 @@ async function isSame(
     if (!read.equals(bytes.subarray(start - at, end - at))) return false
   }
   return true
-}
-
-/** What is left of a range without the holes, which come in the order of their beginnings. */
-export function subtract(range: Range, holes: readonly Range[]): readonly Range[] {
-  const left: Range[] = []
-  let { start } = range
-  for (const hole of holes) {
-    if (hole.end <= start || hole.start >= range.end) continue
-    if (hole.start > start) left.push({ start, end: hole.start })
-    start = hole.end
-  }
-  if (start < range.end) left.push({ start, end: range.end })
-  return left
 }

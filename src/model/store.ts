@@ -17,12 +17,16 @@ export async function knownStoreId(
   return row?.store_id ?? null
 }
 
+/** The id in the marker file; null: there is none. */
+export const markedStoreId = async (world: Pick<Reader, 'text'>): Promise<string | null> =>
+  (await world.text(storeMarker))?.trim() ?? null
+
 /** Throws ObserveError where another filesystem, or none, is in the place of the store: that says nothing about its contents. */
 export async function needKnownStore(
   known: string | null,
   world: Pick<Reader, 'text' | 'path'>,
 ): Promise<StoreIds> {
-  const found = (await world.text(storeMarker))?.trim() ?? null
+  const found = await markedStoreId(world)
   if (known === null || known === found) return { known, found }
   const is = found === null ? 'has no marker' : `is the store ${found}`
   throw new ObserveError(

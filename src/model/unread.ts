@@ -1,9 +1,10 @@
 // What of an image was never read of its medium, as errors for whoever reads there: as they were for the drive.
 import { fingerprint } from './canonical.ts'
 import { RunError } from './errors.ts'
-import { intersect, parseMapfile, unreadRanges } from './mapfile.ts'
+import { parseMapfile, unreadRanges } from './mapfile.ts'
 import { mapBeside, type FoundImage } from './places.ts'
 import type { RawTail } from './raw/record.ts'
+import { bytesIn, intersect } from './ranges.ts'
 import type { Place, Range, Reader } from './world.ts'
 
 /** Bytes of an image that are not those of its medium: nobody has read them. */
@@ -68,6 +69,3 @@ export function rangesText(ranges: readonly Range[]): string {
   const more = ranges.length > mostTold ? ', …' : ''
   return `${bytesIn(ranges).toLocaleString('en-US')} bytes at ${told.join(', ')}${more}`
 }
-
-export const bytesIn = (ranges: readonly Range[]): number =>
-  ranges.reduce((sum, { start, end }) => sum + end - start, 0)

@@ -1,7 +1,7 @@
 // Small pieces of an image, fetched in pages: directories and tables lie close together, and are asked for piece by piece.
 import { RunError } from '../model/errors.ts'
-import { intersect } from '../model/mapfile.ts'
 import { UnreadError } from '../model/unread.ts'
+import { intersect } from '../model/ranges.ts'
 import type { Place, Range, Reader } from '../model/world.ts'
 
 const pageBytes = 256 * 1024

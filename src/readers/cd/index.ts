@@ -1,7 +1,7 @@
 // Filesystems on raw CD images: readers of ours, over sectors taken out of their frames.
-import { lengthOf } from '../../model/damage.ts'
 import { isEntry, type Entry, type EntryError, type Volume } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
+import { bytesIn } from '../../model/ranges.ts'
 import type { Piece, Place, Range, Reader } from '../../model/world.ts'
 import { findFraming, placesOf, sectorBytes, sectorsOf, type Framing } from './frames.ts'
 import { missingContent, unobtainable } from '../faults.ts'
@@ -47,8 +47,8 @@ function* zeros(bytes: number): Generator<Buffer> {
 function placed(entry: Entry, framing: Framing): readonly (Entry | EntryError)[] {
   if (entry.extents === null) return [entry]
   const extents = entry.extents.flatMap((range) => (isHole(range) ? [range] : placesOf(framing, range)))
-  const asked = lengthOf(entry.extents)
-  const given = lengthOf(extents.map((range) => logical(range, framing)))
+  const asked = bytesIn(entry.extents)
+  const given = bytesIn(extents.map((range) => logical(range, framing)))
   const message = `only ${given} of ${asked} bytes are in the image`
   return [{ ...entry, extents }, ...(given === asked ? [] : [missingContent(entry.path, message)])]
 }

@@ -7,7 +7,7 @@ import { parseCue, type Track } from './cue.ts'
 import { orNothing } from '../faults.ts'
 import { Pages } from '../pages.ts'
 import { sessionAt, sessionText, type Session } from '../volumes/sessions.ts'
-import type { FoundVolume } from '../volumes/index.ts'
+import type { FoundVolume } from '../volumes/judging.ts'
 
 /** Sectors before the first one of a session that a track may begin with. */
 const mostPregap = 300

@@ -1,9 +1,9 @@
 // exFAT read from the image itself: every name as it is stored, every cluster where it lies; no root, no tool.
 //
 // sleuthkit, the only tool that needs no driver, ends with 0 over a directory that was wiped (reference/fs-readers.md 3.4).
-import { lengthOf } from '../../model/damage.ts'
 import { nobody, type Entry, type EntryError, type Volume } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
+import { bytesIn } from '../../model/ranges.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
 import { Claims, countBits } from '../volumes/claims.ts'
 import {
@@ -162,7 +162,7 @@ class Walk {
     } else whole = (await this.#table.chain(cluster, Math.min(wanted, lastCluster))).ranges
     const crossed = this.#claim(whole)
     const ranges = slice(whole, 0, size)
-    const found = lengthOf(ranges)
+    const found = bytesIn(ranges)
     return {
       ranges,
       fault: found < size ? `its chain of clusters breaks off after ${found} of ${size} bytes` : crossed,

@@ -1,6 +1,6 @@
 // A directory of an ISO 9660 disc: its records, and what is wrong with the others.
 import { RunError } from '../../model/errors.ts'
-import { intersect } from '../../model/mapfile.ts'
+import { intersect } from '../../model/ranges.ts'
 import type { Range } from '../../model/world.ts'
 import { faultOf } from '../faults.ts'
 import type { Pages, Patchy } from '../pages.ts'

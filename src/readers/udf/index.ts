@@ -2,11 +2,11 @@
 //
 // 7-Zip opens only some kinds, libarchive ends with 0 and lists nothing (reference/fs-readers.md 1.2). What is read is checked by the
 // sums that each structure carries, so that a directory of zeros is not taken for an empty one.
-import { lengthOf } from '../../model/damage.ts'
 import type { Entry, EntryError, Volume } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
 import { InodeSet } from '../../model/inodes.ts'
 import { UnreadError } from '../../model/unread.ts'
+import { bytesIn } from '../../model/ranges.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
 import { badName, faultOf, metBefore, missingContent, missingNames } from '../faults.ts'
 import { bothSides } from '../iso9660/bridge.ts'
@@ -117,7 +117,7 @@ class Walk {
       extents: type === 'f' || type === 'd' ? extents : null,
     }
     yield entry
-    const there = lengthOf(extents)
+    const there = bytesIn(extents)
     if (type === 'f' && there < node.size)
       yield missingContent(path, `its descriptors break off after ${there} of ${node.size} bytes`)
     if (node.hasStreams)

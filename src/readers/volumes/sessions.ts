@@ -5,7 +5,7 @@ import { UnreadError } from '../../model/unread.ts'
 import type { Place, Reader } from '../../model/world.ts'
 import { orNothing } from '../faults.ts'
 import { Pages } from '../pages.ts'
-import type { FoundVolume } from './index.ts'
+import type { FoundVolume } from './judging.ts'
 
 const sector = 2048
 /** Between two sessions lies less than this, on any kind of disc. */

@@ -2,9 +2,8 @@
 import { count, counted } from '../../model/counted.ts'
 import { RunError, StoreError } from '../../model/errors.ts'
 import type { Medium } from '../../model/medium.ts'
-import { storeMarker } from '../../model/places.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
-import { needKnownStore, type StoreIds } from '../../model/store.ts'
+import { knownStoreId, markedStoreId, needKnownStore, type StoreIds } from '../../model/store.ts'
 import { unreadPrint } from '../../model/unread.ts'
 import type { Reader, TableLook, Writer } from '../../model/world.ts'
 import { copyFiles } from './copying.ts'
@@ -106,12 +105,10 @@ export function tallyText({ files, blobs, excluded, damaged, failed }: Tally): s
 /** A load says what it was made from as `<records> <digest of the entries> <fingerprint of the volumes>`. */
 const contentOf = (load: TableLook | null): string | null => load?.origin.split(' ')[1] ?? null
 
-async function lookAtStore(world: Reader): Promise<StoreIds> {
-  const [row] = await world.query<{ store_id: string }>('select store_id from store where root = $1', [
-    'by-hash',
-  ])
-  return { known: row?.store_id ?? null, found: (await world.text(storeMarker))?.trim() ?? null }
-}
+const lookAtStore = async (world: Reader): Promise<StoreIds> => ({
+  known: await knownStoreId((sql) => world.query(sql)),
+  found: await markedStoreId(world),
+})
 
 /** A root that is suddenly another filesystem, or empty, must not be taken for the store. */
 async function needStore(world: Writer): Promise<void> {

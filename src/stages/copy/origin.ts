@@ -1,5 +1,5 @@
 // What the outcomes of a medium were decided by, as `copying.origin` keeps it.
-import { canonicalJson } from '../../model/canonical.ts'
+import { canonicalJson, isRecord } from '../../model/canonical.ts'
 
 /** How many file inodes ended how. */
 export interface Tally {
@@ -45,9 +45,6 @@ export function parseOrigin(text: string): Origin | null {
   const counts = { files, blobs, excluded, damaged, failed, again }
   return isCounts(counts) ? { rows, exclude, damage, readers, tally: counts } : null
 }
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const isCounts = (value: { readonly [Key in keyof Tally]: unknown }): value is Tally =>
   Object.values(value).every((count) => Number.isSafeInteger(count))

@@ -1,13 +1,11 @@
 // Where the contents of a medium are read: its image, by the reader that enumerated each volume, or its directory.
 import { fingerprint } from '../../model/canonical.ts'
-import { lengthOf } from '../../model/damage.ts'
 import type { Volume, VolumeReport } from '../../model/entry.ts'
 import { ObserveError, RunError } from '../../model/errors.ts'
-import { intersect } from '../../model/mapfile.ts'
-import { subtract } from '../../model/match.ts'
 import type { Medium } from '../../model/medium.ts'
 import { archivePlace, findImage } from '../../model/places.ts'
 import { unreadOf } from '../../model/unread.ts'
+import { bytesIn, intersect, subtract } from '../../model/ranges.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
 import { readerNamed } from '../../readers/index.ts'
 import type { FsReader } from '../../readers/reader.ts'
@@ -94,7 +92,7 @@ export function readableOf(
       .toSorted((one, other) => one.at - other.at)
       .map(({ range: part }) => part)
   })
-  const placeless = size - lengthOf(ranges)
+  const placeless = size - bytesIn(ranges)
   if (ranges.every(({ start }) => start === -1)) return null
   return placeless > 0 ? [...ranges, { start: -1, end: placeless }] : ranges
 }

@@ -6,7 +6,7 @@ import type { RawTail } from '../../model/raw/index.ts'
 import { unreadOf, unreadPrint } from '../../model/unread.ts'
 import type { Reader } from '../../model/world.ts'
 import { readersFor } from '../../readers/index.ts'
-import type { FoundVolume, Verdict } from '../../readers/volumes/index.ts'
+import type { FoundVolume, Verdict } from '../../readers/volumes/judging.ts'
 import { findSource } from './source.ts'
 
 /**

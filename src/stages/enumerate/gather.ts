@@ -9,15 +9,14 @@ import {
   type VolumeReport,
 } from '../../model/entry.ts'
 import { InterruptedError, NttError, RunError, StoreError } from '../../model/errors.ts'
-import { intersect } from '../../model/mapfile.ts'
-import { subtract } from '../../model/match.ts'
 import type { Policy } from '../../model/medium.ts'
 import type { RawRecord } from '../../model/raw/index.ts'
-import { bytesIn, rangesText, withReadErrors } from '../../model/unread.ts'
+import { rangesText, withReadErrors } from '../../model/unread.ts'
+import { bytesIn, intersect, subtract } from '../../model/ranges.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
 import { readersFor } from '../../readers/index.ts'
 import { unreadNames, type FsReader } from '../../readers/reader.ts'
-import type { FoundVolume, Verdict } from '../../readers/volumes/index.ts'
+import type { FoundVolume, Verdict } from '../../readers/volumes/judging.ts'
 
 /** More errors than this and a volume is given up: what follows would be noise. */
 const mostErrors = 10_000

@@ -6,7 +6,8 @@ import { archivePlace, findImage } from '../../model/places.ts'
 import type { RawRecord } from '../../model/raw/index.ts'
 import { unreadOf, withReadErrors } from '../../model/unread.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
-import { findVolumes, type FoundVolume } from '../../readers/volumes/index.ts'
+import { findVolumes } from '../../readers/volumes/index.ts'
+import type { FoundVolume } from '../../readers/volumes/judging.ts'
 import { ReaderFailed, gather, type Task } from './gather.ts'
 
 export interface Source {

@@ -341,6 +341,8 @@ test.each([
   [['apply', 'flopy'], 'floppy'],
   [['verify', 'flopy'], 'floppy'],
   [['why', 'flopy'], 'floppy'],
+  [['plan', 'media.d/floppy.yaml'], 'floppy'],
+  [['apply', 'media.d/floppy.yaml'], 'floppy'],
   [['why', 'floppy', 'lod'], 'load'],
   [['apply', '--redo', 'flopy/load'], 'floppy'],
   [['plan', '--redo', 'floppy/arcive'], 'archive'],

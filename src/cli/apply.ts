@@ -107,7 +107,7 @@ export async function applyVerb(named: readonly string[], flags: ApplyFlags): Pr
 /** A plan that was saved: the one argument that names a file which holds one. */
 async function savedPlan(named: readonly string[]): Promise<Plan | null> {
   const [file] = named
-  if (file === undefined || named.length !== 1 || !/[/.]/.test(file)) return null
+  if (file === undefined || named.length !== 1 || !/[/.]/.test(file) || /\.ya?ml$/.test(file)) return null
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     throw new UsageError(`cannot read the plan ${file} (${errnoOf(error) ?? 'unknown'})`, {
       hint: 'A name with a dot or a slash is taken for a plan that was saved: ntt plan --out FILE makes one.',

@@ -1,5 +1,5 @@
 // From flags to a plan: configuration, declarations, selection, observation, diff. What every verb that looks begins with.
-import { resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import type { Config } from '../config.ts'
 import { readDesired } from '../desired.ts'
 import { diff } from '../diff.ts'
@@ -30,8 +30,9 @@ export async function readDeclarations(config: Config, without = false): Promise
 function needMedium(name: string, declarations: readonly Declaration[]): void {
   if (declarations.some((declaration) => declaration.name === name)) return
   throw new UsageError(`no medium is called ${name}`, {
+    // What was typed may be its file.
     hint: meant(
-      name,
+      basename(name).replace(/\.ya?ml$/, ''),
       declarations.map((declaration) => declaration.name),
       'media.d has no file of that name: ntt status lists what it has.',
     ),

@@ -2,7 +2,7 @@
 import type { SweepEnd } from '../model/sweep-end.ts'
 import { coverageText, type Covered } from './coverage.ts'
 import { counted, size, wrap } from './format.ts'
-import { render, span, type Line, type Manner } from './paint.ts'
+import { command, render, span, type Line, type Manner } from './paint.ts'
 
 export function sweepText(
   { exit, products, blobs, bytes, putOff, isUnfinished }: SweepEnd,
@@ -18,7 +18,14 @@ export function sweepText(
     [''],
     [span(exit === 0 ? 'good' : 'bad', what)],
     ...(exit === 3
-      ? [[span('bad', 'Something is not as it was proven: ntt plan shows what would mend it.')] as const]
+      ? [
+          [
+            span(
+              'bad',
+              `Something is not as it was proven: ${command('plan', manner)} shows what would mend it.`,
+            ),
+          ] as const,
+        ]
       : []),
     ...putOff
       .slice(0, 10)

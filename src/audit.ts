@@ -1,5 +1,5 @@
 // What the database, the stores and media.d say against each other. Looks at all of them, believes no flag, writes nothing.
-import { auditMedium, failedProofs } from './audit/media.ts'
+import { auditMedium, failedProofs, missingProducts } from './audit/media.ts'
 import { auditBlobs, auditStore } from './audit/store.ts'
 import { compare } from './model/document.ts'
 import type { ExitCode } from './model/errors.ts'
@@ -37,7 +37,8 @@ export async function audit(
       asDeclared: row.name !== null && unloaded.has(row.name),
     }
     findings.push(...(await auditMedium(row, there, world)))
-    findings.push(...failedProofs(row, proofs.get(row.hash) ?? []))
+    const own = proofs.get(row.hash) ?? []
+    findings.push(...failedProofs(row, own), ...(await missingProducts(row, own, world)))
   }
   const orphan = (code: FindingCode, hash: string, file: string): Finding =>
     finding(code, { name: null, hash }, 1, `${file} is of a medium that the database does not know`)
@@ -62,6 +63,7 @@ export function auditExit(findings: readonly Finding[]): ExitCode {
   const grave: readonly FindingCode[] = [
     'false-claim',
     'failed-proof',
+    'missing-product',
     'archived-over-nothing',
     'loaded-in-part',
     'missing-blob',

@@ -187,8 +187,11 @@ function readSettings(
   const path = flag === undefined ? join(project, 'ntt.yaml') : resolve(folder, flag)
   let bytes: Buffer
   try {
+    // What a person names may be a pipe; one that lies in the place of the file would be waited for.
+    if (flag === undefined && statSync(path).isFIFO()) throw new ObserveError(`${path} is a pipe`)
     bytes = readFileSync(path)
   } catch (cause) {
+    if (cause instanceof ObserveError) throw cause
     if (errnoOf(cause) !== 'ENOENT') throw new ObserveError(`cannot read ${path}`, { cause })
     if (flag !== undefined) throw new UsageError(`there is no ${path}`, { cause })
     return null

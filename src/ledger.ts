@@ -1,4 +1,5 @@
 // The ledger of the store: which ranges of the hash space were read back when; nobody else knows its table.
+import { credible } from './model/budget.ts'
 import { ObserveError } from './model/errors.ts'
 import type { Reader, Transaction } from './model/world.ts'
 
@@ -156,7 +157,7 @@ export interface Coverage {
 }
 
 /** `since`: what was read back before is no longer fresh, ISO 8601. Cheap: no blob is counted where there are many. */
-export async function coverage(query: Query, since: string): Promise<Coverage> {
+export async function coverage(query: Query, since: string, now: Date): Promise<Coverage> {
   const ranges = await readLedger(query)
   const [row] = await query<{ estimate: string; exact: string | null }>(
     `select reltuples::int8::text as estimate,
@@ -165,7 +166,10 @@ export async function coverage(query: Query, since: string): Promise<Coverage> {
   )
   if (row === undefined) throw new ObserveError('the database has no table of blobs')
   const sum = (some: readonly SweptRange[]): number => some.reduce((all, { blobs }) => all + blobs, 0)
-  const swept = ranges.flatMap((range) => (range.at === null ? [] : [{ ...range, at: range.at }]))
+  const swept = ranges.flatMap((range) => {
+    const at = credible(range.at, now)
+    return at === null ? [] : [{ ...range, at }]
+  })
   const ever = sum(swept)
   const blobs = Math.max(ever, Number(row.exact ?? row.estimate))
   return {

@@ -1,6 +1,6 @@
 // Verification by a budget: what was proven longest ago comes first, products of media and ranges of the store alike.
 import { LockedError, mostSerious, type ExitCode } from './model/errors.ts'
-import type { Budget } from './model/budget.ts'
+import { credible, type Budget } from './model/budget.ts'
 import type { Medium, StageName } from './model/medium.ts'
 import type { Depth, Observed, Proof } from './model/stage.ts'
 import type { SweepEnd } from './model/sweep-end.ts'
@@ -97,11 +97,12 @@ export async function sweep(
   hands: SweepHands,
   { budget, maxAgeMs }: SweepOptions,
 ): Promise<SweepEnd> {
-  const due = new Date(hands.now().getTime() - maxAgeMs).toISOString()
+  const now = hands.now()
+  const due = new Date(now.getTime() - maxAgeMs).toISOString()
   const ranges = await readLedger((sql, params) => hands.query(sql, params))
   const units: Unit[] = [
-    ...products(media).map((product) => ({ last: product.last, product })),
-    ...ranges.map((range) => ({ last: range.at, range })),
+    ...products(media).map((product) => ({ last: credible(product.last, now), product })),
+    ...ranges.map((range) => ({ last: credible(range.at, now), range })),
   ]
   const purse = new Purse(budget, () => hands.seconds())
   const store = new StoreSweep(media, hands, purse)

@@ -3,7 +3,7 @@ import { NttError, VerifyError, mostSerious, type ExitCode } from './model/error
 import { failureOf } from './model/event.ts'
 import { sideBySide } from './model/lanes.ts'
 import type { Medium, StageName } from './model/medium.ts'
-import { isStillSo } from './model/proofs.ts'
+import { isStillSo, latestOf } from './model/proofs.ts'
 import type { Depth, Observation, Observed, Proof } from './model/stage.ts'
 import { stageNamed, type Hands } from './apply.ts'
 import { healthMember, prove } from './prove.ts'
@@ -18,13 +18,27 @@ export async function verify(
   return sideBySide(media, width, (observed) => verifyMedium(observed, hands, depth))
 }
 
-/** What of a medium cannot be proven, told; nothing where it is as it should be, or was never made. */
+/** What of a medium cannot be proven, or failed when it was, told; nothing where it is as it should be, or was never made. */
 export function tellUnproven(observed: Observed, hands: Hands): readonly ExitCode[] {
   const { medium, observations } = observed
-  if (medium.hash !== null) return observations.flatMap((one) => tellProduct(one, observed, hands) ?? [])
+  if (medium.hash !== null)
+    return observations.flatMap(
+      (one) => (isThere(one) ? tellFailed : tellProduct)(one, observed, hands) ?? [],
+    )
   const { name, action, because } = medium
   hands.emit({ type: 'step.held', medium: name, hash: null, stage: 'image', action, because })
   return [action === 'unknown' ? 5 : 3]
+}
+
+/** What failed its last proof is wrong until it is mended, however lately that was: no night passes over it. */
+function tellFailed(observation: Observation, { medium, proofs }: Observed, hands: Hands): ExitCode | null {
+  const { stage } = observation
+  const own = proofs.filter((proof) => proof.stage === stage)
+  const last = 'of' in observation ? latestOf(observation.of, own) : undefined
+  if (last === undefined || last.ok) return null
+  for (const check of last.checks.filter(({ ok }) => !ok))
+    hands.emit({ type: 'step.contradicted', medium: medium.name, hash: medium.hash, stage, check })
+  return 3
 }
 
 /** null: its product is there as declared, or nobody has ever proven one. */

@@ -239,6 +239,7 @@ describe('a year of daily budgets', () => {
     const covered = await coverage(
       (sql, params) => database.query(sql, params),
       day(365 - maxAgeDays - 8).toISOString(),
+      day(365),
     )
     const recent = [...stored.values()].filter((since) => since > 365 - maxAgeDays - 8).length
     expect(covered.blobs).toBe(stored.size)

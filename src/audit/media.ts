@@ -2,6 +2,7 @@
 import { examplesKept, finding, type Finding } from '../model/finding.ts'
 import { stageNames } from '../model/medium.ts'
 import type { OlderRecord, Sorting } from '../model/older.ts'
+import { archivePlace, rawPlace } from '../model/places.ts'
 import { latestOf } from '../model/proofs.ts'
 import type { Proof } from '../model/stage.ts'
 import type { CatalogueRow, Reader } from '../model/world.ts'
@@ -12,6 +13,9 @@ interface There {
   readonly archive: boolean
   readonly asDeclared: boolean
 }
+
+/** Inodes, directories, entries. */
+const tablesOfLoad = 3
 
 export async function auditMedium(
   row: CatalogueRow,
@@ -34,6 +38,24 @@ export function failedProofs(row: CatalogueRow, proofs: readonly Proof[]): reado
   })
 }
 
+/** Files of ours that were proven and are not there: no name in their folder tells of them. */
+export async function missingProducts(
+  row: CatalogueRow,
+  proofs: readonly Proof[],
+  world: Reader,
+): Promise<readonly Finding[]> {
+  const places = { enumerate: rawPlace(row), archive: archivePlace(row) } as const
+  const findings: Finding[] = []
+  for (const stage of ['enumerate', 'archive'] as const) {
+    const last = proofs.findLast((proof) => proof.stage === stage && proof.ok)
+    if (last === undefined || (await world.stat(places[stage])) !== null) continue
+    findings.push(
+      finding('missing-product', row, 1, `${places[stage]} was proven ${last.at}, and is not there`),
+    )
+  }
+  return findings
+}
+
 function auditUnloaded(row: CatalogueRow, there: There): readonly Finding[] {
   const has = [...(there.raw ? ['its enumeration'] : []), ...(there.archive ? ['its archive'] : [])]
   const beside = has.length === 0 ? '' : `; ${has.join(' and ')} ${has.length === 1 ? 'is' : 'are'} there`
@@ -46,6 +68,11 @@ function auditUnloaded(row: CatalogueRow, there: There): readonly Finding[] {
 }
 
 async function auditLoaded(row: CatalogueRow, there: There, world: Reader): Promise<readonly Finding[]> {
+  const tables = row.load?.tables.length ?? 0
+  if (tables < tablesOfLoad)
+    return [
+      finding('loaded-in-part', row, tablesOfLoad - tables, `${tables} of ${tablesOfLoad} tables are there`),
+    ]
   const [tally] = await world.query<{ files: string; decided: string }>(tallies, [row.mediumId])
   const files = Number(tally?.files)
   const open = files - Number(tally?.decided)

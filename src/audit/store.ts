@@ -2,12 +2,15 @@
 import { counted } from '../model/counted.ts'
 import { examplesKept, finding, type Finding, type FindingCode } from '../model/finding.ts'
 import { olderEmpty } from '../model/older.ts'
+import { knownStoreId, needKnownStore } from '../model/store.ts'
 import type { Place, Reader } from '../model/world.ts'
 
 const batch = 1000
 
 /** Every blob that the database knows is looked at on the disk, with its size. */
 export async function auditBlobs(world: Reader): Promise<readonly Finding[]> {
+  // Another filesystem in the place of the store, or none, says nothing about its contents.
+  await needKnownStore(await knownStoreId((sql) => world.query(sql)), world)
   const missing = gather(
     'missing-blob',
     (count) =>

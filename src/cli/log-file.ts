@@ -4,6 +4,7 @@ import { open, stat } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { ObserveError, errnoOf } from '../model/errors.ts'
 import type { Event } from '../model/event.ts'
+import { needReadable } from '../ports/readable.ts'
 import { parseLine } from '../views/replay.ts'
 
 /** Told of every line that is an event, and of every other one as what it is. */
@@ -43,9 +44,12 @@ export function eventOf(line: string): Event | null {
 /** Bytes of the log; null where there is none. */
 export async function sizeOf(path: string): Promise<number | null> {
   try {
-    return (await stat(path)).size
+    const found = await stat(path)
+    needReadable(found, path)
+    return found.size
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null
+    if (error instanceof ObserveError) throw error
     throw new ObserveError(`cannot read the event log ${path} (${errnoOf(error) ?? 'unknown'})`, {
       cause: error,
     })

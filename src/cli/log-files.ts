@@ -1,9 +1,10 @@
 // The files of the event log, turned over ones too, and their lines as bytes, oldest first.
 import { createReadStream } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { ObserveError, errnoOf } from '../model/errors.ts'
+import { needReadable } from '../ports/readable.ts'
 
 /** A line without its newline. `whole`: it had one. */
 export interface LogLine {
@@ -57,6 +58,7 @@ export async function* linesOf(path: string): AsyncGenerator<LogLine> {
 }
 
 async function* bytesOf(path: string): AsyncGenerator<Buffer> {
+  needReadable(await stat(path), path)
   const file = createReadStream(path)
   const unpack = path.endsWith('.gz') ? createGunzip() : path.endsWith('.zst') ? createZstdDecompress() : null
   const failed: { error?: unknown } = {}

@@ -4,6 +4,8 @@ import { losses } from '../losses.ts'
 import { mostSerious, survivable, type ExitCode } from '../model/errors.ts'
 import { lossExit, type Loss } from '../model/loss.ts'
 import type { Declaration } from '../model/medium.ts'
+import { latestOf } from '../model/proofs.ts'
+import type { Check, Proof } from '../model/stage.ts'
 import { identified } from '../observe.ts'
 import { LossTally, lossLine } from '../views/losses.ts'
 import { render, type Line } from '../views/paint.ts'
@@ -39,10 +41,29 @@ async function* lossesOf(declaration: Declaration, { session }: Verb): AsyncGene
   try {
     const medium = await identified(declaration, session.eyes)
     if (medium.hash === null) yield { medium: name, kind: 'unknown', text: medium.because.text }
-    else yield* losses(medium, session.eyes.reader(name))
+    else {
+      yield* losses(medium, session.eyes.reader(name))
+      yield* badContents(name, (await session.eyes.proofs([medium.hash])).get(medium.hash) ?? [])
+    }
   } catch (error) {
     yield { medium: name, kind: 'unknown', text: survivable(error).message }
   }
+}
+
+/** By the names of the checks of a copy, and of the store read back. */
+const isBad = ({ name, ok }: Check): boolean => !ok && name.startsWith('contents ')
+
+/** Contents were copied, and then found to be bad: until they are mended nobody can say that nothing is lost. */
+function* badContents(medium: string, proofs: readonly Proof[]): Generator<Loss> {
+  const own = proofs.filter(({ stage }) => stage === 'copy')
+  const last = latestOf(own.at(-1)?.of ?? '', own)
+  if (last === undefined || last.ok) return
+  for (const { name, actual } of last.checks.filter(isBad))
+    yield {
+      medium,
+      kind: 'unknown',
+      text: `${name}: ${actual}, found ${last.at}; ntt plan shows what would mend it`,
+    }
 }
 
 interface Telling {

@@ -21,10 +21,6 @@ export async function sight(path: string, world: Reader): Promise<Sighting> {
   if (stat === null) throw new UsageError(`there is no ${path}`)
   if (stat.kind === 'directory')
     return { source: { type: 'directory', path }, bytes: null, volumes: [], volume: null }
-  if (stat.kind === 'other')
-    throw new UsageError(`${path} is no device, image or folder`, {
-      hint: 'A block device (such as /dev/sr0), a file or a folder can be a medium.',
-    })
   const packed = await packedAs(path, stat.bytes, world)
   if (packed !== null)
     throw new UsageError(`${path} looks like ${packed.what}, not like the image of a medium`, {

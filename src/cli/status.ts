@@ -55,10 +55,11 @@ export async function statusVerb(named: readonly string[], flags: StatusFlags): 
 /** null: there is nothing that could be covered, or no database that knows. */
 async function readCoverage({ database }: Session, media: readonly Observed[]): Promise<Covered | null> {
   if (database === null) return null
-  const since = new Date(Date.now() - maxAgeMs).toISOString()
-  const store = await coverage((sql, params) => database.query(sql, params), since)
+  const now = new Date()
+  const since = new Date(now.getTime() - maxAgeMs).toISOString()
+  const store = await coverage((sql, params) => database.query(sql, params), since, now)
   const kept = products(media)
-  return kept.length + store.blobs === 0 ? null : coverageOf(store, kept, since)
+  return kept.length + store.blobs === 0 ? null : coverageOf(store, kept, since, now)
 }
 
 function standing(lane: Lane, observed: Observed | undefined): Standing {

@@ -74,10 +74,11 @@ export async function verifyByBudget(named: readonly string[], flags: BudgetFlag
   const ended = await sweep(media, hands, { budget: left, maxAgeMs })
   await run.finish(ended.exit, { converged: ended.products, failed: ended.exit === 0 ? 0 : 1 })
   if (!json) {
-    const since = new Date(Date.now() - maxAgeMs).toISOString()
-    const store = await coverage(hands.query, since)
+    const now = new Date()
+    const since = new Date(now.getTime() - maxAgeMs).toISOString()
+    const store = await coverage(hands.query, since, now)
     const fresh = await look({ ...session, eyes: session.freshEyes() }, declarations)
-    const covered = coverageOf(store, products([...fresh.observed.values()]), since)
+    const covered = coverageOf(store, products([...fresh.observed.values()]), since, now)
     write(sweepText(ended, covered, { maxAgeMs, nowMs: Date.now() }, manner))
     await writeStrangers(verb, media)
   }

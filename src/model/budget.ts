@@ -19,6 +19,10 @@ export function parseTime(text: string): number | null {
   return count === undefined || factor === undefined ? null : Math.round(Number(count) * factor)
 }
 
+/** When something was looked at. A time that is still to come was told by a clock that was wrong: nobody knows when, so null. */
+export const credible = (at: string | null, now: Date): string | null =>
+  at !== null && Date.parse(at) <= now.getTime() + 86_400_000 ? at : null
+
 /** `10m` or `20GB`; null where it is neither, or nothing. */
 export function parseBudget(text: string): Budget | null {
   const ms = parseTime(text)

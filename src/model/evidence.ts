@@ -11,7 +11,7 @@ export interface Evidence {
   readonly proofs: number
   /** Runs that have ended and are sealed. */
   readonly sealed: number
-  /** Runs of this host that have begun and not ended: at work, or killed. */
+  /** Runs of this host that have begun and not ended: at work, killed, or broken off by an error. */
   readonly open: readonly string[]
   readonly log: {
     readonly files: readonly string[]

@@ -4,6 +4,7 @@
 export const findingCodes = {
   'false-claim': 'a claim says done, and it is not so',
   'failed-proof': 'its last proof failed, and nothing has mended it since',
+  'missing-product': 'it was proven once, and is gone',
   'copied-in-part': 'files of the medium have no content in the store and no reason',
   'not-met': 'declared in media.d, and the database has never met it',
   undeclared: 'the database knows it, and no file of media.d declares it',

@@ -14,7 +14,7 @@ export type RootName = (typeof rootNames)[number]
 
 /** What stat tells and what does not change by looking. */
 export interface FileStat {
-  readonly kind: 'file' | 'directory' | 'device' | 'other'
+  readonly kind: 'file' | 'directory' | 'device'
   /** Size; for a block device its capacity. */
   readonly bytes: number
   /** Modification time, nanoseconds since 1970, decimal. */
@@ -212,8 +212,8 @@ export interface Writer extends Reader {
   part(place: Place): Place
   /** Removes what `part` named and nobody published; nothing else can be removed. */
   discard(part: Place): Promise<void>
-  /** Take a product out of the way under a name that says why; nothing is deleted. */
-  setAside(place: Place, why: string): Promise<Place>
+  /** Take what lies there out of the way under a name that says why; nothing is deleted. null: nothing lay there. */
+  setAside(place: Place, why: string): Promise<Place | null>
   /** Which store `by-hash:` is: the id in its marker file, made if need be. */
   storeId(): Promise<string>
   /**

@@ -5,6 +5,7 @@ import { ObserveError, errnoOf } from '../model/errors.ts'
 import type { FileStat, Place, Range, Reader, Writer } from '../model/world.ts'
 import { isAbsent, stopIfAsked, unseen } from './errno.ts'
 import { openProducts } from './products.ts'
+import { needReadable } from './readable.ts'
 import { locate, type Roots } from './roots.ts'
 import { walkDirectory } from './walk.ts'
 
@@ -40,6 +41,7 @@ export function openFiles({ roots, run, signal }: FilesOptions): Looks & Makes {
 export async function statFile(path: string): Promise<FileStat | null> {
   try {
     const found = await stat(path, { bigint: true })
+    needReadable(found, path)
     return {
       kind: kindOf(found),
       bytes: found.isBlockDevice() ? await capacityOf(path, found.rdev) : Number(found.size),
@@ -55,8 +57,7 @@ export async function statFile(path: string): Promise<FileStat | null> {
 
 function kindOf(found: BigIntStats): FileStat['kind'] {
   if (found.isFile()) return 'file'
-  if (found.isDirectory()) return 'directory'
-  return found.isBlockDevice() ? 'device' : 'other'
+  return found.isDirectory() ? 'directory' : 'device'
 }
 
 /** The kernel tells a device's size in units of 512 bytes, whatever its sectors are. */
@@ -75,7 +76,8 @@ async function capacityOf(path: string, rdev: bigint): Promise<number> {
 }
 
 /** Opens for reading without a trace on the file's access time, where that is ours to decide. */
-export async function openQuietly(path: string): Promise<FileHandle> {
+async function openQuietly(path: string): Promise<FileHandle> {
+  needReadable(await stat(path), path)
   try {
     return await open(path, constants.O_RDONLY | constants.O_NOATIME)
   } catch (error) {
@@ -153,7 +155,8 @@ async function* readFileBytes(path: Buffer, signal: AbortSignal): AsyncGenerator
   }
 }
 
-async function readText(path: string): Promise<string | null> {
+/** A small text; null: it is not there. */
+export async function readText(path: string): Promise<string | null> {
   const found = await statFile(path)
   if (found === null) return null
   if (found.bytes > textBytes) throw new ObserveError(`${path} is too large for a text: ${found.bytes} bytes`)

@@ -1,8 +1,9 @@
 // The event log: one JSON object a line, appended and flushed as it happens, each line chained to the one before it.
-import { closeSync, fdatasyncSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, fdatasyncSync, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { StoreError, errnoOf } from '../model/errors.ts'
 import { makeDirectories } from './folders.ts'
+import { needReadable } from './readable.ts'
 import { firstPrev, lineHash } from '../model/log-chain.ts'
 
 export interface Log {
@@ -81,6 +82,8 @@ function mendedEnd(descriptor: number, path: string): string {
 function open(path: string): number {
   try {
     makeDirectories(dirname(path))
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (found !== undefined) needReadable(found, path)
     return openSync(path, 'a+', 0o644)
   } catch (error) {
     throw failed(path, error)

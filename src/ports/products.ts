@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import { RefusedError } from '../model/errors.ts'
 import type { Digest, Place, Writer } from '../model/world.ts'
 import { openHasher } from './blake3.ts'
-import { stopIfAsked, unwritten } from './errno.ts'
+import { isAbsent, stopIfAsked, unwritten } from './errno.ts'
 import { flushDirectory, makeDirectories } from './folders.ts'
 import { renameNew } from './rename-new.ts'
 import { locate, type Located, type Roots } from './roots.ts'
@@ -93,6 +93,7 @@ export function openProducts({
           return place + beside
         }
       } catch (error) {
+        if (isAbsent(error)) return null
         throw unwritten(place, path, error)
       }
     },

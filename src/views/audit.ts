@@ -6,6 +6,7 @@ import { command, render, span, type Line, type Manner } from './paint.ts'
 const marks: Readonly<Record<FindingCode, 'bad' | 'doubt' | 'dim'>> = {
   'false-claim': 'bad',
   'failed-proof': 'bad',
+  'missing-product': 'bad',
   'copied-in-part': 'bad',
   'not-met': 'doubt',
   undeclared: 'doubt',

@@ -1,4 +1,5 @@
 // How much of what is kept was read back lately, in one line.
+import { credible } from '../model/budget.ts'
 import { age, count, counted, duration } from './format.ts'
 
 /** What of the store and of the products of media was read back since a moment. */
@@ -25,8 +26,9 @@ export function coverageOf(
   },
   products: readonly { readonly last: string | null }[],
   since: string,
+  now: Date,
 ): Covered {
-  const dated = products.flatMap(({ last }) => (last === null ? [] : [last]))
+  const dated = products.flatMap(({ last }) => credible(last, now) ?? [])
   const oldest = [...dated, ...(store.oldest === null ? [] : [store.oldest])].toSorted()[0] ?? null
   return {
     blobs: { all: store.blobs, fresh: store.fresh, ever: store.ever, estimated: store.estimated },

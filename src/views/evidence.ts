@@ -12,7 +12,11 @@ export function evidenceText({ proofs, sealed, open, log, head, flaws }: Evidenc
     ],
     ...(open.length === 0
       ? []
-      : [told(`${counted(open.length, 'run')} began and did not end (at work, or killed): ${some(open)}`)]),
+      : [
+          told(
+            `${counted(open.length, 'run')} began and did not end (at work, killed, or broken off by an error): ${some(open)}`,
+          ),
+        ]),
     ...(log.torn.length === 0
       ? []
       : [

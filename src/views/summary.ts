@@ -54,7 +54,10 @@ const rungOf = (stage: StageName): string =>
 /** From where to where, as rungs: `new -> archived`; of a medium that no plan announced, how much was proven. */
 function way({ target, held, stages }: MediumView): string {
   if (target === null) return counted(stages.filter(({ cell }) => cell === 'proven').length, 'product')
-  const top = stages.findLast(({ cell }) => cell === 'proven')
+  // What lies behind a gap was proven too, and nobody has come so far: an archive whose rows are gone.
+  const first = stages.findIndex(({ cell }) => cell === 'proven')
+  const gap = stages.findIndex(({ cell }, at) => at > first && cell !== 'proven')
+  const top = first === -1 ? undefined : stages.at(gap === -1 ? -1 : gap - 1)
   const [from, to] = [held === null ? 'new' : rungOf(held), top === undefined ? 'new' : rungOf(top.stage)]
   return from === to ? to : `${from} -> ${to}`
 }

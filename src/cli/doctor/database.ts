@@ -1,11 +1,10 @@
 // The database: which one, whether it answers, its version, and how far its schema is. Makes and changes nothing in it.
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Config } from '../../config.ts'
 import { NttError } from '../../model/errors.ts'
 import { storeMarker } from '../../model/places.ts'
 import { knownStoreId } from '../../model/store.ts'
-import { isAbsent, unseen } from '../../ports/errno.ts'
+import { readText } from '../../ports/files.ts'
 import { readMigrations, schemaState } from '../../ports/migrate.ts'
 import type { SchemaState } from '../../ports/migrate.ts'
 import { nameOf } from '../../ports/postgres/errors.ts'
@@ -62,12 +61,7 @@ async function storeFinding(
   const known = await knownStoreId(query)
   if (known === null) return []
   const base = { area: 'database', name: 'store' } as const
-  const found = await readFile(join(root, storeMarker.replace('by-hash:', '')), 'utf8').catch(
-    (error: unknown) => {
-      if (isAbsent(error)) return null
-      throw unseen(`read the marker of ${root}`, error)
-    },
-  )
+  const found = await readText(join(root, storeMarker.replace('by-hash:', '')))
   if (found?.trim() === known) return [{ ...base, condition: 'good', text: `the one in ${root}, ${known}` }]
   const is = found === null ? 'has no marker' : `is the store ${found.trim()}`
   return [

@@ -155,9 +155,10 @@ function sizeOf(id: string): number {
 
 async function rehash(id: string, onward: Onward): Promise<{ bytes: number; blake3: string | null }> {
   try {
-    // A link in its place is no content of the store, whatever it leads to.
-    const flags = constants.O_RDONLY | constants.O_NOFOLLOW
     const path = join(setup.root, blobPath(id))
+    // In its place a link is no content of the store, whatever it leads to; nor is a pipe, which would be waited for.
+    if (!lstatSync(path).isFile()) return { bytes: 0, blake3: null }
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW
     return await digest(path, 0, Number.POSITIVE_INFINITY, onward, flags)
   } catch (error) {
     // Not there, not a file, or the disk cannot read it: that is an answer. Any other error is a failed look.

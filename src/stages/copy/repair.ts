@@ -67,12 +67,10 @@ async function takeAway(blob: string, world: Writer): Promise<{ readonly kept: P
   const free = await aside.take()
   try {
     for await (const [again] of world.rehash(only(blob))) if (again?.blake3 === blob) return undefined
-    if ((await world.blobs([blob])).has(blob)) {
-      world.line(`${blob} is not what its name says, or cannot be read: set aside`)
-      return { kept: await world.setAside(blobPlace(blob), 'failed-proof') }
-    }
-    world.line(`${blob} is not there`)
-    return { kept: null }
+    const kept = await world.setAside(blobPlace(blob), 'failed-proof')
+    const is = kept === null ? 'not there' : 'not what its name says, or cannot be read: set aside'
+    world.line(`${blob} is ${is}`)
+    return { kept }
   } finally {
     free()
   }

@@ -72,13 +72,32 @@ export async function blobsFrom(
   return rows.map(({ blob, size }) => ({ blob, size: Number(size) }))
 }
 
-/** Writes down that a range was read back whole. What older ranges know of the rest of theirs stays. */
+/** Writes down that a range was read back whole; where something was `bad`, nobody knows anything any more until it is mended. */
 export async function credit(
   tx: Transaction,
   { from, to, at, run, blobs, bytes }: SweptRange & { readonly at: string; readonly run: string },
+  bad: readonly number[] = [],
 ): Promise<void> {
   // Those who read at the same time queue here: ranges never overlap.
   await tx.execute('lock table swept in exclusive mode')
+  await clear(tx, { from, to })
+  const joined = await tx.execute(
+    `update swept set to_pos = $2, blobs = blobs + $4, bytes = bytes + $5
+      where to_pos = $1::int8 - 1 and run = $3`,
+    [from, to, run, blobs, bytes],
+  )
+  if (joined === 0)
+    await tx.execute(
+      'insert into swept (from_pos, to_pos, at, run, blobs, bytes) values ($1, $2, $3, $4, $5, $6)',
+      [from, to, at, run, blobs, bytes],
+    )
+  for (const position of new Set(bad)) await clear(tx, { from: position, to: position })
+}
+
+type Span = Pick<SweptRange, 'from' | 'to'>
+
+/** Takes a span out of the ranges that are there. What they know of the rest of theirs stays. */
+async function clear(tx: Transaction, { from, to }: Span): Promise<void> {
   const older = await tx.query<{ from: string; to: string; at: string }>(
     'select from_pos as from, to_pos as to, at from swept where from_pos <= $2 and to_pos >= $1 order by from_pos',
     [from, to],
@@ -92,19 +111,7 @@ export async function credit(
     if (parts.length === 0) await tx.execute('delete from swept where from_pos = $1', [first])
     else await cut(tx, { from: first, to: last, at: old.at }, { from, to }, parts)
   }
-  const joined = await tx.execute(
-    `update swept set to_pos = $2, blobs = blobs + $4, bytes = bytes + $5
-      where to_pos = $1::int8 - 1 and run = $3`,
-    [from, to, run, blobs, bytes],
-  )
-  if (joined === 0)
-    await tx.execute(
-      'insert into swept (from_pos, to_pos, at, run, blobs, bytes) values ($1, $2, $3, $4, $5, $6)',
-      [from, to, at, run, blobs, bytes],
-    )
 }
-
-type Span = Pick<SweptRange, 'from' | 'to'>
 
 /** Takes a part out of an older range. Only what was read again is counted, so this costs what the reading did. */
 async function cut(

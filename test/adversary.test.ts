@@ -2,7 +2,6 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import {
-  chmodSync,
   closeSync,
   copyFileSync,
   mkdirSync,
@@ -168,78 +167,4 @@ test('a file of a CD that is said to begin where a directory lies is copied, and
   const block = disc.readUInt32LE(directory + 2) * 2048
   for (const content of [fork, Buffer.from('the data fork'), disc.subarray(block, block + 2048)])
     expect(stored.some((one) => one.equals(content))).toBe(true)
-})
-
-/** A converged floppy, and the path of its largest content in the store. */
-async function kept(): Promise<{ readonly made: Project; readonly database: string; readonly blob: string }> {
-  const database = await freshDatabase()
-  const made = sampleProject(['floppy.img'], { database })
-  expect((await made.ntt('apply', '--yes')).code).toBe(0)
-  const [blob = ''] = readdirSync(made.path('.ntt/by-hash'), { recursive: true, encoding: 'utf8' })
-    .filter((path) => /\/[0-9a-f]{64}$/.test(path))
-    .map((path) => made.path('.ntt/by-hash', path))
-    .toSorted((one, other) => readFileSync(other).length - readFileSync(one).length)
-  return { made, database, blob }
-}
-
-/** Other bytes in it, of the same number. */
-function rot(path: string): void {
-  chmodSync(path, 0o644)
-  const fd = openSync(path, 'r+')
-  writeSync(fd, Buffer.from('rot'), 0, 3, 1)
-  closeSync(fd)
-  chmodSync(path, 0o444)
-}
-
-test('audit does not say that all agree where a product that was proven is gone, or the store is', async () => {
-  const { made, database } = await kept()
-  for (const root of ['archive', 'raw']) {
-    const [name = ''] = readdirSync(made.path('.ntt', root))
-    renameSync(made.path('.ntt', root, name), made.path('away'))
-    const { code, out } = await made.ntt('audit')
-    expect([code, out]).toEqual([3, expect.stringContaining('missing-product')])
-    renameSync(made.path('away'), made.path('.ntt', root, name))
-  }
-  renameSync(made.path('.ntt/by-hash'), made.path('away'))
-  expect((await made.ntt('audit')).code).toBe(5)
-  renameSync(made.path('away'), made.path('.ntt/by-hash'))
-  expect((await made.ntt('audit')).code).toBe(0)
-  const [table] = await ask<{ name: string }>(
-    database,
-    "select relname as name from pg_class where relkind = 'r' and relname like 'entry\\_%'",
-  )
-  await ask(database, `drop table ${table?.name}`)
-  const { code, out } = await made.ntt('audit')
-  expect([code, out]).toEqual([3, expect.stringContaining('2 of 3 tables are there')])
-})
-
-test('what a verification found is told by losses, and by every budget after it, until it is mended', async () => {
-  const { made, blob } = await kept()
-  expect((await made.ntt('verify', '--budget', '1GB')).code).toBe(0)
-  rot(blob)
-  expect((await made.ntt('verify', '--depth', 'hash')).code).toBe(3)
-  const lost = await made.ntt('losses')
-  expect([lost.code, lost.out]).toEqual([5, expect.stringContaining('contents not what their name says: 1')])
-  const again = await made.ntt('verify', '--budget', '1GB')
-  expect([again.code, again.out]).toEqual([3, expect.stringContaining('not what their name says')])
-  expect((await made.ntt('apply', '--yes')).code).toBe(0)
-  expect((await made.ntt('verify', '--budget', '1GB')).code).toBe(0)
-  expect((await made.ntt('losses')).code).toBe(0)
-})
-
-test('what was proven in years to come, by a clock that was wrong, is due now', async () => {
-  const { made, database, blob } = await kept()
-  expect((await made.ntt('verify', '--budget', '1GB')).code).toBe(0)
-  rot(blob)
-  expect((await made.ntt('verify', '--budget', '1GB')).code).toBe(0)
-  await ask(database, "update swept set at = now() + interval '10 years'")
-  expect((await made.ntt('status')).out).toContain('Read back within 30 d: 0.0 %')
-  expect((await made.ntt('verify', '--budget', '1GB')).code).toBe(3)
-})
-
-test('a medium whose rows are gone is not told as archived by a verification of what is left', async () => {
-  const { made } = await kept()
-  made.env('NTT_DB_URL', await freshDatabase())
-  const { out } = await made.ntt('verify')
-  expect(out).toMatch(/new -> enumerated/)
 })

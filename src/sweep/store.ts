@@ -206,7 +206,13 @@ export class StoreSweep {
       await tellBad(bad, this.#media, this.#hands)
     }
     const { run } = this.#hands
-    await this.#hands.transaction((tx) => credit(tx, { from, to, at: this.#at, run, blobs, bytes }))
+    await this.#hands.transaction((tx) =>
+      credit(
+        tx,
+        { from, to, at: this.#at, run, blobs, bytes },
+        bad.map(({ blob }) => positionOf(blob)),
+      ),
+    )
     this.blobs += blobs
     this.bad += bad.length
     if (blobs === 0) return

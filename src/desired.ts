@@ -13,6 +13,8 @@ export interface MediumFile {
   /** Its path as told to people; relative ones begin at `base`. */
   readonly file: string
   readonly text: string | Uint8Array
+  /** Why nobody can read it as a declaration, although its name says that it is one. */
+  readonly unfit?: string
 }
 
 /** A document that satisfies schemas/medium.schema.json. */
@@ -54,13 +56,17 @@ export function readDesired(files: readonly MediumFile[], base: string): readonl
   return read.map(({ declaration }) => declaration).toSorted((a, b) => compare(a.name, b.name))
 }
 
-function readFile({ file, text }: MediumFile, base: string): readonly [readonly Read[], readonly Problem[]] {
+function readFile(
+  { file, text, unfit }: MediumFile,
+  base: string,
+): readonly [readonly Read[], readonly Problem[]] {
+  const whole = (message: string): Problem => ({ file, line: 0, column: 0, field: '', message, frame: '' })
+  if (unfit !== undefined) return [[], [whole(unfit)]]
   const again = (): Document => readDocument(file, text, validate)
   const document = again()
   const name = mediumName(file)
   const misnamed = nameProblem(name)
-  const named: readonly Problem[] =
-    misnamed === null ? [] : [{ file, line: 0, column: 0, field: '', message: misnamed, frame: '' }]
+  const named: readonly Problem[] = misnamed === null ? [] : [whole(misnamed)]
   if (document.value === null || document.problems.length > 0) return [[], [...named, ...document.problems]]
 
   // Validated against the schema in the line before.

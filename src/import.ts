@@ -120,11 +120,11 @@ const needed = [
 
 interface FileRow {
   readonly ino: string
-  readonly size: string
+  readonly size: string | null
   readonly blob: string | null
 }
 
-/** Every file inode, in pages along the primary key, against the store and against the names of what has no content. */
+/** Every file inode, and those whose type it does not tell, in pages along the primary key, against the store and against the names of what has no content. */
 async function tallyFiles(
   hash: string,
   older: Query,
@@ -135,7 +135,7 @@ async function tallyFiles(
   for (let after = '-9223372036854775808', more = true; more;) {
     const rows = await older<FileRow>(
       `select ino::text, size::text, blobid::text as blob from inode
-        where medium_hash = $1 and ino > $2 and fs_type = 'f' order by ino limit ${atOnce}`,
+        where medium_hash = $1 and ino > $2 and coalesce(fs_type, 'f') = 'f' order by ino limit ${atOnce}`,
       [hash, after],
     )
     more = rows.length === atOnce
@@ -145,7 +145,9 @@ async function tallyFiles(
     for (const { ino, size, blob } of rows) {
       tally.files += 1
       const bytes = isBlob(blob) ? held.get(blob) : undefined
-      if (bytes === Number(size) || (isBlob(blob) && Number(size) === 0)) tally.kept += 1
+      // A size that it does not know is not none: nothing holds what nobody knows the size of.
+      const isKept = size !== null && (bytes === Number(size) || (isBlob(blob) && size === '0'))
+      if (isKept) tally.kept += 1
       else {
         without.push(ino)
         if (bytes !== undefined) tally.otherSize += 1

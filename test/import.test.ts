@@ -179,6 +179,28 @@ test('what cannot be taken over as it is, is told; a hostile text stays a text',
   expect(text.out).not.toContain('\u001b')
 })
 
+test('a file whose size or type its database does not tell is not passed over, nor taken for kept', async () => {
+  const older = await freshDatabase('empty')
+  const left = await olderInstallation(scratch(), older, [1, 0, 0], 4)
+  const hash = left.fates[0]?.hash
+  await ask(
+    older,
+    `insert into inode (medium_hash, ino, size, blobid, fs_type)
+     values ($1, 9001, null, repeat('ab', 32), 'f'), ($1, 9002, 7, null, null)`,
+    [hash],
+  )
+  await ask(
+    older,
+    `insert into path (medium_hash, ino, path) values ($1, 9001, 'no size'), ($1, 9002, 'no type')`,
+    [hash],
+  )
+  const made = project({ database: await freshDatabase() })
+  const ran = await made.ntt('import', older, ...left.roots, '--json')
+  expect(ran.code, ran.err).toBe(0)
+  const { media } = JSON.parse(ran.out) as { media: readonly object[] }
+  expect(media).toMatchObject([{ hash, sorting: 'copied-in-part', lost: 2 }])
+})
+
 describe('what is not an installation of the older pipeline', () => {
   test('another database is refused, and nothing is written', async () => {
     const made = project({ database: await freshDatabase() })

@@ -21,9 +21,13 @@ export async function readMediaFolder(media: string, project: string): Promise<M
   for (const name of names.toSorted()) {
     const path = join(media, name)
     const file = relative(project, path)
-    const reason = (await isFile(path)) ? nameReason(name) : 'not a file'
-    if (reason === null) files.push({ file, text: await readText(path) })
-    else ignored.push({ file, reason })
+    const reason = nameReason(name)
+    if (reason !== null) ignored.push({ file, reason })
+    // Somebody may have meant a medium by it: to pass over it would leave that medium undone, and say that all is.
+    else if (!/\.ya?ml$/.test(name))
+      files.push({ file, text: '', unfit: 'the ending must be .yaml in lower case' })
+    else if (await isFile(path)) files.push({ file, text: await readText(path) })
+    else files.push({ file, text: '', unfit: 'it is named like the declaration of a medium, and is no file' })
   }
   return { files, ignored }
 }
@@ -49,8 +53,7 @@ export async function readNamed(
 /** Why a file is no declaration by its name; null where it is one. */
 function nameReason(name: string): string | null {
   if (name.startsWith('.')) return 'hidden'
-  if (/\.ya?ml$/.test(name)) return null
-  return /\.ya?ml$/i.test(name) ? 'the ending must be .yaml in lower case' : 'not a .yaml file'
+  return /\.ya?ml$/i.test(name) ? null : 'not a .yaml file'
 }
 
 /** Whether it is a regular file, links followed: nothing else is ever opened, a pipe would hang. */

@@ -42,21 +42,32 @@ test('problems end with 1, each with file, line, column and frame', async () => 
 
 test('what declares nothing is passed over, each with its reason', async () => {
   write('a.yaml', 'source: {image: a}')
-  for (const name of ['.hidden.yaml', 'README.md', 'a.yaml~', 'B.YAML']) write(name, 'not: [even yaml')
-  mkdirSync(join(media, 'folder.yaml'))
-  execFileSync('mkfifo', [join(media, 'pipe.yaml')])
+  for (const name of ['.hidden.yaml', 'README.md', 'a.yaml~']) write(name, 'not: [even yaml')
+  mkdirSync(join(media, 'folder'))
+  execFileSync('mkfifo', [join(media, 'pipe')])
   const { code, text } = await run()
   expect(code).toBe(0)
   expect(text.split('\n').map((line) => line.replace(/ {2,}/, ' | '))).toEqual([
     'passed over: media.d/.hidden.yaml | hidden',
-    'passed over: media.d/B.YAML | the ending must be .yaml in lower case',
     'passed over: media.d/README.md | not a .yaml file',
     'passed over: media.d/a.yaml~ | not a .yaml file',
-    'passed over: media.d/folder.yaml | not a file',
-    'passed over: media.d/pipe.yaml | not a file',
+    'passed over: media.d/folder | not a .yaml file',
+    'passed over: media.d/pipe | not a .yaml file',
     '1 medium well declared.',
     '',
   ])
+})
+
+test('what is named like a declaration and is none is a problem: its medium would be left undone', async () => {
+  write('a.yaml', 'source: {image: a}')
+  write('B.YAML', 'source: {image: b}')
+  mkdirSync(join(media, 'folder.yaml'))
+  execFileSync('mkfifo', [join(media, 'pipe.yaml')])
+  const { code, text } = await run()
+  expect(code).toBe(1)
+  expect(text).toContain('media.d/B.YAML: the ending must be .yaml in lower case')
+  for (const name of ['folder', 'pipe'])
+    expect(text).toContain(`media.d/${name}.yaml: it is named like the declaration of a medium`)
 })
 
 test('files and folders can be named; what is not there is a wrong use', async () => {

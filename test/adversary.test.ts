@@ -168,3 +168,21 @@ test('a file of a CD that is said to begin where a directory lies is copied, and
   for (const content of [fork, Buffer.from('the data fork'), disc.subarray(block, block + 2048)])
     expect(stored.some((one) => one.equals(content))).toBe(true)
 })
+
+test('a directory in which ntt itself writes is named as that, and not as one that changes all the time', async () => {
+  const made = project({ database: await freshDatabase() })
+  writeFileSync(made.path('letter'), 'as it was')
+  made.medium('self', 'source: {directory: ..}\n')
+  const { code, out } = await made.ntt('apply', '--yes')
+  expect([code, out]).toEqual([5, expect.stringContaining('holds what ntt itself writes')])
+})
+
+test('a lock that somebody else ended the waiting for is not told as a filesystem that cannot lock', async () => {
+  const made = project()
+  mkdirSync(made.path('bin'))
+  writeFileSync(made.path('bin/flock'), '#!/bin/sh\nkill -TERM $$\n', { mode: 0o755 })
+  made.programs(made.path('bin'))
+  made.medium('none', 'source: {image: none.img}\n')
+  const { code, err } = await made.ntt('apply', '--yes')
+  expect([code, err]).toEqual([5, expect.stringContaining('flock was ended by SIGTERM')])
+})

@@ -30,8 +30,9 @@ export function flock(
           : new ObserveError('cannot run flock', { cause, hint: 'Install util-linux.' }),
       )
     })
-    child.on('close', (code) => {
+    child.on('close', (code, ended) => {
       if (code === 0 || code === taken) resolve(code === 0)
+      else if (ended !== null) reject(new ObserveError(`flock was ended by ${ended}`))
       else
         reject(
           new ObserveError(

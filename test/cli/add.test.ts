@@ -183,7 +183,7 @@ test('what is no medium is told for what it is, and nothing is written', async (
   writeFileSync(join(folder, 'empty.img'), '')
   writeFileSync(join(folder, 'disc.iso.gz'), Buffer.from('1f8b080000000000', 'hex'))
   await expect(run('nowhere')).rejects.toThrow(UsageError)
-  await expect(run('pipe')).rejects.toThrow('no device, image or folder')
+  await expect(run('pipe')).rejects.toThrow('neither a file nor a folder nor a drive')
   await expect(run('empty.img')).rejects.toThrow(RunError)
   await expect(run('disc.iso.gz')).rejects.toThrow('looks like gzip')
   await expect(run(folder)).rejects.toThrow('where ntt itself works')

@@ -5,7 +5,7 @@ import type { Medium } from '../../model/medium.ts'
 import { archivePlace, findImage } from '../../model/places.ts'
 import type { RawRecord } from '../../model/raw/index.ts'
 import { unreadOf, withReadErrors } from '../../model/unread.ts'
-import type { Place, Range, Reader } from '../../model/world.ts'
+import { rootNames, type Place, type Range, type Reader } from '../../model/world.ts'
 import { findVolumes } from '../../readers/volumes/index.ts'
 import type { FoundVolume } from '../../readers/volumes/judging.ts'
 import { ReaderFailed, gather, type Task } from './gather.ts'
@@ -29,6 +29,7 @@ export async function findSource(
     const stat = await world.stat(medium.source.path)
     if (stat === null) return null
     if (stat.kind !== 'directory') throw new ObserveError(`${medium.source.path} is not a directory`)
+    needApart(medium.source.path, world)
     return { place: medium.source.path, bytes: Number.POSITIVE_INFINITY, unread: [], volumes: [tree] }
   }
   const image = await findImage(medium, world)
@@ -37,6 +38,15 @@ export async function findSource(
   const unread = await unreadOf(image, world)
   const volumes = await findVolumes(place, stat.bytes, withReadErrors(world, place, unread), judge)
   return { place, bytes: stat.bytes, unread, volumes }
+}
+
+/** A directory in which we write while we read it is never as it was enumerated. */
+function needApart(directory: string, world: Reader): void {
+  const inside = rootNames.find((root) => `${world.path(`${root}:`)}/`.startsWith(`${directory}/`))
+  if (inside === undefined) return
+  throw new ObserveError(`${directory} holds what ntt itself writes: ${world.path(`${inside}:`)}`, {
+    hint: 'Declare a folder beside it, or give the roots another place: ntt doctor shows them.',
+  })
 }
 
 const tree: FoundVolume = {

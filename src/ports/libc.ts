@@ -1,4 +1,4 @@
-// Calls of the C library that Node does not have: a flush of a whole filesystem, an early start of write-back, a rename that replaces nothing, a large pipe.
+// Calls of the C library that Node does not have: a flush of a whole filesystem, an early start of write-back, a rename that replaces nothing, a large pipe, a look at what lies in an open directory.
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 
@@ -12,6 +12,8 @@ export interface Libc {
   renameNew(from: string, to: string): string | 0
   /** Opens below an open directory, through no link at all; the descriptor, or the name of an errno. */
   openBeneath(root: number, inside: Buffer, flags: number): string | number
+  /** Looks at an entry of an open directory, no link followed; null where the machine cannot. `name` ends in a zero byte; `into` as statx(2) has it. */
+  readonly statx: ((directory: number, name: Buffer, into: Buffer) => string | 0) | null
   /** A pipe that holds so many bytes where the kernel allows it; null where there is none to be had. */
   pipe(bytes: number): { readonly reading: number; readonly writing: number } | null
 }
@@ -22,6 +24,8 @@ const [workingDirectory, replaceNothing] = [-100, 1]
 const openat2 = 437
 /** RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS; Node does not name O_CLOEXEC. */
 const [beneath, closeOnExec] = [0x08n | 0x04n, 0o2000000]
+/** statx(2): AT_SYMLINK_NOFOLLOW and AT_NO_AUTOMOUNT, as lstat(2) does; STATX_BASIC_STATS. */
+const [asLstat, basicStats] = [0x100 | 0x800, 0x7ff]
 /** fcntl(2): F_SETPIPE_SZ. */
 const setPipeSize = 1031
 
@@ -63,6 +67,9 @@ function load(): Libc | null {
     )
     const pipe = c.func('int pipe2(void *ends, int flags)')
     const control = c.func('int fcntl(int fd, int command, ...)')
+    const statx = maybe(() =>
+      c.func('int statx(int directory, const void *name, int flags, unsigned int mask, void *into)'),
+    )
     const how = Buffer.alloc(24)
     how.writeBigUInt64LE(beneath, 16)
     return {
@@ -71,6 +78,10 @@ function load(): Libc | null {
         const opened = open(openat2, root, Buffer.concat([inside, Buffer.alloc(1)]), how, how.length)
         return opened >= 0 ? opened : told(opened)
       },
+      statx:
+        statx === null
+          ? null
+          : (directory, name, into) => told(statx(directory, name, asLstat, basicStats, into)),
       pipe(bytes) {
         const ends = Buffer.alloc(8)
         if (pipe(ends, closeOnExec) !== 0) return null
@@ -83,6 +94,15 @@ function load(): Libc | null {
       syncfs: (fd) => told(syncfs(fd)),
       startWriteback: (fd, offset, bytes) => told(syncRange(fd, offset, bytes, writeFlag)),
     }
+  } catch {
+    return null
+  }
+}
+
+/** What an older C library lacks is null. */
+function maybe<T>(load: () => T): T | null {
+  try {
+    return load()
   } catch {
     return null
   }

@@ -2,25 +2,22 @@
 //
 // Names are latin1 strings, one character a byte, and go back to the kernel as Buffers; `withFileTypes` is not used,
 // because it costs an lstat of its own where the filesystem does not tell types (reference/throughput.md section 2).
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  readdirSync,
-  readlinkSync,
-  type BigIntStats,
-} from 'node:fs'
+import { closeSync, constants, fstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { typeOfMode, type Entry, type EntryError } from '../model/entry.ts'
 import { ObserveError, errnoOf } from '../model/errors.ts'
 import { stopIfAsked, unseen } from './errno.ts'
+import { lookAt, lookIn, type Stat } from './look.ts'
 import { openBeneath, openRoot } from './open-beneath.ts'
 
 const slice = 256
+/** Directories on the way down that stay open; what lies deeper is looked at by its path. */
+const mostOpen = 128
 
 /** A directory whose names are being gone through. */
 interface Open {
+  /** null: it did not stay open. */
+  readonly fd: number | null
   /** As it was when its names were read. */
   readonly ino: bigint
   /** With a slash at the end, from the root of the machine and from the root of the walk. */
@@ -60,6 +57,7 @@ async function* walkOpen(
   let found: (Entry | EntryError)[] = [root.entry]
   const open: Open[] = [
     {
+      fd: descriptor,
       path: top === '/' ? top : `${top}/`,
       inside: '',
       ino: root.entry.ino,
@@ -67,47 +65,55 @@ async function* walkOpen(
       next: 0,
     },
   ]
-  for (let at = open.at(-1); at !== undefined; at = open.at(-1)) {
-    const name = at.names[at.next]
-    if (name === undefined) {
-      open.pop()
-      if (at.inside === '') continue
-      const inside = at.inside.slice(0, -1)
-      try {
-        closeSync(reach(descriptor, inside, at.ino))
-      } catch (error) {
-        found.push(failed(inside, 'find it again', error))
+  try {
+    for (let at = open.at(-1); at !== undefined; at = open.at(-1)) {
+      const name = at.names[at.next]
+      if (name === undefined) {
+        open.pop()
+        if (at.inside === '') continue
+        const inside = at.inside.slice(0, -1)
+        if (at.fd !== null) closeSync(at.fd)
+        try {
+          closeSync(reach(descriptor, inside, at.ino))
+        } catch (error) {
+          found.push(failed(inside, 'find it again', error))
+        }
+        continue
       }
-      continue
-    }
-    at.next += 1
-    const path = at.path + name
-    const inside = at.inside + name
-    const seen = look(path, inside, root.dev)
-    found.push(seen)
-    if ('type' in seen && seen.type === 'd') {
-      try {
-        const names = namesBeneath(descriptor, inside, seen.ino)
-        open.push({ path: `${path}/`, inside: `${inside}/`, ino: seen.ino, names, next: 0 })
-      } catch (error) {
-        found.push(failed(inside, 'list the directory', error))
+      at.next += 1
+      const seen = look(at, name, root.dev)
+      found.push(seen)
+      if ('type' in seen && seen.type === 'd') {
+        const inside = at.inside + name
+        try {
+          const fd = reach(descriptor, inside, seen.ino)
+          const names = namesIn(fd)
+          const stays = open.length < mostOpen
+          if (!stays) closeSync(fd)
+          const path = `${at.path}${name}/`
+          open.push({ fd: stays ? fd : null, path, inside: `${inside}/`, ino: seen.ino, names, next: 0 })
+        } catch (error) {
+          found.push(failed(inside, 'list the directory', error))
+        }
+      }
+      if (found.length >= slice) {
+        yield found
+        found = []
+        await breathe()
+        stopIfAsked(signal)
       }
     }
-    if (found.length >= slice) {
-      yield found
-      found = []
-      await breathe()
-      stopIfAsked(signal)
-    }
+  } finally {
+    for (const { fd } of open) if (fd !== null && fd !== descriptor) closeSync(fd)
   }
   if (found.length > 0) yield found
 }
 
 function lookAtRoot(top: string, directory: string): { entry: Entry; dev: bigint } {
-  let stat: BigIntStats
+  let stat: Stat
   try {
     // The declared directory itself may be reached through a link.
-    stat = lstatSync(Buffer.from(top === '/' ? top : `${top}/.`, 'latin1'), { bigint: true })
+    stat = lookAt(Buffer.from(top === '/' ? top : `${top}/.`, 'latin1'))
   } catch (error) {
     if (errnoOf(error) === 'ENOTDIR')
       throw new ObserveError(`${directory} is not a directory`, { cause: error })
@@ -141,24 +147,27 @@ function reach(root: number, inside: string, ino: bigint): number {
   throw Object.assign(new Error('another directory is in its place'), { code: 'ESTALE' })
 }
 
-function namesBeneath(root: number, inside: string, ino: bigint): readonly string[] {
-  const fd = reach(root, inside, ino)
+/** Closes it where its names cannot be read. */
+function namesIn(fd: number): readonly string[] {
   try {
     return readdirSync(`/proc/self/fd/${fd}`, 'latin1').toSorted()
-  } finally {
+  } catch (error) {
     closeSync(fd)
+    throw error
   }
 }
 
-function look(path: string, inside: string, dev: bigint): Entry | EntryError {
-  const raw = Buffer.from(path, 'latin1')
+function look(at: Open, name: string, dev: bigint): Entry | EntryError {
+  const inside = at.inside + name
+  const path = (): Buffer => Buffer.from(at.path + name, 'latin1')
   try {
-    const stat = lstatSync(raw, { bigint: true })
+    const stat = (at.fd === null ? null : lookIn(at.fd, name)) ?? lookAt(path())
     if (stat.dev !== dev) {
       const message = 'another filesystem is mounted here; what is on it is not part of this medium'
       return { error: 'other-filesystem', path: Buffer.from(inside, 'latin1'), message }
     }
-    return entryOf(stat, inside, stat.isSymbolicLink() ? readlinkSync(raw, 'buffer') : null)
+    const isLink = (stat.mode & constants.S_IFMT) === constants.S_IFLNK
+    return entryOf(stat, inside, isLink ? readlinkSync(path(), 'buffer') : null)
   } catch (error) {
     return failed(inside, 'look at it', error)
   }
@@ -170,27 +179,20 @@ function failed(inside: string, doing: string, error: unknown): EntryError {
   return { error: errno, path: Buffer.from(inside, 'latin1'), message: `cannot ${doing}: ${errno}` }
 }
 
-function entryOf(stat: BigIntStats, inside: string, target: Buffer | null): Entry {
-  const bits = Number(stat.mode)
-  const type = typeOfMode(bits)
+function entryOf(stat: Stat, inside: string, target: Buffer | null): Entry {
+  const type = typeOfMode(stat.mode)
   return {
     type,
     path: Buffer.from(inside, 'latin1'),
     ino: stat.ino,
-    nlink: Number(stat.nlink),
-    size: type === 'f' ? Number(stat.size) : (target?.length ?? 0),
+    nlink: stat.nlink,
+    size: type === 'f' ? stat.size : (target?.length ?? 0),
     mtimeNs: stat.mtimeNs,
-    mode: bits & 0o7777,
-    uid: Number(stat.uid),
-    gid: Number(stat.gid),
-    rdev: type === 'b' || type === 'c' ? nodeOf(stat.rdev) : 0n,
+    mode: stat.mode & 0o7777,
+    uid: stat.uid,
+    gid: stat.gid,
+    rdev: type === 'b' || type === 'c' ? stat.rdev : 0n,
     target,
     extents: null,
   }
 }
-
-/** Linux's packed device number as major * 2^32 + minor. */
-const nodeOf = (rdev: bigint): bigint =>
-  ((((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n)) << 32n) |
-  (rdev & 0xffn) |
-  ((rdev >> 12n) & 0xffffff00n)

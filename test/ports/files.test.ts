@@ -2,9 +2,11 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import {
   chmodSync,
+  closeSync,
   existsSync,
   linkSync,
   mkdirSync,
+  openSync,
   readFileSync,
   readdirSync,
   renameSync,
@@ -19,6 +21,7 @@ import { ObserveError, RefusedError, StoreError } from '../../src/model/errors.t
 import { isEntry, type Entry, type EntryError } from '../../src/model/entry.ts'
 import { openHasher } from '../../src/ports/blake3.ts'
 import { openFiles } from '../../src/ports/files.ts'
+import { lookAt, lookIn } from '../../src/ports/look.ts'
 import { scratch } from '../support/project.ts'
 
 const root = process.getuid?.() === 0
@@ -262,6 +265,38 @@ describe('walking', () => {
       { type: 'd', path: Buffer.from('') },
       { error: 'other-filesystem', path: Buffer.from('mnt') },
     ])
+  })
+
+  test('goes on below the directories that stay open, and leaves none open', async () => {
+    const { folder, files } = open()
+    const deep = Array.from({ length: 200 }, (_, at) => `d${at}`)
+    mkdirSync(join(folder, 'deep', ...deep), { recursive: true })
+    for (const at of [50, 150, 200]) writeFileSync(join(folder, 'deep', ...deep.slice(0, at), 'file'), '')
+    const descriptors = (): number => readdirSync('/proc/self/fd').length
+    const before = descriptors()
+    const found = await walked(files.walk(join(folder, 'deep')))
+    expect(found.filter(isEntry)).toHaveLength(1 + 200 + 3)
+    expect(found.some(({ path }) => path.toString() === `${deep.join('/')}/file`)).toBe(true)
+    for await (const batch of files.walk(join(folder, 'deep'))) if (batch.length > 0) break
+    expect(descriptors()).toBe(before)
+  })
+
+  test('an entry looks the same by its open directory and by its path', () => {
+    const { folder } = open()
+    mkdirSync(join(folder, 'looks'))
+    writeFileSync(join(folder, 'looks/file'), 'four', { mode: 0o600 })
+    utimesSync(join(folder, 'looks/file'), -1.5, -86_400.25)
+    symlinkSync('file', join(folder, 'looks/link'))
+    for (const [directory, name] of [
+      [join(folder, 'looks'), 'file'],
+      [join(folder, 'looks'), 'link'],
+      ['/dev', 'null'],
+    ] as const) {
+      const fd = openSync(directory, 'r')
+      expect(lookIn(fd, name)).toEqual(lookAt(Buffer.from(join(directory, name))))
+      expect(() => lookIn(fd, 'absent')).toThrow(expect.objectContaining({ code: 'ENOENT' }) as Error)
+      closeSync(fd)
+    }
   })
 
   test('a directory that became a link while it was walked is told as an error', async () => {

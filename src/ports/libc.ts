@@ -8,6 +8,8 @@ export interface Libc {
   syncfs(fd: number): string | 0
   /** Begins to write out a range of a file, and does not wait for it. */
   startWriteback(fd: number, offset: number, bytes: number): string | 0
+  /** The same from another thread: where the disk is slow, even the beginning may take its time. Tells nothing: the flush at the end will. */
+  writebackBeside(fd: number, offset: number, bytes: number): Promise<void>
   /** Renames; EEXIST where the new name is taken, EINVAL where the filesystem cannot do it in one step. */
   renameNew(from: string, to: string): string | 0
   /** Opens below an open directory, through no link at all; the descriptor, or the name of an errno. */
@@ -37,8 +39,14 @@ export function libc(): Libc | null {
   return loaded
 }
 
+/** A function of C: called at once, or by another thread, which then tells an error of the bridge or the result. */
+interface Called {
+  (...args: readonly unknown[]): number
+  async(...args: readonly unknown[]): void
+}
+
 interface Koffi {
-  load(library: string | null): { func(prototype: string): (...args: readonly unknown[]) => number }
+  load(library: string | null): { func(prototype: string): Called }
   errno(): number
 }
 
@@ -93,6 +101,8 @@ function load(): Libc | null {
       renameNew: (from, to) => told(rename(workingDirectory, from, workingDirectory, to, replaceNothing)),
       syncfs: (fd) => told(syncfs(fd)),
       startWriteback: (fd, offset, bytes) => told(syncRange(fd, offset, bytes, writeFlag)),
+      writebackBeside: (fd, offset, bytes) =>
+        new Promise((resolve) => syncRange.async(fd, offset, bytes, writeFlag, () => resolve())),
     }
   } catch {
     return null

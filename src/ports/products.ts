@@ -7,6 +7,7 @@ import type { Digest, Place, Writer } from '../model/world.ts'
 import { openHasher } from './blake3.ts'
 import { isAbsent, stopIfAsked, unwritten } from './errno.ts'
 import { flushDirectory, makeDirectories } from './folders.ts'
+import { libc } from './libc.ts'
 import { renameNew } from './rename-new.ts'
 import { locate, type Located, type Roots } from './roots.ts'
 
@@ -124,18 +125,54 @@ async function writeFile(path: string, bytes: AsyncIterable<Buffer>, signal: Abo
   rmSync(path, { force: true })
   const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants
   const file = await open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o644)
+  const writeback = new Writeback(file.fd)
   try {
     await file.chmod(0o644)
     for await (const chunk of bytes) {
       stopIfAsked(signal)
       hasher.update(chunk)
       await writeAll(file, chunk)
+      writeback.grown(chunk.length)
     }
+    await writeback.settled()
     await file.sync()
   } finally {
+    await writeback.settled()
     await file.close()
   }
   return hasher.digest()
+}
+
+/** What is handed to the disk at a time, while the rest is still being made. */
+const writebackBytes = 16 * 1024 * 1024
+
+/** Has a growing file written out as it grows, so that its flush at the end has little left to wait for. */
+class Writeback {
+  readonly #fd: number
+  #bytes = 0
+  #begun = 0
+  #beginning: Promise<void> | null = null
+
+  constructor(fd: number) {
+    this.#fd = fd
+  }
+
+  grown(bytes: number): void {
+    this.#bytes += bytes
+    const more = this.#bytes - this.#begun
+    const c = libc()
+    // One range at a time: a disk that is slower than we are is not asked for more.
+    if (c === null || more < writebackBytes || this.#beginning !== null) return
+    this.#beginning = c.writebackBeside(this.#fd, this.#begun, more).then(() => {
+      this.#beginning = null
+    })
+    this.#begun = this.#bytes
+  }
+
+  /** The descriptor is needed no more. */
+  async settled(): Promise<void> {
+    await this.#beginning
+  }
 }
 
 async function writeAll(file: FileHandle, chunk: Buffer): Promise<void> {

@@ -78,6 +78,9 @@ export const archive: Stage<Seen> = {
     const part = world.part(place)
     try {
       const written = await pack(medium, part, world)
+      world.line(
+        `packed ${counted(written.bytes, 'byte')}; now it is read back, and gets its name after that`,
+      )
       await readBack(medium, part, written, world)
       // The old one gives way only now that a good one is there.
       if (there !== null) await world.setAside(place, isLess ? 'read-further' : 'failed-proof')

@@ -78,6 +78,9 @@ const spawn = (argv: readonly string[], command: Command, options: ExecOptions, 
     env: { HOME: '/', PATH: options.path, TZ: 'UTC', LC_ALL: 'C.UTF-8', ...command.env },
   })
 
+/** Whose parent was killed between its start and setpriv's word to the kernel has another parent now, and ends. */
+const ifParentLives = ['/bin/sh', '-c', '[ "$PPID" = "$0" ] && exec "$@"', String(process.pid)]
+
 interface Running {
   readonly child: ReturnType<typeof spawn>
   readonly chunks: AsyncIterable<Buffer>
@@ -97,7 +100,7 @@ async function start(command: Command, options: ExecOptions, wide: boolean): Pro
   const guard = await whereIs('setpriv', options.path)
   const limiter = await whereIs('prlimit', options.path)
   const argv = [
-    ...(guard === null ? [] : [guard, '--pdeathsig', 'KILL', '--']),
+    ...(guard === null ? [] : [guard, '--pdeathsig', 'KILL', '--', ...ifParentLives]),
     ...(limiter === null ? [] : [limiter, `--as=${memoryBytes}`, '--']),
     program,
     ...command.args,

@@ -1,8 +1,15 @@
 // Programs that fail, sleep, chatter or are absent: each is told for what it is, and none is left running.
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { RunError } from '../../src/model/errors.ts'
 import { runProgram, streamProgram } from '../../src/ports/exec.ts'
+import { repository, scratch } from '../support/project.ts'
+import { usersOf } from '../torture/processes.ts'
 
 const options = (signal = new AbortController().signal) => ({
   signal,
@@ -147,4 +154,37 @@ test('a stream ends with its program, whoever else holds its output, where the p
   })()
   await expect(running).rejects.toThrow('did not end within 0.5 s')
   expect(taken).toEqual(['one\n'])
+}, 25_000)
+
+test('a program does not run where ntt was killed in the moment in which it was started', async () => {
+  const folder = scratch('ntt-exec-')
+  const log = join(folder, 'trace')
+  // The child waits before it becomes a program, and has no tie to its parent yet.
+  const hold = [
+    '-f',
+    '-qq',
+    '-s',
+    '400',
+    '-o',
+    log,
+    '-e',
+    'trace=execve',
+    '-e',
+    'inject=execve:delay_enter=400000',
+  ]
+  const start = `
+    const { runProgram } = await import(${JSON.stringify(join(repository, 'src/ports/exec.ts'))})
+    const options = { signal: new AbortController().signal, line: () => {}, path: process.env.PATH }
+    await runProgram({ file: 'sleep', args: ['60'], cwd: ${JSON.stringify(folder)}, timeoutMs: 60_000 }, options)`
+  const traced = spawn('strace', [...hold, process.execPath, '--input-type=module', '-e', start], {
+    stdio: 'ignore',
+  })
+  const ended = once(traced, 'exit')
+  const told = (): string => (existsSync(log) ? readFileSync(log, 'latin1') : '')
+  while (!/"--pdeathsig"/.test(told())) await sleep(5)
+  process.kill(Number.parseInt(told(), 10), 'SIGKILL')
+  await Promise.race([ended, sleep(4000)])
+  const left = usersOf(folder).filter(({ name }) => name === 'sleep')
+  for (const { pid } of left) process.kill(pid, 'SIGKILL')
+  expect(left).toEqual([])
 }, 25_000)

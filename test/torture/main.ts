@@ -10,6 +10,8 @@ import { killAtPoints } from './points.ts'
 const usage = `npm run torture -- [--points N] [--kills N] [--flips N] [--mutants N] [--seconds N] [--seed S]
 
   --points N   kills at write points: before and after each rename, flush, commit and start of a child (all there are)
+  --part K/N   of the points, the K-th of N parts (1/1)
+  --point TEXT of the points, those whose names end with this; as often as you like
   --kills N    kills at random moments (300)
   --flips N    single bits flipped in contents, images, enumerations, archives and the log (10000)
   --mutants N  images and words of programs with some bytes changed, for every reader (1000)
@@ -20,6 +22,8 @@ const usage = `npm run torture -- [--points N] [--kills N] [--flips N] [--mutant
 const { values } = parseArgs({
   options: {
     points: { type: 'string', default: 'all' },
+    part: { type: 'string', default: '1/1' },
+    point: { type: 'string', multiple: true, default: [] },
     kills: { type: 'string', default: '300' },
     flips: { type: 'string', default: '10000' },
     mutants: { type: 'string', default: '1000' },
@@ -29,6 +33,7 @@ const { values } = parseArgs({
   },
 })
 const points = values.points === 'all' ? Number.POSITIVE_INFINITY : Number(values.points)
+const [k, n] = values.part.split('/').map(Number) as [number, number]
 const [kills, flips, mutants, seconds] = [values.kills, values.flips, values.mutants, values.seconds].map(
   Number,
 ) as [number, number, number, number]
@@ -44,7 +49,17 @@ async function torture(): Promise<void> {
   const { seed } = values
   const reports = [
     ...(points > 0
-      ? [await killAtPoints(arena, { media: ['floppy', 'drive', 'box7'], seed, runs: points, isOver, tell })]
+      ? [
+          await killAtPoints(arena, {
+            media: ['floppy', 'drive', 'box7'],
+            seed,
+            named: values.point,
+            limit: points,
+            part: { k, n },
+            isOver,
+            tell,
+          }),
+        ]
       : []),
     ...(mutants > 0 ? [await tryMutants({ mutants, seed, isOver })] : []),
     ...(flips > 0 ? [await flipBits(arena, { flips, seed, isOver, tell })] : []),
@@ -54,7 +69,15 @@ async function torture(): Promise<void> {
   process.exitCode = reports.every(({ failures }) => failures.length === 0) ? 0 : 1
 }
 
-if (values.help || !(points >= 0) || !(kills >= 0) || !(flips >= 0) || !(mutants >= 0) || !(seconds > 0)) {
+if (
+  values.help ||
+  !(points >= 0) ||
+  !(k >= 1 && k <= n) ||
+  !(kills >= 0) ||
+  !(flips >= 0) ||
+  !(mutants >= 0) ||
+  !(seconds > 0)
+) {
   tell(usage)
   process.exitCode = values.help ? 0 : 1
 } else await torture()

@@ -2,94 +2,122 @@
 import { rmSync } from 'node:fs'
 import { seeded, type Random } from '../../bench/data/random.ts'
 import type { Arena, MediumName } from './arena.ts'
+import { follow, keyOf, type Target } from './follow.ts'
 import { converge } from './kills.ts'
 import { findLies } from './lies.ts'
-import { findSurvivors, startApply } from './run.ts'
-import { readTrace, steady, straceArguments, type Call } from './trace.ts'
+import { findSurvivors } from './run.ts'
+import { sides } from './trace.ts'
+import { sha256 } from './truth.ts'
 
 export interface PointsReport {
-  /** Points at which a run was killed, before or after, and converged. */
-  readonly hit: number
-  /** Points that a run has and at which none was killed yet. */
+  /** Points that were to be hit: those of undisturbed runs, or the part of them that was asked for. */
+  readonly points: number
+  /** Those at which a run was killed, in that very place; and it converged. */
+  readonly converged: number
+  /** Points to which a run did not come that was left alone because of it. */
+  readonly gone: readonly string[]
+  /** Points that a run had always left behind when it was killed. */
   readonly missed: readonly string[]
+  /** Points for which there was no time. */
+  readonly untried: readonly string[]
   readonly failures: readonly string[]
 }
 
 export interface PointsOptions {
   readonly media: readonly MediumName[]
   readonly seed: string
-  /** At most so many runs. */
-  readonly runs: number
+  /** Of points whose names end with one of these; none: all points. */
+  readonly named: readonly string[]
+  /** At most so many points. */
+  readonly limit: number
+  /** The k-th of n parts, which together are all points. */
+  readonly part: { readonly k: number; readonly n: number }
   readonly isOver: () => boolean
   readonly tell: (line: string) => void
 }
 
-const sides = ['before', 'after'] as const
-
-/** Which points a run over these media has is taken from a run that is only watched. */
-export async function killAtPoints(arena: Arena, options: PointsOptions): Promise<PointsReport> {
-  const random = seeded(options.seed)
-  const wanted = new Map<string, readonly Call[]>()
-  for (const medium of options.media) {
-    for (const [point, calls] of await watch(arena, medium))
-      for (const side of sides) wanted.set(`${medium}: ${side} ${point}`, calls)
-  }
-  const open = shuffled([...wanted.keys()], random)
-  const hit = new Set<string>()
-  const failures: string[] = []
-  for (let runs = 0; runs < options.runs && open.length > 0 && !options.isOver(); runs += 1) {
-    const [key = ''] = open.splice(0, 1)
-    if (hit.has(key)) continue
-    const one = random.pick(wanted.get(key) ?? [])
-    const medium = options.media.find((name) => key.startsWith(`${name}:`))
-    if (medium === undefined) throw new Error(`no medium is meant by ${key}`)
-    const isAfter = key.startsWith(`${medium}: after`)
-    const { point, found } = await killAt(arena, medium, one, isAfter)
-    if (point !== null) hit.add(`${medium}: ${isAfter ? 'after' : 'before'} ${point}`)
-    for (const text of found) failures.push(`${key} (${one.call}:${one.nth}): ${text}`)
-    options.tell(
-      `${point === null ? 'not reached' : (found[0] ?? 'converged')}: ${key}   (${hit.size} of ${wanted.size} points)`,
-    )
-  }
-  return { hit: hit.size, missed: [...wanted.keys()].filter((key) => !hit.has(key)), failures }
+/** A point with its medium. Every commit is a point of its own; of other calls that are alike one is chosen. */
+interface Wanted extends Pick<Target, 'side' | 'point'> {
+  readonly key: string
+  readonly medium: MediumName
+  readonly isMade: boolean
+  /** Which commit; null: any. */
+  readonly nth: number | null
+  readonly times: number
 }
 
-async function watch(arena: Arena, medium: MediumName): Promise<ReadonlyMap<string, readonly Call[]>> {
-  const made = arena.fresh([medium], false)
-  const log = made.path('trace')
-  const { end, told } = await startApply(made, ['strace', ...straceArguments(log, null)], steady).ended
+/** How often a point is tried, each time held longer. */
+const tries = 4
+
+export async function killAtPoints(arena: Arena, options: PointsOptions): Promise<PointsReport> {
+  const { named, part, tell } = options
+  const all = (
+    await Promise.all(options.media.map((medium, index) => watch(arena, medium, index > 0)))
+  ).flat()
+  const mine = all
+    .filter(({ key }) => named.length === 0 || named.some((end) => key.endsWith(end)))
+    .filter(({ key }) => Number.parseInt(sha256(key).slice(0, 8), 16) % part.n === part.k - 1)
+  const ordered = mine
+    .map((one) => ({ one, random: seeded(`${options.seed} ${one.key}`) }))
+    .map((both) => ({ ...both, at: both.random.next() }))
+    .toSorted((a, b) => a.at - b.at)
+    .slice(0, options.limit)
+  tell(`${all.length} points in all, ${ordered.length} of them here`)
+  const results = { gone: [] as string[], missed: [] as string[], untried: [] as string[] }
+  const failures: string[] = []
+  let converged = 0
+  for (const { one, random } of ordered) {
+    const began = performance.now()
+    const result = options.isOver() ? 'untried' : await attack(arena, one, random)
+    if (typeof result === 'object') failures.push(...result.map((text) => `${one.key}: ${text}`))
+    else if (result === 'converged') converged += 1
+    else results[result].push(one.key)
+    const what = typeof result === 'object' ? result.join('\n  ') : result
+    tell(`${what}: ${one.key}   (${Math.round(performance.now() - began)} ms)`)
+  }
+  return { points: ordered.length, converged, ...results, failures }
+}
+
+/** The points of a run that nobody disturbs. The database is made in the first only: there is no difference between media in it. */
+async function watch(arena: Arena, medium: MediumName, isMade: boolean): Promise<readonly Wanted[]> {
+  const made = arena.fresh([medium], isMade)
+  const { end, told, times } = await follow(made, null)
   if (end !== 0) throw new Error(`the run that was watched ended with ${end}:\n${told}`)
-  return Map.groupBy(
-    readTrace(log, made.folder).filter(({ point }) => point !== null),
-    ({ point }) => point ?? '',
+  rmSync(made.folder, { recursive: true, force: true, maxRetries: 3 })
+  const points = [...times].filter(([key]) => key.startsWith('after ')).map(([key]) => key.slice(6))
+  return points.flatMap((point) =>
+    sides.flatMap((side) => {
+      const count = times.get(keyOf({ side: 'after', point })) ?? 0
+      const which = point === 'commit' ? Array.from({ length: count }, (_, index) => index + 1) : [null]
+      return which.map((nth) => {
+        const key = `${medium}: ${keyOf({ side, point })}${nth === null ? '' : ` ${nth}`}`
+        return { key, medium, isMade, side, point, nth, times: count }
+      })
+    }),
   )
 }
 
-/** `point`: where it was really killed, which may be the same call of another thread; null: nowhere. */
-async function killAt(
+/** What became of it, or everything that was wrong. */
+async function attack(
   arena: Arena,
-  medium: MediumName,
-  { call, nth }: Call,
-  isAfter: boolean,
-): Promise<{ point: string | null; found: readonly string[] }> {
-  const made = arena.fresh([medium], false)
-  const log = made.path('trace')
-  const through = ['strace', ...straceArguments(log, { call, nth, isAfter })]
-  const { end, told } = await startApply(made, through, steady).ended
-  const isHit = end === 'SIGKILL' || end === 'SIGALRM'
-  if (!isHit && end !== 0) return { point: null, found: [`ended with ${end}:\n${told}`] }
-  const point = isHit
-    ? (readTrace(log, made.folder).find((one) => one.call === call && one.nth === nth)?.point ?? null)
-    : null
-  const found = [...(await findSurvivors(made, [])), ...findLies(made, arena.truth)]
-  if (found.length === 0) found.push(...(await converge(made, arena)))
-  if (found.length === 0) rmSync(made.folder, { recursive: true, force: true, maxRetries: 3 })
-  return { point, found }
-}
-
-function shuffled<T>(all: readonly T[], random: Random): T[] {
-  return all
-    .map((one) => ({ one, at: random.next() }))
-    .toSorted((a, b) => a.at - b.at)
-    .map(({ one }) => one)
+  one: Wanted,
+  random: Random,
+): Promise<'converged' | 'gone' | 'missed' | readonly string[]> {
+  let { times } = one
+  for (let patience = 1; patience < 4 ** tries; patience *= 4) {
+    const nth = one.nth ?? random.between(1, times)
+    const made = arena.fresh([one.medium], one.isMade)
+    const { hit, end, told, times: seen } = await follow(made, { ...one, nth }, patience)
+    if (hit === null && end !== 0) return [`ended with ${end}:\n${told}`]
+    // Half of the time nobody waits: what the kill has left must not be in the way of the next run.
+    const left = random.next() < 0.5 ? await findSurvivors(made, []) : []
+    const found = [...left, ...findLies(made, arena.truth)]
+    if (found.length === 0) found.push(...(await converge(made, arena)))
+    if (found.length > 0) return [...found, `time ${nth} of ${times}; kept: ${made.folder}`]
+    rmSync(made.folder, { recursive: true, force: true, maxRetries: 3 })
+    if (hit === 'there') return 'converged'
+    times = hit === 'late' ? times : (seen.get(keyOf(one)) ?? 0)
+    if (times === 0 || (one.nth !== null && times < one.nth)) return 'gone'
+  }
+  return 'missed'
 }

@@ -29,26 +29,24 @@ const node = join(
 const command = [
   node,
   '--enable-source-maps',
+  '--max-semi-space-size=4',
   '--disable-warning=ExperimentalWarning',
   join(repository, 'dist/cli.mjs'),
 ]
+const settings = { UV_THREADPOOL_SIZE: '16', MALLOC_ARENA_MAX: '2' }
 
 /** Longest that a run may take: a run that hangs is a failure. */
 const patienceMs = 180_000
 
 /** Starts `ntt apply --yes` in a project, by way of another program if one is given. */
-export function startApply(
-  made: Project,
-  through: readonly string[] = [],
-  more: Readonly<Record<string, string>> = {},
-): Running {
+export function startApply(made: Project, through: readonly string[] = []): Running {
   const [file, ...args] = [...through, ...command, 'apply', '--yes']
   const inherited = Object.entries(process.env).filter(
     ([name]) => !name.startsWith('NTT_') && name !== 'FORCE_COLOR',
   )
   const child = spawn(file, args, {
     cwd: made.folder,
-    env: { ...Object.fromEntries(inherited), CI: 'true', NO_COLOR: '1', ...more },
+    env: { ...Object.fromEntries(inherited), ...settings, CI: 'true', NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let told = ''

@@ -2,7 +2,7 @@
 //
 // Names are latin1 strings, one character a byte, and go back to the kernel as Buffers; `withFileTypes` is not used,
 // because it costs an lstat of its own where the filesystem does not tell types (reference/throughput.md section 2).
-import { closeSync, constants, fstatSync, readdirSync, readlinkSync } from 'node:fs'
+import { closeSync, constants, fstatSync, opendirSync, readdirSync, readlinkSync, type Dir } from 'node:fs'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { typeOfMode, type Entry, type EntryError } from '../model/entry.ts'
 import { ObserveError, errnoOf } from '../model/errors.ts'
@@ -13,6 +13,10 @@ import { openBeneath, openRoot } from './open-beneath.ts'
 const slice = 256
 /** Directories on the way down that stay open; what lies deeper is looked at by its path. */
 const mostOpen = 128
+/** A directory of more bytes than this has some million names, and they are not held all at once. */
+const mostSorted = 16 * 1024 * 1024
+/** Names of such a one that are fetched at a time. */
+const manyNames = 1024
 
 /** A directory whose names are being gone through. */
 interface Open {
@@ -23,25 +27,27 @@ interface Open {
   /** With a slash at the end, from the root of the machine and from the root of the walk. */
   readonly path: string
   readonly inside: string
-  readonly names: readonly string[]
-  next: number
+  readonly names: Iterator<string, undefined>
 }
 
 /**
- * The root and all that is below it, a directory before its entries, names in byte order. Links are not followed, other
+ * The root and all that is below it, a directory before its entries, names in byte order; those of a directory with a million names or more
+ * in the order in which the filesystem has them. Links are not followed, other
  * filesystems not entered (told as an error `other-filesystem`), files not opened. What cannot be looked at is told in
  * its place; only a root that cannot be looked at throws. A directory is listed by the way that leads to it without any link,
  * and looked at again when its last name has been: one that was put in its place meanwhile is told as an error (ENOTDIR for a link, ESTALE for another directory).
+ * `sorted`: bytes of a directory up to which its names are put in order.
  */
 export async function* walkDirectory(
   directory: string,
   signal: AbortSignal,
+  sorted = mostSorted,
 ): AsyncGenerator<readonly (Entry | EntryError)[]> {
   const top = Buffer.from(directory.replace(/\/+$/, '') || '/').toString('latin1')
   const root = lookAtRoot(top, directory)
   const descriptor = openTop(top, directory)
   try {
-    yield* walkOpen(descriptor, top, directory, root, signal)
+    yield* walkOpen(descriptor, top, directory, root, signal, sorted)
   } finally {
     closeSync(descriptor)
   }
@@ -53,6 +59,7 @@ async function* walkOpen(
   directory: string,
   root: { readonly entry: Entry; readonly dev: bigint },
   signal: AbortSignal,
+  sorted: number,
 ): AsyncGenerator<readonly (Entry | EntryError)[]> {
   let found: (Entry | EntryError)[] = [root.entry]
   const open: Open[] = [
@@ -61,13 +68,12 @@ async function* walkOpen(
       path: top === '/' ? top : `${top}/`,
       inside: '',
       ino: root.entry.ino,
-      names: namesOf(top, directory),
-      next: 0,
+      names: namesOfRoot(descriptor, directory, sorted),
     },
   ]
   try {
     for (let at = open.at(-1); at !== undefined; at = open.at(-1)) {
-      const name = at.names[at.next]
+      const name = nextName(at, found)
       if (name === undefined) {
         open.pop()
         if (at.inside === '') continue
@@ -80,18 +86,17 @@ async function* walkOpen(
         }
         continue
       }
-      at.next += 1
       const seen = look(at, name, root.dev)
       found.push(seen)
       if ('type' in seen && seen.type === 'd') {
         const inside = at.inside + name
         try {
           const fd = reach(descriptor, inside, seen.ino)
-          const names = namesIn(fd)
+          const names = namesIn(fd, sorted)
           const stays = open.length < mostOpen
           if (!stays) closeSync(fd)
           const path = `${at.path}${name}/`
-          open.push({ fd: stays ? fd : null, path, inside: `${inside}/`, ino: seen.ino, names, next: 0 })
+          open.push({ fd: stays ? fd : null, path, inside: `${inside}/`, ino: seen.ino, names })
         } catch (error) {
           found.push(failed(inside, 'list the directory', error))
         }
@@ -104,7 +109,10 @@ async function* walkOpen(
       }
     }
   } finally {
-    for (const { fd } of open) if (fd !== null && fd !== descriptor) closeSync(fd)
+    for (const { fd, names } of open) {
+      names.return?.()
+      if (fd !== null && fd !== descriptor) closeSync(fd)
+    }
   }
   if (found.length > 0) yield found
 }
@@ -130,11 +138,44 @@ function openTop(top: string, told: string): number {
   }
 }
 
-function namesOf(path: string, told: string): readonly string[] {
+function namesOfRoot(fd: number, told: string, sorted: number): Iterator<string, undefined> {
   try {
-    return readdirSync(Buffer.from(path, 'latin1'), 'latin1').toSorted()
+    return namesOf(fd, sorted)
   } catch (error) {
     throw unseen(`list ${told}`, error)
+  }
+}
+
+/** The next name; undefined after the last. A list that breaks off is told, and ends. */
+function nextName(at: Open, found: (Entry | EntryError)[]): string | undefined {
+  try {
+    return at.names.next().value
+  } catch (error) {
+    at.names.return?.()
+    found.push(failed(at.inside.slice(0, -1), 'list the rest of the directory', error))
+    return undefined
+  }
+}
+
+/** Names of an open directory, all read and sorted; of a very large one as they come, read while they are gone through. */
+function namesOf(fd: number, sorted: number): Iterator<string, undefined> {
+  const path = `/proc/self/fd/${fd}`
+  if (fstatSync(fd).size <= sorted) return readdirSync(path, 'latin1').toSorted().values()
+  // Opened here, so that what cannot be opened fails at once.
+  return namesFrom(opendirSync(path, { encoding: 'latin1', bufferSize: manyNames }))
+}
+
+function namesFrom(directory: Dir): Iterator<string, undefined> {
+  const end = (): IteratorReturnResult<undefined> => {
+    directory.closeSync()
+    return { done: true, value: undefined }
+  }
+  return {
+    next() {
+      const one = directory.readSync()
+      return one === null ? end() : { done: false, value: one.name }
+    },
+    return: end,
   }
 }
 
@@ -148,9 +189,9 @@ function reach(root: number, inside: string, ino: bigint): number {
 }
 
 /** Closes it where its names cannot be read. */
-function namesIn(fd: number): readonly string[] {
+function namesIn(fd: number, sorted: number): Iterator<string, undefined> {
   try {
-    return readdirSync(`/proc/self/fd/${fd}`, 'latin1').toSorted()
+    return namesOf(fd, sorted)
   } catch (error) {
     closeSync(fd)
     throw error

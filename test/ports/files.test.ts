@@ -21,6 +21,7 @@ import { ObserveError, RefusedError, StoreError } from '../../src/model/errors.t
 import { isEntry, type Entry, type EntryError } from '../../src/model/entry.ts'
 import { openHasher } from '../../src/ports/blake3.ts'
 import { openFiles } from '../../src/ports/files.ts'
+import { walkDirectory } from '../../src/ports/walk.ts'
 import { lookAt, lookIn } from '../../src/ports/look.ts'
 import { scratch } from '../support/project.ts'
 
@@ -278,6 +279,21 @@ describe('walking', () => {
     expect(found.filter(isEntry)).toHaveLength(1 + 200 + 3)
     expect(found.some(({ path }) => path.toString() === `${deep.join('/')}/file`)).toBe(true)
     for await (const batch of files.walk(join(folder, 'deep'))) if (batch.length > 0) break
+    expect(descriptors()).toBe(before)
+  })
+
+  test('names of a very large directory come as the filesystem has them, each once, and leave nothing open', async () => {
+    const { folder } = open()
+    for (let at = 0; at < 7; at += 1) mkdirSync(join(folder, 'large', `d${at}`), { recursive: true })
+    for (let at = 0; at < 3000; at += 1) writeFileSync(join(folder, 'large', `d${at % 7}`, `file-${at}`), '')
+    const descriptors = (): number => readdirSync('/proc/self/fd').length
+    const before = descriptors()
+    const paths = async (sorted?: number): Promise<string[]> =>
+      (await walked(walkDirectory(join(folder, 'large'), live, sorted))).map(({ path }) => path.toString())
+    const asTheyCome = await paths(0)
+    expect(asTheyCome).not.toEqual(await paths())
+    expect(asTheyCome.toSorted()).toEqual((await paths()).toSorted())
+    for await (const batch of walkDirectory(join(folder, 'large'), live, 0)) if (batch.length > 0) break
     expect(descriptors()).toBe(before)
   })
 

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UsageError, type ExitCode } from '../model/errors.ts'
 import type { Event } from '../model/event.ts'
-import { counted } from '../views/format.ts'
+import { counted } from '../model/counted.ts'
 import { openPlain } from '../views/plain.ts'
 import type { Flags } from './flags.ts'
 import { readLog } from './log-file.ts'

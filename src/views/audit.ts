@@ -1,6 +1,7 @@
 // The findings of an audit, grouped by what they are, with counts, names and the first paths.
 import { findingCodes, type Finding, type FindingCode } from '../model/finding.ts'
-import { counted, pathName, wrap } from './format.ts'
+import { counted } from '../model/counted.ts'
+import { pathName, wrap } from './format.ts'
 import { command, render, span, type Line, type Manner } from './paint.ts'
 
 const marks: Readonly<Record<FindingCode, 'bad' | 'doubt' | 'dim'>> = {

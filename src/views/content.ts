@@ -1,5 +1,6 @@
 // One content: how large, whether it is there, when it was last read back, and the files that hold it.
-import { age, count, counted, instant, pad, pathName, readable, wrap } from './format.ts'
+import { count, counted } from '../model/counted.ts'
+import { age, instant, pad, pathName, readable, wrap } from './format.ts'
 import { command, render, span, type Line, type Manner, type Style } from './paint.ts'
 
 /** What is known of a content; the document of `ntt why HASH --json`. */

@@ -1,6 +1,7 @@
 // How much of what is kept was read back lately, in one line.
 import { credible } from '../model/budget.ts'
-import { age, count, counted, duration } from './format.ts'
+import { count, counted } from '../model/counted.ts'
+import { age, duration } from './format.ts'
 
 /** What of the store and of the products of media was read back since a moment. */
 export interface Covered {

@@ -1,5 +1,6 @@
 // What the doctor found, as text: area by area, then each problem with its fix.
-import { columns, counted, pad, readable, wrap } from './format.ts'
+import { counted } from '../model/counted.ts'
+import { columns, pad, readable, wrap } from './format.ts'
 import { render, span, type Line, type Manner, type Style } from './paint.ts'
 
 export const areas = ['ntt', 'tools', 'database', 'roots', 'media', 'rights', 'settings'] as const

@@ -1,6 +1,6 @@
 // What became of the evidence: what was read, what is told of it, and every place where it does not hold.
 import type { Evidence } from '../model/evidence.ts'
-import { count, counted } from './format.ts'
+import { count, counted } from '../model/counted.ts'
 import { render, span, type Line, type Manner } from './paint.ts'
 
 const shown = 50

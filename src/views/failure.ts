@@ -1,6 +1,7 @@
 // A failure as text: what it is, what was seen, what it means, and a command alone on its line. A bug prints its stack.
 import { DesiredError, NttError, RunError } from '../model/errors.ts'
-import { columns, counted, readable, readableLines, wrap } from './format.ts'
+import { counted } from '../model/counted.ts'
+import { columns, readable, readableLines, wrap } from './format.ts'
 import { render, span, type Line, type Manner } from './paint.ts'
 
 /** The whole text, without a newline at its end. */

@@ -3,8 +3,6 @@ import stringWidth from 'string-width'
 import { count } from '../model/counted.ts'
 import type { Step } from '../model/stage.ts'
 
-export { count, counted } from '../model/counted.ts'
-
 const prefixes = ['kB', 'MB', 'GB', 'TB', 'PB'] as const
 
 /** Bytes in decimal units with two or three digits that count: `512 B`, `1.5 MB`, `43 MB`, `1.2 TB`. */

@@ -1,6 +1,7 @@
 // What was taken over of the older pipeline: a line for each medium as it is looked at, and the sum of them.
 import { sortings, type Imported, type OlderBlobs, type Sorting } from '../model/older.ts'
-import { count, counted, pad, readable } from './format.ts'
+import { count, counted } from '../model/counted.ts'
+import { pad, readable } from './format.ts'
 import { render, span, type Line, type Manner, type Style } from './paint.ts'
 
 const words: Readonly<Record<Sorting, { readonly style: Style; readonly meaning: string }>> = {

@@ -1,6 +1,7 @@
 // What is lost of each medium, a line for each thing, and the sums.
 import { isLost, type Loss } from '../model/loss.ts'
-import { count, counted, pathName, size } from './format.ts'
+import { count, counted } from '../model/counted.ts'
+import { pathName, size } from './format.ts'
 import { span, type Line } from './paint.ts'
 
 /** Sums of one medium, told when its last loss has passed. */

@@ -3,11 +3,10 @@ import type { Event } from '../model/event.ts'
 import { fold } from '../model/progress.ts'
 import { emptyRun, stalledFor, type RunView, type StageView } from '../model/run-view.ts'
 import { mainAmount, rate, remaining, type Remaining } from '../model/pace.ts'
+import { count, counted } from '../model/counted.ts'
 import {
   clock,
   columns,
-  count,
-  counted,
   pathName,
   duration,
   instant,

@@ -3,19 +3,8 @@ import type { Estimate } from '../model/estimate.ts'
 import { together } from '../model/proofs.ts'
 import type { Action, Lane, Plan } from '../model/stage.ts'
 import { isMet, todo } from '../plan.ts'
-import {
-  columns,
-  count,
-  counted,
-  duration,
-  glyph,
-  instant,
-  readable,
-  roughly,
-  size,
-  wrap,
-  wrapParts,
-} from './format.ts'
+import { count, counted } from '../model/counted.ts'
+import { columns, duration, glyph, instant, readable, roughly, size, wrap, wrapParts } from './format.ts'
 import { command, render, span, type Line, type Manner } from './paint.ts'
 import { standing, columnWidths, laneLines } from './lane.ts'
 

@@ -1,5 +1,5 @@
 // What a rebuild found before it begins, and what it cannot bring back.
-import { counted } from './format.ts'
+import { counted } from '../model/counted.ts'
 import { render, span, type Line, type Manner } from './paint.ts'
 
 export interface Rebuilding {

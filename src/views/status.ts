@@ -1,6 +1,7 @@
 // One line a medium: what holds, how it is known, how the medium is, and what it waits for.
 import type { Lane } from '../model/stage.ts'
-import { age, clip, counted, pad, readable, wrap } from './format.ts'
+import { counted } from '../model/counted.ts'
+import { age, clip, pad, readable, wrap } from './format.ts'
 import { render, span, typed, type Line, type Manner } from './paint.ts'
 
 /** What a status line tells beside the lane. */

@@ -8,18 +8,8 @@ import {
   type RunView,
   type StageView,
 } from '../model/run-view.ts'
-import {
-  columns,
-  count,
-  counted,
-  duration,
-  pad,
-  pathName,
-  readable,
-  size,
-  wrap,
-  wrapParts,
-} from './format.ts'
+import { count, counted } from '../model/counted.ts'
+import { columns, duration, pad, pathName, readable, size, wrap, wrapParts } from './format.ts'
 import { command, render, span, typed, type Line, type Manner, type Span } from './paint.ts'
 
 /** The whole text, ended by a newline. */

@@ -1,7 +1,8 @@
 // The end of a verification by a budget: what was read, what is too large for it, and how much is covered.
 import type { SweepEnd } from '../model/sweep-end.ts'
 import { coverageText, type Covered } from './coverage.ts'
-import { counted, size, wrap } from './format.ts'
+import { counted } from '../model/counted.ts'
+import { size, wrap } from './format.ts'
 import { command, render, span, type Line, type Manner } from './paint.ts'
 
 export function sweepText(

@@ -1,6 +1,7 @@
 // The facts behind every verdict: expected, found, where, when, how deep; claims beside them, never used.
 import type { Check, Lane, Observed, Proof, Step } from '../model/stage.ts'
-import { age, count, glyph, instant, pad, readable, short, wrap } from './format.ts'
+import { count } from '../model/counted.ts'
+import { age, glyph, instant, pad, readable, short, wrap } from './format.ts'
 import { render, span, typed, type Line, type Manner, type Style } from './paint.ts'
 import { styleOf } from './lane.ts'
 

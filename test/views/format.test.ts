@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import fc from 'fast-check'
+import { count } from '../../src/model/counted.ts'
 import {
   age,
   clip,
   clock,
   columns,
-  count,
   duration,
   pathName,
   percent,

@@ -6,7 +6,8 @@ import type { Config, ConfigRoot } from '../../config.ts'
 import { errnoOf, messageOf } from '../../model/errors.ts'
 import { isAbsent } from '../../ports/errno.ts'
 import type { Finding } from '../../views/doctor.ts'
-import { count, size } from '../../views/format.ts'
+import { count } from '../../model/counted.ts'
+import { size } from '../../views/format.ts'
 
 /** What makes a root too small to begin with. */
 const least = { bytes: 1e9, inodes: 10_000 }

@@ -1,19 +1,8 @@
 // One medium in full, in the words of `ntt why`: each stage with its reason, proof, checks, losses, and the last that its programs said. Pure.
 import type { Check, Claim } from '../../model/stage.ts'
 import { isAtWork, stalledFor, type MediumView, type StageView } from '../../model/run-view.ts'
-import {
-  age,
-  count,
-  counted,
-  duration,
-  instant,
-  pad,
-  pathName,
-  readable,
-  readableLines,
-  size,
-  wrap,
-} from '../format.ts'
+import { count, counted } from '../../model/counted.ts'
+import { age, duration, instant, pad, pathName, readable, readableLines, size, wrap } from '../format.ts'
 import { span, type Line, type Style } from '../paint.ts'
 import { progressText } from '../plain.ts'
 import { checkText } from '../why.ts'

@@ -13,12 +13,11 @@ import {
   type MediumView,
   type StageView,
 } from '../../model/run-view.ts'
+import { count, counted } from '../../model/counted.ts'
 import {
   clip,
   clock,
   columns,
-  count,
-  counted,
   duration,
   pad,
   padLeft,

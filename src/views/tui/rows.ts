@@ -10,7 +10,8 @@ import {
   type MediumView,
   type Told,
 } from '../../model/run-view.ts'
-import { clip, clock, columns, count, pad, padLeft, percent, readable, shortRange, size } from '../format.ts'
+import { count } from '../../model/counted.ts'
+import { clip, clock, columns, pad, padLeft, percent, readable, shortRange, size } from '../format.ts'
 import { span, type Line, type Span, type Style } from '../paint.ts'
 import type { Picture } from './store.ts'
 import { wide, spread, brief, column, fit } from './fitting.ts'

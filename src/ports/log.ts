@@ -38,12 +38,13 @@ export function openLog(path: string): Log {
       try {
         const written = writeSync(descriptor, bytes)
         if (written !== bytes.length) throw new Error(`only ${written} of ${bytes.length} bytes were taken`)
+        // It is in the log now, whatever becomes of its flush: the next line is chained to it.
+        head = lineHash(text)
+        lines += 1
         if (sync) fdatasyncSync(descriptor)
       } catch (error) {
         throw failed(path, error)
       }
-      head = lineHash(text)
-      lines += 1
     },
     sync() {
       try {

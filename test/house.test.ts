@@ -158,14 +158,7 @@ test('no file needs itself by way of others', () => {
   expect([...needs.keys()]).toEqual([])
 })
 
-/** Longer than the others may be, and why. */
-const long: Readonly<Record<string, string>> = {
-  'stages/copy/copying.ts':
-    'one loop of readers, store and rows, whose parts tell each other how far they are',
-}
-
 test('no file is so long that it must have a second job', () => {
   const lines = (file: string): number => readFileSync(join(source, file), 'utf8').split('\n').length
-  expect(files.filter((file) => lines(file) > 300 && !(file in long))).toEqual([])
-  expect(Object.keys(long).filter((file) => lines(file) <= 300)).toEqual([])
+  expect(files.filter((file) => lines(file) > 300)).toEqual([])
 })

@@ -5,136 +5,38 @@ import type { Entry } from '../../model/entry.ts'
 import { ObserveError, RunError } from '../../model/errors.ts'
 import type { Medium } from '../../model/medium.ts'
 import { rawPlace } from '../../model/places.ts'
-import { readRange } from '../../model/range.ts'
-import { decodeRaw, readTail, type RawTail } from '../../model/raw/index.ts'
-import { unreadPrint } from '../../model/unread.ts'
-import type { Origin as Origins, Piece, Range, Reader, Stored, Writer } from '../../model/world.ts'
+import { decodeRaw, type RawTail } from '../../model/raw/index.ts'
+import type { Origin as Origins, Piece, Range, Stored, Writer } from '../../model/world.ts'
+import { Due, type Wanted } from './due.ts'
 import { exclusionsPrint } from './exclusions.ts'
 import { inMediumOrder } from './order.ts'
 import type { Origin } from './origin.ts'
 import {
   keyText,
-  knownSizes,
   readOutcomes,
   readTally,
   signed,
-  startAnew,
-  takeBack,
   writeOrigin,
   writeOutcomes,
   type Before,
   type Outcome,
 } from './outcomes.ts'
-import { repair } from './repair.ts'
 import { packedContents } from './packed.ts'
-import { findSource, needSource, readableOf, readersPrint, volumeReader, type Source } from './source.ts'
+import { needSource, readableOf, volumeReader, type Source } from './source.ts'
 import { rejectStrangers } from './strangers.ts'
 import { Worklist, byVolume, type Named } from './worklist.ts'
 
-export interface HowToCopy {
-  /** Digest of the enumeration that the rows are made from. */
-  readonly rows: string
-  /** What the outcomes that are there were decided by; null: none are there. */
-  readonly before: Origin | null
-  /** What is there failed its proof, or a person asked for it anew. */
-  readonly replace: boolean
-}
-
-/** What is known of a file before it is read. */
-interface Hint {
-  readonly known: boolean
-  readonly attempts: number
-}
-
-const askedAtOnce = 1000
 const writtenAtOnce = 4000
-/** From this size on it is worth asking whether a content of this size is known. */
-const large = 1024 * 1024
 
-export async function copyFiles(
-  medium: Medium,
-  { rows, before: there, replace }: HowToCopy,
-  world: Writer,
-): Promise<void> {
-  const tail = await needTail(medium, world)
-  const id = await world.enrol()
-  if (there?.rows === rows && replace) {
-    // What is only damaged in the store may be mended without the medium's own source.
-    const hasSource = (await findSource(medium, world)) !== null
-    await repair(medium, id, hasSource, world)
-    if (!hasSource) return
-  }
-  const source = await needSource(medium, world)
-  const origin: Origin = {
-    rows,
-    exclude: exclusionsPrint(medium.exclude),
-    damage: unreadPrint(source.unread),
-    readers: readersPrint(tail.volumes),
-    tally: null,
-  }
-  const before = there !== null && mayStay(there, origin) ? there : null
-  if (before === null) await startAnew(medium, id, origin, world)
-  else {
-    await world.transaction(async (tx) => {
-      if (before.damage !== origin.damage) await takeBack(id, before.rows !== rows, tx)
-      await writeOrigin(id, origin, tx)
-    })
-    if (replace && before.rows !== rows) await repair(medium, id, true, world)
-  }
-  const copying = new Copying(medium, id, tail, source, world)
-  const wanted = before === null ? () => true : wantedAgain(source.unread, tail, replace)
-  await copying.copy(wanted, before === null)
-  await copying.leaveOut(before)
-  await copying.end(origin)
-}
-
-/**
- * Whether outcomes of before can stand: the rows are the same, or the same readers found more of the same volumes because more of
- * the image was read. Then a file that has its number, its size and all its bytes is the file that it was.
- */
-const mayStay = (before: Origin, now: Origin): boolean =>
-  before.rows === now.rows ||
-  (before.readers !== '' && before.readers === now.readers && before.damage !== now.damage)
-
-async function needTail(medium: Medium, world: Reader): Promise<RawTail> {
-  const place = rawPlace(medium)
-  const stat = await world.stat(place)
-  if (stat === null) throw new RunError('there is no enumeration to copy by')
-  const tail = await readTail((start, end) => readRange(world, place, { start, end }), stat.bytes)
-  if (tail === null) throw new RunError(`${world.path(place)} is no enumeration`)
-  return tail
-}
-
-type Wanted = (outcome: Before, name: Named) => boolean
-
-/** Whether a file that has an outcome is due again. */
-function wantedAgain(unread: readonly Range[], { volumes }: RawTail, replace: boolean): Wanted {
-  const hits = new Map(volumes.map((volume) => [volume.fs, unreadIn(volume, unread)]))
-  return ({ state, again }, { fs, entry }) => {
-    switch (state) {
-      case 'b':
-        return damageOf(entry, hits.get(fs) ?? []) !== null
-      // It would not be on the list if it were still left out.
-      case 'x':
-        return true
-      case 'd':
-        return replace
-      case 'e':
-        return replace || again
-      default:
-        return state satisfies never
-    }
-  }
-}
-
-class Copying {
+/** One copying of a medium: its counts, its list, and what is not written yet. */
+export class Copying {
   readonly #medium: Medium
   readonly #id: number
   readonly #tail: RawTail
   readonly #source: Source
   readonly #world: Writer
   readonly #list: Worklist
-  readonly #hints = new WeakMap<Entry, Hint>()
+  readonly #due: Due
   /** Damaged files of which nothing is kept, not written yet. */
   #lost: (Outcome & Named)[] = []
   /** With an outcome; and flushed, the outcome not yet written. */
@@ -147,10 +49,11 @@ class Copying {
     this.#source = source
     this.#world = world
     this.#list = new Worklist(medium.exclude)
+    this.#due = new Due(medium, id, this.#list, world)
   }
 
   async copy(wanted: Wanted, fresh: boolean): Promise<void> {
-    const again = await this.#copyThese(this.#names(wanted, fresh))
+    const again = await this.#copyThese(this.#due.names(wanted, fresh, (done) => this.#count(done)))
     if (again.length === 0) return
     const still = await this.#copyThese(each(again))
     if (still.length > 0)
@@ -230,42 +133,6 @@ class Copying {
     })
   }
 
-  /** The files that are due, in the order of the enumeration. */
-  async *#names(wanted: Wanted, fresh: boolean): AsyncGenerator<Named> {
-    let waiting: Named[] = []
-    for await (const records of decodeRaw(this.#world.read(rawPlace(this.#medium)))) {
-      waiting.push(...this.#list.due(records))
-      if (waiting.length < askedAtOnce) continue
-      yield* await this.#ask(waiting, wanted, fresh)
-      waiting = []
-    }
-    yield* await this.#ask(waiting, wanted, fresh)
-  }
-
-  /** Leaves those out that are done, and notes what is known of the others. */
-  async #ask(names: readonly Named[], wanted: Wanted, fresh: boolean): Promise<readonly Named[]> {
-    const keys = names.map(({ fs, entry }) => ({ fs, ino: signed(entry.ino) }))
-    const there = fresh ? new Map<string, Before>() : await readOutcomes(this.#id, keys, this.#world)
-    const sizes = await knownSizes(
-      names.map(({ entry }) => entry.size).filter((size) => size > large),
-      this.#world,
-    )
-    const due: Named[] = []
-    const done: Entry[] = []
-    for (const [at, name] of names.entries()) {
-      const key = keys[at]
-      const outcome = key === undefined ? undefined : there.get(keyText(key))
-      if (outcome !== undefined && !wanted(outcome, name)) {
-        done.push(name.entry)
-        continue
-      }
-      this.#hints.set(name.entry, { known: sizes.has(name.entry.size), attempts: outcome?.attempts ?? 0 })
-      due.push(name)
-    }
-    this.#count(done)
-    return due
-  }
-
   /** Their contents, as the reader of each volume gives them. */
   async *#pieces(names: AsyncIterable<Named>): AsyncGenerator<Piece<Named>> {
     if (this.#source.isPacked === true) {
@@ -277,7 +144,7 @@ class Copying {
       const pieces = reader.contents(this.#source.place, volume, entries, this.#world)
       const unread = unreadIn(volume, this.#source.unread)
       for await (const piece of inMediumOrder(pieces)) {
-        const known = this.#hints.get(piece.key)?.known ?? false
+        const known = this.#due.hint(piece.key).known
         const named = { fs, entry: piece.key }
         const origin = this.#readable(piece, named, unread)
         if (origin === null) continue
@@ -316,7 +183,7 @@ class Copying {
     const { fs, entry } = stored.key
     const key = { fs, ino: signed(entry.ino) }
     if ('failure' in stored) {
-      const attempts = (this.#hints.get(entry)?.attempts ?? 0) + 1
+      const attempts = this.#due.hint(entry).attempts + 1
       const { class: kind, message } = stored.failure
       this.#world.line(`${JSON.stringify(entry.path.toString('latin1'))}: ${kind}: ${message}`)
       return { ...key, state: 'e', class: kind, attempts, message }

@@ -1,0 +1,78 @@
+// A run of copy: what is mended first, which outcomes of before may stand, and then the copying itself.
+import type { Medium } from '../../model/medium.ts'
+import { RunError } from '../../model/errors.ts'
+import { rawPlace } from '../../model/places.ts'
+import { readRange } from '../../model/range.ts'
+import { readTail, type RawTail } from '../../model/raw/index.ts'
+import { unreadPrint } from '../../model/unread.ts'
+import type { Reader, Writer } from '../../model/world.ts'
+import { Copying } from './copying.ts'
+import { wantedAgain } from './due.ts'
+import { exclusionsPrint } from './exclusions.ts'
+import type { Origin } from './origin.ts'
+import { startAnew, takeBack, writeOrigin } from './outcomes.ts'
+import { repair } from './repair.ts'
+import { findSource, needSource, readersPrint } from './source.ts'
+
+export interface HowToCopy {
+  /** Digest of the enumeration that the rows are made from. */
+  readonly rows: string
+  /** What the outcomes that are there were decided by; null: none are there. */
+  readonly before: Origin | null
+  /** What is there failed its proof, or a person asked for it anew. */
+  readonly replace: boolean
+}
+
+export async function copyFiles(
+  medium: Medium,
+  { rows, before: there, replace }: HowToCopy,
+  world: Writer,
+): Promise<void> {
+  const tail = await needTail(medium, world)
+  const id = await world.enrol()
+  if (there?.rows === rows && replace) {
+    // What is only damaged in the store may be mended without the medium's own source.
+    const hasSource = (await findSource(medium, world)) !== null
+    await repair(medium, id, hasSource, world)
+    if (!hasSource) return
+  }
+  const source = await needSource(medium, world)
+  const origin: Origin = {
+    rows,
+    exclude: exclusionsPrint(medium.exclude),
+    damage: unreadPrint(source.unread),
+    readers: readersPrint(tail.volumes),
+    tally: null,
+  }
+  const before = there !== null && mayStay(there, origin) ? there : null
+  if (before === null) await startAnew(medium, id, origin, world)
+  else {
+    await world.transaction(async (tx) => {
+      if (before.damage !== origin.damage) await takeBack(id, before.rows !== rows, tx)
+      await writeOrigin(id, origin, tx)
+    })
+    if (replace && before.rows !== rows) await repair(medium, id, true, world)
+  }
+  const copying = new Copying(medium, id, tail, source, world)
+  const wanted = before === null ? () => true : wantedAgain(source.unread, tail, replace)
+  await copying.copy(wanted, before === null)
+  await copying.leaveOut(before)
+  await copying.end(origin)
+}
+
+/**
+ * Whether outcomes of before can stand: the rows are the same, or the same readers found more of the same volumes because more of
+ * the image was read. Then a file that has its number, its size and all its bytes is the file that it was.
+ */
+const mayStay = (before: Origin, now: Origin): boolean =>
+  before.rows === now.rows ||
+  (before.readers !== '' && before.readers === now.readers && before.damage !== now.damage)
+
+async function needTail(medium: Medium, world: Reader): Promise<RawTail> {
+  const place = rawPlace(medium)
+  const stat = await world.stat(place)
+  if (stat === null) throw new RunError('there is no enumeration to copy by')
+  const tail = await readTail((start, end) => readRange(world, place, { start, end }), stat.bytes)
+  if (tail === null) throw new RunError(`${world.path(place)} is no enumeration`)
+  return tail
+}

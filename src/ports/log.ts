@@ -25,6 +25,8 @@ export function openLog(path: string): Log {
   const descriptor = open(path)
   let head = mendedEnd(descriptor, path)
   let lines = 0
+  /** The file ends in a part of a line that did not fit. */
+  let isTorn = false
   return {
     get head() {
       return head
@@ -34,10 +36,11 @@ export function openLog(path: string): Log {
     },
     append(line, sync) {
       const text = JSON.stringify({ ...line, prev: head })
-      const bytes = Buffer.from(`${text}\n`)
+      const bytes = Buffer.from(`${isTorn ? '\n' : ''}${text}\n`)
       try {
         const written = writeSync(descriptor, bytes)
-        if (written !== bytes.length) throw new Error(`only ${written} of ${bytes.length} bytes were taken`)
+        isTorn = written < bytes.length
+        if (isTorn) throw new Error(`only ${written} of ${bytes.length} bytes were taken`)
         // It is in the log now, whatever becomes of its flush: the next line is chained to it.
         head = lineHash(text)
         lines += 1

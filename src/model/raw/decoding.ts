@@ -20,7 +20,7 @@ import {
 } from './trailer.ts'
 
 /** Records that are handed out at a time. */
-const batch = 512
+const batch = 256
 
 const types: Readonly<Record<number, EntryType>> = Object.fromEntries(
   (['f', 'd', 'l', 'b', 'c', 'p', 's', '?'] as const).map((type) => [type.charCodeAt(0), type]),

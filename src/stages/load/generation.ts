@@ -64,6 +64,8 @@ export class Filling {
       const blocks = this.#rows.made[table].take()
       if (blocks.length > 0) await this.#pipe(table).put(blocks)
     }
+    // A socket holds a millisecond of rows and is filled between turns of the event loop; decoding what is in memory takes no turn.
+    if (this.#begun.size > 0) await new Promise((resolve) => setImmediate(resolve))
   }
 
   /** Hands the last ones on; the tables are whole, with their keys and committed, when this resolves. */

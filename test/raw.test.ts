@@ -189,7 +189,11 @@ describe('the counts', () => {
 
   test('know the first record of each inode, and a line is its record again', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(records, { maxLength: 20 }), async (given) => {
+      fc.asyncProperty(fc.array(records, { maxLength: 20 }), async (drawn) => {
+        // Drawn from all 64 bits, no number would come twice.
+        const given = drawn.map((record) =>
+          'entry' in record ? { ...record, entry: { ...record.entry, ino: record.entry.ino % 5n } } : record,
+        )
         const met = new Set<string>()
         const copy = new Line()
         let at = 0

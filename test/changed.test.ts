@@ -33,27 +33,29 @@ test('verify, apply, plan and why name what changed in a directory, and how to g
   for (const verb of [['plan'], ['verify', '--depth', 'hash']]) expect((await made.ntt(...verb)).code).toBe(0)
 })
 
+const entry = (path: string, type: 'f' | 'd', mtimeNs: bigint): RawRecord => ({
+  fs: 0,
+  entry: {
+    type,
+    path: Buffer.from(path),
+    ino: 1n,
+    nlink: 1,
+    size: 0,
+    mtimeNs,
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    rdev: 0n,
+    target: null,
+    extents: null,
+  },
+})
+
+async function* of(...records: readonly RawRecord[]) {
+  yield records
+}
+
 test('of many changes the first few are named, and a directory only where nothing else has changed', async () => {
-  const entry = (path: string, type: 'f' | 'd', mtimeNs: bigint): RawRecord => ({
-    fs: 0,
-    entry: {
-      type,
-      path: Buffer.from(path),
-      ino: 1n,
-      nlink: 1,
-      size: 0,
-      mtimeNs,
-      mode: 0o644,
-      uid: 0,
-      gid: 0,
-      rdev: 0n,
-      target: null,
-      extents: null,
-    },
-  })
-  async function* of(...records: readonly RawRecord[]) {
-    yield records
-  }
   const files = (mtimeNs: bigint): readonly RawRecord[] =>
     ['a', 'b', 'c', 'd'].map((name) => entry(name, 'f', mtimeNs))
   const root = (mtimeNs: bigint): RawRecord => entry('', 'd', mtimeNs)
@@ -61,4 +63,19 @@ test('of many changes the first few are named, and a directory only where nothin
   expect(await changesOf(before, of(root(2n), ...files(2n)))).toBe('4 changed (a, b, c, …)')
   expect(await changesOf(before, of(root(2n), ...files(1n)))).toBe('1 changed (.)')
   expect(await changesOf(before, before())).toBe('')
+})
+
+test('more entries than may be held are neither held nor read on, on either side', async () => {
+  const some = Array.from({ length: 4 }, (_, at) => entry(`f${at}`, 'f', 1n))
+  let read = 0
+  async function* endless() {
+    for (; read < 1000; read += 1) yield [entry(`g${read}`, 'f', 1n)]
+  }
+  const tooMany = 'more than 4 entries, which are not compared by path'
+  expect(await changesOf(() => of(...some), of(...some), 4)).toBe('')
+  expect(await changesOf(() => endless(), of(...some), 4)).toBe(tooMany)
+  expect(read).toBeLessThan(10)
+  read = 0
+  expect(await changesOf(() => of(...some), endless(), 4)).toBe(tooMany)
+  expect(read).toBeLessThan(10)
 })

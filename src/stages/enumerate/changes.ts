@@ -7,26 +7,31 @@ import type { RawRecord } from '../../model/raw/index.ts'
 type Records = AsyncIterable<readonly RawRecord[]>
 
 /** So many records are held against each other; of more it is said that nobody compared them. */
-const most = 1_000_000
+const mostEntries = 1_000_000
 const namesKept = 3
 
-/** A sentence; empty where the entries are the same. `before` is gone through twice: what is gone is named the second time. */
-export async function changesOf(before: () => Records, after: Records): Promise<string> {
+/**
+ * A sentence; empty where the entries are the same. `before` is gone through twice: what is gone is named the second time. No more
+ * than `most` entries are held, whatever either has.
+ */
+export async function changesOf(before: () => Records, after: Records, most = mostEntries): Promise<string> {
+  const tooMany = `more than ${count(most)} entries, which are not compared by path`
   const known = new Map<number, number>()
-  for await (const [fs, entry] of entriesOf(before())) known.set(keyOf(fs, entry), factsOf(entry))
+  for await (const [fs, entry] of entriesOf(before())) {
+    if (known.size === most) return tooMany
+    known.set(keyOf(fs, entry), factsOf(entry))
+  }
   const [changed, folders, added, gone] = [new Named(), new Named(), new Named(), new Named()]
   let met = 0
   for await (const [fs, entry] of entriesOf(after)) {
     met += 1
-    if (met > most || known.size > most) continue
+    if (met > most) return tooMany
     const key = keyOf(fs, entry)
     const facts = known.get(key)
     known.delete(key)
     if (facts === undefined) added.take(entry)
     else if (facts !== factsOf(entry)) (entry.type === 'd' ? folders : changed).take(entry)
   }
-  if (met > most || known.size > most)
-    return `more than ${count(most)} entries, which are not compared by path`
   if (known.size > 0)
     for await (const [fs, entry] of entriesOf(before())) if (known.has(keyOf(fs, entry))) gone.take(entry)
   const told = [changed.told('changed'), added.told('new'), gone.told('gone')].filter((text) => text !== '')

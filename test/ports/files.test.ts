@@ -297,6 +297,27 @@ describe('walking', () => {
     expect(descriptors()).toBe(before)
   })
 
+  test('a very large directory whose list breaks off is told as an error, after what was listed', () => {
+    const { folder } = open()
+    const names = 6000
+    mkdirSync(join(folder, 'torn'))
+    for (let at = 0; at < names; at += 1) writeFileSync(join(folder, 'torn', `file-${at}`), '')
+    const script = `
+      const { walkDirectory } = await import(${JSON.stringify(join(import.meta.dirname, '../../src/ports/walk.ts'))})
+      const errors = []
+      let entries = 0
+      for await (const batch of walkDirectory(${JSON.stringify(join(folder, 'torn'))}, new AbortController().signal, 0))
+        for (const found of batch) 'error' in found ? errors.push(found.message) : (entries += 1)
+      console.log(JSON.stringify({ entries, errors }))`
+    const failing = ['-e', 'trace=getdents64', '-e', 'inject=getdents64:error=EIO:when=3+']
+    const walk = [process.execPath, '--input-type=module', '--eval', script]
+    const told = execFileSync('strace', ['-f', '-o', '/dev/null', ...failing, ...walk]).toString()
+    const { entries, errors } = JSON.parse(told) as { entries: number; errors: readonly string[] }
+    expect(errors).toEqual(['cannot list the rest of the directory: EIO'])
+    expect(entries).toBeGreaterThan(100)
+    expect(entries).toBeLessThan(names)
+  })
+
   test('an entry looks the same by its open directory and by its path', () => {
     const { folder } = open()
     mkdirSync(join(folder, 'looks'))

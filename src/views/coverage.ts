@@ -46,17 +46,18 @@ export function coverageOf(
 const percent = (part: number, all: number): string =>
   all === 0 ? '100 %' : `${(Math.floor((part / all) * 1000) / 10).toFixed(1)} %`
 
-/** `Read back within 30 d: 43.2 % of 120,000 contents, 12 of 15 products; the oldest 41 d ago, never 3 products.` */
+/**
+ * `Read back within 30 d: 43.2 % of 120,000 contents (by budgets), 12 of 15 products; the oldest 41 d ago; no budget has read 9 contents
+ * yet; never 3 products.` What the proof of a medium reads of the store is not in the ledger: of contents it is told who counted.
+ */
 export function coverageText({ blobs, products, oldest }: Covered, maxAgeMs: number, nowMs: number): string {
-  const never = [
-    ...(blobs.all > blobs.ever ? [counted(blobs.all - blobs.ever, 'content')] : []),
-    ...(products.never > 0 ? [counted(products.never, 'product')] : []),
-  ]
   const all = `${blobs.estimated ? 'about ' : ''}${counted(blobs.all, 'content')}`
+  const unread = blobs.all - blobs.ever
   const parts = [
-    `${percent(blobs.fresh, blobs.all)} of ${all}, ${count(products.fresh)} of ${counted(products.all, 'product')}`,
+    `${percent(blobs.fresh, blobs.all)} of ${all} (by budgets), ${count(products.fresh)} of ${counted(products.all, 'product')}`,
     ...(oldest === null ? [] : [`the oldest ${age(oldest, nowMs)}`]),
-    ...(never.length === 0 ? [] : [`never ${never.join(' and ')}`]),
+    ...(unread > 0 ? [`no budget has read ${counted(unread, 'content')} yet`] : []),
+    ...(products.never > 0 ? [`never ${counted(products.never, 'product')}`] : []),
   ]
   return `Read back within ${duration(maxAgeMs / 1000)}: ${parts.join('; ')}.`
 }

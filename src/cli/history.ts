@@ -2,7 +2,7 @@
 import type { Past } from '../model/estimate.ts'
 import { ObserveError } from '../model/errors.ts'
 import { learnedFileInBytes, newPace, paced, usualFileInBytes, type Pace } from '../model/pace.ts'
-import { eventOf, logTail } from './log-file.ts'
+import { eventOf, logTail } from './read-log.ts'
 
 /** So much of the log's end is looked at: thousands of steps, read in a moment. */
 const tailBytes = 8 << 20

@@ -5,7 +5,7 @@ import type { Event } from '../model/event.ts'
 import { counted } from '../model/counted.ts'
 import { openPlain } from '../views/plain.ts'
 import type { Flags } from './flags.ts'
-import { readLog } from './log-file.ts'
+import { readLog } from './read-log.ts'
 import { catchSignals } from './signals.ts'
 import { configOf, mannerOf, outOf } from './verb.ts'
 

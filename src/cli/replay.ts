@@ -4,7 +4,7 @@ import type { Config } from '../config.ts'
 import { InterruptedError, UsageError, type ExitCode } from '../model/errors.ts'
 import type { Event } from '../model/event.ts'
 import { openScreen } from '../views/tui/start.tsx'
-import { readLog } from './log-file.ts'
+import { readLog } from './read-log.ts'
 
 /** Pauses of the run are shown no longer than this. */
 const longestPauseMs = 3000

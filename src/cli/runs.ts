@@ -2,7 +2,7 @@
 import type { Config } from '../config.ts'
 import { UsageError, type ExitCode } from '../model/errors.ts'
 import { runsText, type ToldRun } from '../views/runs.ts'
-import { readLog } from './log-file.ts'
+import { readLog } from './read-log.ts'
 import { writeDocument, type Out } from './out.ts'
 
 const lastRuns = 20

@@ -4,7 +4,7 @@ import { ObserveError, UsageError, type ExitCode } from '../model/errors.ts'
 import { blobPlace } from '../model/places.ts'
 import { latestOf } from '../model/proofs.ts'
 import type { Proof } from '../model/stage.ts'
-import { needKnownStore } from '../model/store.ts'
+import { knownStoreId, needKnownStore } from '../model/store.ts'
 import type { Reader } from '../model/world.ts'
 import { readProofs } from '../record.ts'
 import { contentText, type Content } from '../views/content.ts'
@@ -29,8 +29,7 @@ export async function content(
   const query: Reader['query'] = (sql, params) => database.query(sql, params)
   const row = await rowOf(word, query)
   const world = eyes.reader('why')
-  const [store] = await query<{ id: string }>("select store_id as id from store where root = 'by-hash'", [])
-  await needKnownStore(store?.id ?? null, world)
+  await needKnownStore(await knownStoreId((sql) => database.query(sql)), world)
   const owners = await query<Owner>(ownersOf, [row.blob])
   const proofs = await readProofs(query, [...new Set(owners.map(({ hash }) => hash))])
   const copies = owners.map(({ hash, name }) => ({

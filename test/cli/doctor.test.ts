@@ -177,7 +177,7 @@ test('an image that is away is told where a plan would miss it, and noted where 
   made.medium('gone', 'source: {image: gone.img}\n')
   const { code, out } = await made.ntt('doctor')
   expect([code, (await made.ntt('plan')).code]).toEqual([5, 5])
-  expect(out).toMatch(/1 problem:\n {2}gone: .*gone\.img is not there\n {4}Bring it back[^]*ntt why NAME\n$/)
+  expect(out).toMatch(/1 problem:\n {2}gone: .*gone\.img is not there\n {4}Bring it back[^]*ntt why gone\n$/)
   made.env('NTT_DB_URL', 'postgres://nobody@127.0.0.1:1/none')
   const blind = await made.ntt('doctor')
   expect([blind.code, blind.out]).toEqual([

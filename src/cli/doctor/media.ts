@@ -112,5 +112,5 @@ const missing = ({ name, source }: Declaration, condition: 'unknown' | 'problem'
   name,
   condition,
   text: why.includes(source.path) ? why : `${source.path} is not there now; ${why}`,
-  fix: 'Bring it back, or write into its file in media.d where it is now. To see what is known of it, run:\n    ntt why NAME',
+  fix: `Bring it back, or write into its file in media.d where it is now. To see what is known of it, run:\n    ntt why ${name}`,
 })

@@ -91,6 +91,12 @@ export async function credit(
       'insert into swept (from_pos, to_pos, at, run, blobs, bytes) values ($1, $2, $3, $4, $5, $6)',
       [from, to, at, run, blobs, bytes],
     )
+  await discredit(tx, bad)
+}
+
+/** What is bad counts as never read back, until it is mended and read. */
+export async function discredit(tx: Transaction, bad: readonly number[]): Promise<void> {
+  if (bad.length > 0) await tx.execute('lock table swept in exclusive mode')
   for (const position of new Set(bad)) await clear(tx, { from: position, to: position })
 }
 

@@ -3,9 +3,7 @@ import { coverage } from '../ledger.ts'
 import { parseBudget, parseTime } from '../model/budget.ts'
 import { ObserveError, UsageError, type ExitCode } from '../model/errors.ts'
 import type { Depth } from '../model/stage.ts'
-import { makeReader } from '../ports/world.ts'
 import { products, sweep } from '../sweep.ts'
-import type { SweepHands } from '../sweep/hands.ts'
 import { coverageOf } from '../views/coverage.ts'
 import { sweepText } from '../views/sweep.ts'
 import { lineText } from '../views/jsonl.ts'
@@ -14,6 +12,7 @@ import { look } from './look.ts'
 import type { Flags } from './flags.ts'
 import { startRun } from './run.ts'
 import { writeStrangers } from './strangers.ts'
+import { sweepHands } from './sweep-hands.ts'
 import { openVerb } from './verb.ts'
 
 interface BudgetFlags extends Flags {
@@ -44,7 +43,7 @@ export async function verifyByBudget(named: readonly string[], flags: BudgetFlag
     })
   await using verb = await openVerb(flags, { writes: true })
   const { session, declarations, signals, manner, write } = verb
-  const { database, ports } = session
+  const { database } = session
   if (database === null) throw new ObserveError('there is no database')
   const looked = await look(session, declarations)
   const { verbose = false, quiet = false, json = false } = flags
@@ -57,17 +56,7 @@ export async function verifyByBudget(named: readonly string[], flags: BudgetFlag
     unpaused: async () => {},
     wait: false,
   })
-  const hands: SweepHands = {
-    ...run.hands,
-    query: (sql, params) => database.query(sql, params),
-    transaction: (work) => database.transaction(work),
-    store: (signal) =>
-      makeReader(ports, {
-        signal: AbortSignal.any([session.signal, signal]),
-        progress: () => undefined,
-        line: () => undefined,
-      }),
-  }
+  const hands = sweepHands(run, session, database)
   const media = [...looked.observed.values()]
   // Starting up and looking have taken their part of it; a part is left for reading, however slow they were.
   const left = 'ms' in budget ? { ms: Math.max(budget.ms / 4, budget.ms - performance.now()) } : budget

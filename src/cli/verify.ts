@@ -1,12 +1,14 @@
 // ntt verify: prove again what is there; runs nothing.
 import { mostSerious, UsageError, type ExitCode } from '../model/errors.ts'
 import type { Depth, Lane } from '../model/stage.ts'
+import { readTogether } from '../sweep/together.ts'
 import { verify } from '../verify.ts'
 import { look, select } from './look.ts'
 import type { Flags } from './flags.ts'
 import { startRun } from './run.ts'
 import { openTeller } from './teller.ts'
 import { writeStrangers } from './strangers.ts'
+import { sweepHands } from './sweep-hands.ts'
 import { openVerb } from './verb.ts'
 import { verifyLog } from './verify-log.ts'
 
@@ -36,6 +38,7 @@ export async function verifyVerb(named: readonly string[], flags: VerifyFlags): 
   const { session, declarations, signals } = verb
   const depth = flags.depth ?? 'counts'
   const looked = await look(session, select(declarations, named, flags.only))
+  const isAll = looked.observed.size === declarations.length
   const teller = await openTeller(verb, flags)
   let exit: ExitCode
   try {
@@ -48,13 +51,21 @@ export async function verifyVerb(named: readonly string[], flags: VerifyFlags): 
       wait: false,
     })
     run.emit({ type: 'plan.ready', lanes: looked.plan.lanes.map((lane) => toProve(lane, depth)) })
-    const codes = await verify([...looked.observed.values()], run.hands, depth, session.config.jobs)
+    const media = [...looked.observed.values()]
+    const known = media.flatMap(({ medium }) => (medium.hash === null ? [] : [medium]))
+    const together =
+      depth === 'hash' && session.database !== null && (isAll || known.length > 1)
+        ? readTogether(known, sweepHands(run, session, session.database), isAll)
+        : { hands: run.hands, exit: () => 0 as const }
+    const codes = await verify(media, together.hands, depth, session.config.jobs)
     const good = codes.filter((code) => code === 0).length
-    exit = await run.finish(mostSerious(codes), { converged: good, failed: codes.length - good })
+    exit = await run.finish(mostSerious([...codes, together.exit()]), {
+      converged: good,
+      failed: codes.length - good,
+    })
   } finally {
     await teller.close()
   }
-  const isAll = looked.observed.size === declarations.length
   if (flags.json !== true && isAll) await writeStrangers(verb, [...looked.observed.values()])
   return exit
 }

@@ -137,12 +137,22 @@ export interface Reader {
   rehash(
     ids: AsyncIterable<readonly string[]>,
   ): AsyncIterable<readonly { id: string; bytes: number; blake3: string | null }[]>
+  /** Where one run reads the contents of several media together: what it read of this one's. null: it did not. */
+  readonly together?: (mediumId: number) => Promise<ReadTogether | null>
   /** How far. `total: null` while it is not known. What moves files and bytes tells both in turn: each has its price. */
   progress(done: number, total: number | null, unit: Unit): void
   /** A line for the log, from a program or about a finding. */
   line(text: string): void
   /** A line that people are shown although they did not ask for more; a few of them. */
   note(text: string): void
+}
+
+/** Contents of one medium that were read for all media at once. */
+export interface ReadTogether {
+  /** BLAKE3 over the names of those that were read, as bytes in their order: whoever has another list read something else. */
+  readonly sum: string
+  /** Those of them that were not what their names say, or could not be read, though something of their size was there. */
+  readonly suspects: readonly string[]
 }
 
 /** Inside one transaction of the database. */

@@ -5,6 +5,6 @@ import type { Reader, Transaction } from '../model/world.ts'
 export interface SweepHands extends Hands {
   query: Reader['query']
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
-  /** For reading the store, until the signal fires. */
-  store(signal: AbortSignal): Reader
+  /** For reading the store, until the signal fires; `told` hears how many bytes were read. */
+  store(signal: AbortSignal, told?: (bytes: number) => void): Reader
 }

@@ -47,16 +47,16 @@ const percent = (part: number, all: number): string =>
   all === 0 ? '100 %' : `${(Math.floor((part / all) * 1000) / 10).toFixed(1)} %`
 
 /**
- * `Read back within 30 d: 43.2 % of 120,000 contents (by budgets), 12 of 15 products; the oldest 41 d ago; no budget has read 9 contents
- * yet; never 3 products.` What the proof of a medium reads of the store is not in the ledger: of contents it is told who counted.
+ * `Read back within 30 d: 43.2 % of 120,000 contents (in budgets, or with all media), 12 of 15 products; the oldest 41 d ago;
+ * 9 contents in none of these yet; never 3 products.` What a proof of some media reads of the store is not in the ledger.
  */
 export function coverageText({ blobs, products, oldest }: Covered, maxAgeMs: number, nowMs: number): string {
   const all = `${blobs.estimated ? 'about ' : ''}${counted(blobs.all, 'content')}`
   const unread = blobs.all - blobs.ever
   const parts = [
-    `${percent(blobs.fresh, blobs.all)} of ${all} (by budgets), ${count(products.fresh)} of ${counted(products.all, 'product')}`,
+    `${percent(blobs.fresh, blobs.all)} of ${all} (in budgets, or with all media), ${count(products.fresh)} of ${counted(products.all, 'product')}`,
     ...(oldest === null ? [] : [`the oldest ${age(oldest, nowMs)}`]),
-    ...(unread > 0 ? [`no budget has read ${counted(unread, 'content')} yet`] : []),
+    ...(unread > 0 ? [`${counted(unread, 'content')} in none of these yet`] : []),
     ...(products.never > 0 ? [`never ${counted(products.never, 'product')}`] : []),
   ]
   return `Read back within ${duration(maxAgeMs / 1000)}: ${parts.join('; ')}.`

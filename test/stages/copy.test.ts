@@ -431,6 +431,27 @@ describe('damage behind our back', () => {
     expect(readFileSync(`${at('flipped')}.aside-failed-proof-test`, 'utf8')).toBe('flopped')
   })
 
+  test('is found although another reading vouches for contents, unless exactly these were read in it', async () => {
+    const one = await bench()
+    for (const name of ['a', 'b', 'c']) writeFileSync(join(one.tree, name), name)
+    await prepare(one)
+    await run(one)
+    const names = (some: readonly string[]): string =>
+      hashOf(Buffer.from(some.map(hashOf).toSorted().join(''), 'hex'))
+    const read = (some: readonly string[], suspects: readonly string[] = []): Promise<Verification> => {
+      const world = { ...one.world, together: async () => ({ sum: names(some), suspects }) }
+      return copy.verify(one.medium, world, 'hash')
+    }
+    chmodSync(blobAt(one.folder, hashOf('b')), 0o644)
+    writeFileSync(blobAt(one.folder, hashOf('b')), 'x')
+    // Who reads all of them answers for them; whose list is another has not read these.
+    expect(failed(await read(['a', 'b', 'c']))).toEqual([])
+    for (const other of [['a', 'c'], ['a', 'b'], ['a', 'b', 'c', 'd'], []])
+      expect([other, failed(await read(other))]).toEqual([other, ['contents not what their name says']])
+    expect(failed(await read(['a', 'b', 'c'], [hashOf('b')]))).toEqual(['contents not what their name says'])
+    expect(failed(await read(['a', 'b', 'c'], [hashOf('a')]))).toEqual([])
+  })
+
   test('to outcomes is found, and repaired', async () => {
     const one = await bench()
     for (const text of ['a', 'bb', 'ccc']) writeFileSync(join(one.tree, text), text)

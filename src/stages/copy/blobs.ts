@@ -10,12 +10,12 @@ export interface NamedBlob {
 
 const atOnce = 4000
 
-/** Each blob that an outcome of the medium names, once, in any order. */
+/** Each blob that an outcome of the medium names, once, in the order of the store. */
 export async function* blobsOf(id: number, world: Reader): AsyncGenerator<readonly NamedBlob[]> {
   const rows = world.copyOut(
     `copy (select encode(n.blob_id, 'hex'), b.size
              from (select distinct blob_id from outcome where medium_id = ${Math.trunc(id)} and blob_id is not null) n
-             left join blob b using (blob_id)) to stdout`,
+             left join blob b using (blob_id) order by n.blob_id) to stdout`,
   )
   let batch: NamedBlob[] = []
   let rest = ''

@@ -161,10 +161,14 @@ async function withPaths(id: number, { count, kept }: Examples, world: Reader): 
   ]
 }
 
-/** Every blob that is named is looked at where it lies; at depth hash it is read. */
-async function lookAtBlobs(id: number, world: Reader, depth: Depth) {
+/**
+ * Every blob that is named is looked at where it lies; at depth hash it is read, unless this run has read it for all media.
+ * That counts where exactly the blobs that are named here were read, and what was bad then is read once more.
+ */
+async function lookAtBlobs(id: number, world: Reader, depth: Depth, together = world.together ?? null) {
   const [unlisted, missing, wrong, altered] = [new Examples(), new Examples(), new Examples(), new Examples()]
   let [count, bytes] = [0, 0]
+  const names = world.hasher()
   async function* present(): AsyncGenerator<readonly string[]> {
     for await (const batch of blobsOf(id, world)) {
       const held = await world.blobs(batch.map(({ blob }) => blob))
@@ -179,16 +183,28 @@ async function lookAtBlobs(id: number, world: Reader, depth: Depth) {
           wrong.add(blob, `: ${stated} bytes expected, ${found} found`)
         else whole.push(blob)
       }
+      names.update(Buffer.from(batch.map(({ blob }) => blob).join(''), 'hex'))
       world.progress(count, null, 'files')
       yield whole
     }
   }
-  if (depth === 'hash') {
-    for await (const batch of world.rehash(present())) {
+  async function read(blobs: AsyncIterable<readonly string[]>): Promise<void> {
+    for await (const batch of world.rehash(blobs)) {
       for (const { id: blob, blake3 } of batch) if (blake3 !== blob) altered.add(blob)
     }
-  } else for await (const batch of present()) batch satisfies readonly string[]
+  }
+  if (depth === 'hash' && together === null) await read(present())
+  else for await (const batch of present()) batch satisfies readonly string[]
+  if (depth === 'hash' && together !== null) {
+    const all = await together(id)
+    if (all === null || all.sum !== names.digest().blake3) return lookAtBlobs(id, world, depth, null)
+    await read(each([all.suspects]))
+  }
   return { count, bytes, unlisted, missing, wrong, altered }
+}
+
+async function* each<T>(values: Iterable<T>): AsyncGenerator<T> {
+  yield* values
 }
 
 /** What is lost in all, and the first of its paths. */

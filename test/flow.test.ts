@@ -161,6 +161,7 @@ test('audit does not agree over what verify found to be rotten, until it is mend
   bytes[3] = (bytes[3] ?? 0) ^ 1
   chmodSync(rotten, 0o644)
   writeFileSync(rotten, bytes)
+  chmodSync(rotten, 0o444)
   // Names and sizes are right; nobody has read it yet.
   expect(await codes()).toEqual([0, []])
   expect((await made.ntt('verify', '--depth', 'hash')).code).toBe(3)

@@ -2,7 +2,7 @@
 import { counted } from '../model/counted.ts'
 import { examplesKept, finding, type Finding, type FindingCode } from '../model/finding.ts'
 import { olderEmpty } from '../model/older.ts'
-import { knownStoreId, needKnownStore } from '../model/store.ts'
+import { inPlaceOf, knownStoreId, needKnownStore } from '../model/store.ts'
 import type { Place, Reader } from '../model/world.ts'
 
 const batch = 1000
@@ -25,8 +25,10 @@ export async function auditBlobs(world: Reader): Promise<readonly Finding[]> {
     const held = await world.blobs(rows.map(({ id }) => id))
     for (const { id, size } of rows) {
       const bytes = held.get(id)
-      if (bytes === undefined) missing.add(id)
-      else if (bytes !== size) wrong.add(`${id} (${size} expected, ${bytes} found)`)
+      if (bytes === undefined) {
+        const instead = missing.isFull() ? '' : await inPlaceOf(id, world)
+        missing.add(instead === '' ? id : `${id} (${instead})`)
+      } else if (bytes !== size) wrong.add(`${id} (${size} expected, ${bytes} found)`)
     }
   }
   return [...missing.done(), ...wrong.done()]
@@ -45,17 +47,34 @@ async function* blobRows(world: Reader): AsyncGenerator<readonly { id: string; s
   }
 }
 
-/** Every name of the store is looked up in the database. */
+/** Every name of the store is looked up in the database; and whether somebody may write to it. */
 export async function auditStore(world: Reader): Promise<readonly Finding[]> {
   const orphan = gather(
     'orphan-blob',
     (count) =>
       `${counted(count, 'content')} of the store ${count === 1 ? 'is' : 'are'} not known to the database`,
   )
+  const root = world.path('by-hash:')
+  const writable = gather(
+    'writable',
+    (count) =>
+      `${counted(count, 'name')} of the store can be written to; where the filesystem keeps modes, this puts it right: chmod -R go-w '${root}'; find '${root}'/?? -type f -exec chmod a-w {} +`,
+  )
+  // Who may write to a folder may put another content in the place of one.
+  const isFolder = async (place: Place, name: string): Promise<boolean> => {
+    const found = await world.stat(place)
+    if (found !== null && found.kind !== 'directory') orphan.add(`${name} (no folder)`)
+    else if (((found?.mode ?? 0) & 0o022) !== 0) writable.add(`${name}/`)
+    return found?.kind === 'directory'
+  }
+  await isFolder('by-hash:', root)
   for (const first of await hexFolders(world, 'by-hash:')) {
+    if (!(await isFolder(`by-hash:${first}`, first))) continue
     for (const second of await hexFolders(world, `by-hash:${first}`)) {
+      if (!(await isFolder(`by-hash:${first}/${second}`, `${first}/${second}`))) continue
       const names = (await world.names(`by-hash:${first}/${second}`)) ?? []
       const ids = names.filter((name) => /^[0-9a-f]{64}$/.test(name))
+      for (const id of await world.writable(ids)) writable.add(id)
       // What was put aside was found to be wrong, and told; it is kept on purpose.
       const strangers = names.filter((name) => !ids.includes(name) && !/^[0-9a-f]{64}\.aside-/.test(name))
       for (const name of strangers) orphan.add(`${first}/${second}/${name}`)
@@ -64,10 +83,12 @@ export async function auditStore(world: Reader): Promise<readonly Finding[]> {
         [ids],
       )
       const known = new Set(rows.map(({ id }) => id))
-      for (const id of ids) if (!known.has(id) && id !== olderEmpty) orphan.add(id)
+      const unknown = ids.filter((id) => !known.has(id) && id !== olderEmpty)
+      const files = await world.blobs(unknown)
+      for (const id of unknown) orphan.add(files.has(id) ? id : `${id} (no file)`)
     }
   }
-  return orphan.done()
+  return [...orphan.done(), ...writable.done()]
 }
 
 const hexFolders = async (world: Reader, place: Place): Promise<readonly string[]> =>
@@ -77,7 +98,7 @@ const hexFolders = async (world: Reader, place: Place): Promise<readonly string[
 function gather(
   code: FindingCode,
   text: (count: number) => string,
-): { add(name: string): void; done(): readonly Finding[] } {
+): { add(name: string): void; isFull(): boolean; done(): readonly Finding[] } {
   let count = 0
   const examples: string[] = []
   return {
@@ -85,6 +106,7 @@ function gather(
       count += 1
       if (examples.length < examplesKept) examples.push(name)
     },
+    isFull: () => examples.length >= examplesKept,
     done: () => (count === 0 ? [] : [finding(code, null, count, text(count), examples)]),
   }
 }

@@ -17,6 +17,7 @@ export const findingCodes = {
   'missing-blob': 'the database knows a content that the store does not hold',
   'wrong-size-blob': 'a content in the store has another size than the database says',
   'orphan-blob': 'a content in the store that the database does not know',
+  writable: 'contents are never written to again, and here somebody may',
   unclaimed: 'complete, and only the timestamps are missing',
 } as const
 export type FindingCode = keyof typeof findingCodes

@@ -1,6 +1,6 @@
 // Which store `by-hash:` must be: the one that the database knows, by the id in its marker file.
-import { ObserveError } from './errors.ts'
-import { storeMarker } from './places.ts'
+import { ObserveError, survivable } from './errors.ts'
+import { blobPlace, storeMarker } from './places.ts'
 import type { Reader } from './world.ts'
 
 /** Ids of a store: as the database knows it (null: it knows of none yet), and as the marker file says (null: there is none). */
@@ -35,4 +35,16 @@ export async function needKnownStore(
       hint: 'Mount the right filesystem there, or set the root to where the store lies now.',
     },
   )
+}
+
+/** What lies under the name of a content that the store does not hold, to be said behind it; empty: nothing. */
+export async function inPlaceOf(blob: string, world: Pick<Reader, 'stat'>): Promise<string> {
+  try {
+    const found = await world.stat(blobPlace(blob))
+    if (found === null) return ''
+    return found.kind === 'directory' ? 'a folder lies in its place' : 'a link lies in its place'
+  } catch (error) {
+    survivable(error)
+    return 'something that is no file lies in its place'
+  }
 }

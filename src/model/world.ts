@@ -133,6 +133,8 @@ export interface Reader {
   catalogue(hash: string): Promise<CatalogueRow | null>
   /** Which of these blobs the store holds, with their sizes as stat tells; absent ones are left out. */
   blobs(ids: readonly string[]): Promise<ReadonlyMap<string, number>>
+  /** Which of these blobs have a mode by which somebody may write to them. */
+  writable(ids: readonly string[]): Promise<readonly string[]>
   /** Re-read blobs and hash them; yields in batches, in any order. `blake3: null`: it is not there or cannot be read. */
   rehash(
     ids: AsyncIterable<readonly string[]>,

@@ -1,6 +1,6 @@
 // What was read of the store since the last note: each blob judged by its name and size, told where it is bad, written down.
 import { credit, discredit, positionOf } from '../ledger.ts'
-import { knownStoreId, needKnownStore } from '../model/store.ts'
+import { inPlaceOf, knownStoreId, needKnownStore } from '../model/store.ts'
 import type { Observed } from '../model/stage.ts'
 import type { Reader } from '../model/world.ts'
 import type { SweepHands } from './hands.ts'
@@ -49,13 +49,15 @@ export class Reading {
     return { from, to: from - 1, blobs: 0, bytes: 0, bad: [], beganSec: this.#hands.seconds() }
   }
 
-  /** `size`: as the table of blobs has it; null: it is not in there. */
-  async judge({ id, bytes, blake3 }: ReadBlob, size: number | null, reach: Reach): Promise<void> {
+  /** What is wrong with it, if anything. `size`: as the table of blobs has it; null: it is not in there. */
+  async judge({ id, bytes, blake3 }: ReadBlob, size: number | null, reach: Reach): Promise<Bad | null> {
     reach.blobs += 1
     reach.bytes += size ?? bytes
     reach.to = Math.max(reach.to, positionOf(id))
-    if (blake3 === id && (size === null || bytes === size)) return
-    reach.bad.push(await this.#diagnose({ id, bytes, blake3 }, size))
+    if (blake3 === id && (size === null || bytes === size)) return null
+    const bad = await this.#diagnose({ id, bytes, blake3 }, size)
+    reach.bad.push(bad)
+    return bad
   }
 
   /** Says what is bad, then writes down what was read: who dies between the two says it twice. */
@@ -100,8 +102,8 @@ export class Reading {
       return { blob, is: 'resized', text: `has ${bytes} bytes, and ${size} in the database` }
     if (blake3 !== null) return { blob, is: 'altered', text: `is not what its name says, but ${blake3}` }
     const isThere = (await this.#world.blobs([blob])).has(blob)
-    return isThere
-      ? { blob, is: 'unreadable', text: 'cannot be read' }
-      : { blob, is: 'missing', text: 'is not in the store' }
+    if (isThere) return { blob, is: 'unreadable', text: 'cannot be read' }
+    const instead = await inPlaceOf(blob, this.#world)
+    return { blob, is: 'missing', text: `is not in the store${instead === '' ? '' : `: ${instead}`}` }
   }
 }

@@ -5,7 +5,7 @@ import { InterruptedError, ObserveError, survivable, type ExitCode } from '../mo
 import type { Medium } from '../model/medium.ts'
 import type { Hasher, ReadTogether, Reader } from '../model/world.ts'
 import type { SweepHands } from './hands.ts'
-import { Reading, batchBlobs, batchBytes, type ReadBlob } from './reading.ts'
+import { Reading, batchBlobs, batchBytes } from './reading.ts'
 
 /** So often what was read is written down. */
 const commitSeconds = 30
@@ -108,8 +108,10 @@ class TogetherReading {
         const owned = due.get(one.id)
         due.delete(one.id)
         if (owned === undefined) throw new Error(`${one.id} was read, and nobody asked for it`)
-        await this.#reading.judge(one, owned.size, reach)
-        this.#remember(one, owned)
+        const bad = await this.#reading.judge(one, owned.size, reach)
+        // One that is not there, or has another size, is seen by whoever looks at it; what needs reading is read once more.
+        const isAltered = bad?.is === 'altered' && (owned.size === null || one.bytes === owned.size)
+        this.#remember(owned, isAltered || bad?.is === 'unreadable')
       }
       const isOver = this.#hands.stopping.aborted
       if (!isOver && this.#hands.seconds() - reach.beganSec < commitSeconds) continue
@@ -123,15 +125,13 @@ class TogetherReading {
       if (suspects !== null) this.#ended.set(id, { sum: hasher.digest().blake3, suspects })
   }
 
-  #remember({ id, bytes, blake3 }: ReadBlob, { size, owners }: Owned): void {
-    const bytesOfName = Buffer.from(id, 'hex')
-    // One that is not there, or has another size, is seen by whoever looks at it; what needs reading is read once more.
-    const isSuspect = blake3 !== id && (blake3 === null || size === null || bytes === size)
+  #remember({ blob, owners }: Owned, isSuspect: boolean): void {
+    const bytesOfName = Buffer.from(blob, 'hex')
     for (const owner of owners) {
       const own = this.#own.get(owner)
       own?.hasher.update(bytesOfName)
       if (!isSuspect || own === undefined) continue
-      own.suspects?.push(id)
+      own.suspects?.push(blob)
       if ((own.suspects?.length ?? 0) > suspectsKept) own.suspects = null
     }
   }

@@ -20,6 +20,7 @@ const marks: Readonly<Record<FindingCode, 'bad' | 'doubt' | 'dim'>> = {
   'missing-blob': 'bad',
   'wrong-size-blob': 'bad',
   'orphan-blob': 'doubt',
+  writable: 'doubt',
   unclaimed: 'dim',
 }
 

@@ -1,6 +1,6 @@
 // The store of contents: each once, in a file named by its BLAKE3, mode 0444, at aa/bb/<64 hex> below `by-hash:`.
 import { availableParallelism } from 'node:os'
-import { NttError, StoreError } from '../../model/errors.ts'
+import { NttError, RunError, StoreError } from '../../model/errors.ts'
 import { Slots } from '../../model/lanes.ts'
 import type { Place, Reader, Unit, Writer } from '../../model/world.ts'
 import { openHasher } from '../blake3.ts'
@@ -29,7 +29,9 @@ export interface StoreSpeaker {
 }
 
 export interface Store {
-  speak(speaker: StoreSpeaker): Pick<Writer, 'digest' | 'hasher' | 'blobs' | 'rehash' | 'ingest' | 'storeId'>
+  speak(
+    speaker: StoreSpeaker,
+  ): Pick<Writer, 'digest' | 'hasher' | 'blobs' | 'writable' | 'rehash' | 'ingest' | 'storeId'>
   /** Ends the threads and gives up the run's folder. */
   close(): Promise<void>
 }
@@ -84,6 +86,8 @@ export function openStore({ root, run, path, width }: StoreOptions): Store {
           )
           return sizes
         },
+        writable: async (ids) =>
+          (await Promise.all(slices(ids, lookIds).map((some) => ask('writable', { ids: some })))).flat(),
         rehash: (ids) =>
           rehashAll(
             ids,
@@ -205,6 +209,13 @@ function slices<T>(all: readonly T[], size: number): readonly (readonly T[])[] {
   )
 }
 
+/** What lies where a content is to be named, by what the call that would name it says. */
+const strangers: Readonly<Record<string, string>> = {
+  EISDIR: 'a folder lies under the name of a content',
+  ENOTDIR: 'a file lies where a folder of the store belongs',
+  EEXIST: 'a file lies where a folder of the store belongs',
+}
+
 /** What a thread could not do, as one of our errors. */
 function failure(error: unknown, root: string, signal?: AbortSignal): unknown {
   if (signal?.aborted === true && !(error instanceof NttError)) return stopReason(signal, error)
@@ -218,5 +229,11 @@ function failure(error: unknown, root: string, signal?: AbortSignal): unknown {
       'Something removed or replaced it while it was written to. Find out what, then run the same command again.'
     return new StoreError(`cannot write by-hash: (${path}): the directory has gone`, { cause, hint })
   }
+  const stranger = strangers[errno]
+  if (stranger !== undefined)
+    return new RunError(`cannot write by-hash: (${path}): ${stranger} (${errno})`, {
+      cause,
+      hint: 'It is nothing of ours: look what it is, move it away, and run the same command again.',
+    })
   return unwritten('by-hash:', path, cause)
 }

@@ -43,6 +43,8 @@ export interface Jobs {
   flush: { ask: Record<never, never>; answer: null }
   /** Size of each blob, -1 for what is not there. */
   sizes: { ask: { ids: readonly string[] }; answer: readonly number[] }
+  /** Which of the blobs somebody may write to. */
+  writable: { ask: { ids: readonly string[] }; answer: readonly string[] }
   /** Each blob read again. */
   rehash: { ask: { ids: readonly string[] }; answer: readonly { bytes: number; blake3: string | null }[] }
   digest: { ask: { path: string; start: number; end: number }; answer: Digest }

@@ -16,6 +16,7 @@ import {
   type Stats,
 } from 'node:fs'
 import { join } from 'node:path'
+import { errnoOf } from '../../model/errors.ts'
 import { blobPath, slabBytes, type Kept, type Read } from './jobs.ts'
 import { Source, Unreadable, openImage, openLive, openTree, sizeChanged } from './source.ts'
 import { Temp, WriteFailure, writeAll } from './temp.ts'
@@ -128,7 +129,7 @@ export class Keeper {
 
   /** Believed by its name and size: whoever gave it the name had hashed it, and made it durable before. */
   holds(blob: string, bytes: number): boolean {
-    const found = lstatSync(`${this.#root}/${blobPath(blob)}`, { throwIfNoEntry: false })
+    const found = lookAt(this.#root, blob)
     return found !== undefined && found.isFile() && found.size === bytes
   }
 
@@ -178,6 +179,16 @@ export class Keeper {
     if (made !== undefined && this.#masksFolders === true) chmodSync(second, 0o755)
     if (made === first && this.#masksFolders === true) chmodSync(first, 0o755)
     this.#folders.add(key)
+  }
+}
+
+/** What lies under the name of a blob; a file above it is as good as nothing. */
+export function lookAt(root: string, blob: string): Stats | undefined {
+  try {
+    return lstatSync(`${root}/${blobPath(blob)}`, { throwIfNoEntry: false })
+  } catch (error) {
+    if (errnoOf(error) === 'ENOTDIR') return undefined
+    throw error
   }
 }
 

@@ -8,7 +8,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { errnoOf, messageOf } from '../../model/errors.ts'
 import { libc } from '../libc.ts'
 import { blobPath, slabBytes, type Answer, type Ask, type Broken, type ThreadSetup } from './jobs.ts'
-import { Keeper, type Onward } from './keeping.ts'
+import { Keeper, lookAt, type Onward } from './keeping.ts'
 import { openQuietly } from './source.ts'
 import { WriteFailure, type Temp } from './temp.ts'
 
@@ -115,6 +115,8 @@ async function answer(ask: Ask): Promise<void> {
       return say({ id, answer: null })
     case 'sizes':
       return say({ id, answer: ask.ids.map(sizeOf) })
+    case 'writable':
+      return say({ id, answer: ask.ids.filter(isWritable) })
     case 'rehash': {
       const found = []
       let whole = 0
@@ -149,8 +151,14 @@ function flush(): void {
 }
 
 function sizeOf(id: string): number {
-  const found = lstatSync(join(setup.root, blobPath(id)), { throwIfNoEntry: false })
+  const found = lookAt(setup.root, id)
   return found?.isFile() === true ? found.size : -1
+}
+
+/** By its mode, whoever we are. */
+function isWritable(id: string): boolean {
+  const found = lookAt(setup.root, id)
+  return found?.isFile() === true && (found.mode & 0o222) !== 0
 }
 
 async function rehash(id: string, onward: Onward): Promise<{ bytes: number; blake3: string | null }> {
@@ -162,7 +170,7 @@ async function rehash(id: string, onward: Onward): Promise<{ bytes: number; blak
     return await digest(path, 0, Number.POSITIVE_INFINITY, onward, flags)
   } catch (error) {
     // Not there, not a file, or the disk cannot read it: that is an answer. Any other error is a failed look.
-    if (['ENOENT', 'EIO', 'EISDIR', 'ELOOP', 'EBADMSG', 'EUCLEAN'].includes(errnoOf(error) ?? ''))
+    if (['ENOENT', 'ENOTDIR', 'EIO', 'EISDIR', 'ELOOP', 'EBADMSG', 'EUCLEAN'].includes(errnoOf(error) ?? ''))
       return { bytes: 0, blake3: null }
     throw error
   }

@@ -4,6 +4,7 @@ import type { Medium } from '../../model/medium.ts'
 import { rawPlace } from '../../model/places.ts'
 import { decodeRaw } from '../../model/raw/index.ts'
 import type { Check, Depth, Losses, Verification } from '../../model/stage.ts'
+import { inPlaceOf } from '../../model/store.ts'
 import type { Reader } from '../../model/world.ts'
 import { blobsOf } from './blobs.ts'
 import { exclusionsPrint } from './exclusions.ts'
@@ -134,9 +135,13 @@ class Examples {
   count = 0
   /** Blob to what is to be said of it, which may be nothing. */
   readonly kept = new Map<string, string>()
+  get isFull(): boolean {
+    return this.kept.size >= examplesKept
+  }
+
   add(blob: string, about = ''): void {
     this.count += 1
-    if (this.kept.size < examplesKept) this.kept.set(blob, about)
+    if (!this.isFull) this.kept.set(blob, about)
   }
 }
 
@@ -178,7 +183,7 @@ async function lookAtBlobs(id: number, world: Reader, depth: Depth, together = w
         count += 1
         bytes += found ?? 0
         if (stated === null) unlisted.add(blob)
-        if (found === undefined) missing.add(blob)
+        if (found === undefined) missing.add(blob, missing.isFull ? '' : await about(blob, world))
         else if (stated !== null && found !== stated)
           wrong.add(blob, `: ${stated} bytes expected, ${found} found`)
         else whole.push(blob)
@@ -201,6 +206,11 @@ async function lookAtBlobs(id: number, world: Reader, depth: Depth, together = w
     await read(each([all.suspects]))
   }
   return { count, bytes, unlisted, missing, wrong, altered }
+}
+
+async function about(blob: string, world: Reader): Promise<string> {
+  const instead = await inPlaceOf(blob, world)
+  return instead === '' ? '' : `: ${instead}`
 }
 
 async function* each<T>(values: Iterable<T>): AsyncGenerator<T> {

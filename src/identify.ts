@@ -34,7 +34,7 @@ export interface Known {
     readonly name: string | null
     readonly kind: KindName | null
   })[]
-  readonly declared: readonly Pick<Declaration, 'name' | 'hash'>[]
+  readonly declared: readonly Pick<Declaration, 'name' | 'hash' | 'file'>[]
   /** Of these kinds what is read is the drive itself: its model and serial are the medium's. */
   isDrive(kind: KindName): boolean
   /** Told of what was worked out; whoever may write keeps it with `remember`. */
@@ -49,6 +49,8 @@ export async function identify(
   known: Known,
 ): Promise<Identity | Unknown> {
   const { source, name } = declaration
+  const taken = nameTaken(declaration, known)
+  if (taken !== null) return refuse('wrong-medium', taken)
   switch (source.type) {
     case 'directory': {
       const hash = declaration.hash ?? directoryHash(name, blake3By(world))
@@ -64,13 +66,31 @@ export async function identify(
   }
 }
 
+/** The name belongs to another medium in the catalogue: files that were exchanged or copied would lend one the other's products. */
+function nameTaken(declaration: Declaration, { media, declared }: Known): string | null {
+  const { name, file } = declaration
+  const hash = declaredHash(declaration)
+  const owner = media.find((one) => one.name === name)
+  if (hash === undefined || owner === undefined || owner.hash === hash) return null
+  const met = media.find((one) => one.hash === hash)?.name ?? null
+  const now = declared.find((one) => one.hash === owner.hash)
+  const is = `${file} declares the medium ${hash}${met === null ? '' : `, which is ${met} in the database`}`
+  return now === undefined
+    ? `${is}, and ${name} is ${owner.hash} there: write \`medium_hash: ${owner.hash}\` if it is that, or give the file a name of its own`
+    : `${is}, and ${name} is ${owner.hash} there, which ${now.file} declares by now: exchange the two back, or give ${file} another name and run ntt verify ${now.name} first`
+}
+
+/** By its file, or by a file name of 32 hex digits. */
+const declaredHash = ({ hash, source }: Pick<Declaration, 'hash' | 'source'>): string | undefined =>
+  hash ?? (source.type === 'image' ? /(?:^|\/)([0-9a-f]{32})\.[^/]*$/.exec(source.path)?.[1] : undefined)
+
 /** What is known without looking: by declaration, by a file name of 32 hex digits, or because it was met before. */
 function beforehand(
-  { hash, name, source, kind }: Declaration,
+  declaration: Declaration,
   known: Known,
 ): (Omit<Identity, 'kind'> & { kind: KindName | null }) | null {
-  const byName = source.type === 'image' ? /(?:^|\/)([0-9a-f]{32})\.[^/]*$/.exec(source.path)?.[1] : undefined
-  const declared = hash ?? byName
+  const { name, kind } = declaration
+  const declared = declaredHash(declaration)
   const met = known.media.find((one) => (declared === undefined ? one.name === name : one.hash === declared))
   const is = declared ?? met?.hash
   if (is === undefined) return null

@@ -215,7 +215,7 @@ describe('a device', () => {
   test('with another disc in it is refused by name if nothing else tells the medium', async () => {
     const path = floppy('letters.img', 'HOLIDAY 98')
     const { path: at } = await device(folder, path)
-    const declared = [{ name: 'holiday', hash: v2(path) }]
+    const declared = [{ name: 'holiday', hash: v2(path), file: 'media.d/holiday.yaml' }]
     const found = await look(declare(drive(at), { expect: { volume: 'CEH_005' } }), { declared })
     expect(found).toMatchObject({ action: 'refuse', because: { code: 'wrong-medium' } })
     expect(JSON.stringify(found)).toContain('the volume label is HOLIDAY 98, declared CEH_005. It is holiday')

@@ -1,0 +1,87 @@
+// Files of media.d whose identities were exchanged: told before anything is done, and nothing of either medium is lost.
+import { cpSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, expect, test } from 'vitest'
+import { ask, freshDatabase } from '../support/postgres.ts'
+import { project, sampleImages, type Project } from '../support/project.ts'
+
+let database: string
+let made: Project
+const [one, two, new_] = ['1', '2', '3'].map((digit) => `a${digit.repeat(31)}`) as [string, string, string]
+
+const declare = (name: string, folder: string, hash: string): void =>
+  made.medium(name, `label: ${name}\nsource:\n  directory: ${folder}\ntarget: copied\nmedium_hash: ${hash}\n`)
+
+const catalogue = (): Promise<readonly unknown[]> =>
+  ask(
+    database,
+    `select name, medium_hash, (select count(*)::int4 from outcome o where o.medium_id = m.medium_id) as files,
+            (select count(*)::int4 from proof p where p.medium_hash = m.medium_hash) as proofs from medium m order by name`,
+  )
+
+beforeAll(async () => {
+  database = await freshDatabase()
+  made = project({ database })
+  for (const name of ['one', 'two']) {
+    cpSync(join(sampleImages, 'box7'), made.path('media.d', name), { recursive: true })
+    writeFileSync(made.path('media.d', name, name), name)
+  }
+  declare('one', 'one', one)
+  declare('two', 'two', two)
+  const { code, out, err } = await made.ntt('apply', '--yes')
+  if (code !== 0) throw new Error(out + err)
+})
+
+test('two that were exchanged are refused, with both files and what to do; exchanged back, they are as they were', async () => {
+  const before = await catalogue()
+  declare('one', 'one', two)
+  declare('two', 'two', one)
+  for (const [args, exit] of [
+    [['plan'], 2],
+    [['apply', '--yes'], 4],
+    [['status'], 2],
+    [['verify'], 3],
+  ] as const) {
+    const { code, out, err } = await made.ntt(...args)
+    expect([args, code, err]).toEqual([args, exit, ''])
+    if (args[0] === 'status') continue
+    const text = out.replaceAll(/\s+/g, ' ')
+    expect(text).toContain(
+      `media.d/one.yaml declares the medium ${two}, which is two in the database, and one is ${one} there, which media.d/two.yaml declares by now: exchange the two back, or give media.d/one.yaml another name and run ntt verify two first`,
+    )
+    expect(text).toContain(`media.d/two.yaml declares the medium ${one}, which is one in the database`)
+  }
+  expect(await catalogue()).toEqual(before)
+  declare('one', 'one', one)
+  declare('two', 'two', two)
+  expect((await made.ntt('plan')).code).toBe(0)
+})
+
+test('what is advised brings other names: one after the other, over a name that is free', async () => {
+  rmSync(made.path('media.d/one.yaml'))
+  declare('free', 'one', one)
+  declare('one', 'two', two)
+  rmSync(made.path('media.d/two.yaml'))
+  const first = await made.ntt('apply', '--yes')
+  expect([first.code, first.out]).toEqual([4, expect.stringContaining('run ntt verify free first')])
+  // Whoever is not in the way is done.
+  expect((await made.ntt('verify', 'free')).code).toBe(0)
+  expect((await made.ntt('verify', 'one')).code).toBe(0)
+  expect(await catalogue()).toMatchObject([
+    { name: 'free', medium_hash: one },
+    { name: 'one', medium_hash: two },
+  ])
+  declare('one', 'one', one)
+  rmSync(made.path('media.d/free.yaml'))
+})
+
+test('a new identity under the name of a medium is refused, with the old one', async () => {
+  declare('one', 'one', new_)
+  const { code, out } = await made.ntt('plan')
+  expect([code, out.replaceAll(/\s+/g, ' ')]).toEqual([
+    2,
+    expect.stringContaining(
+      `media.d/one.yaml declares the medium ${new_}, and one is ${two} there: write \`medium_hash: ${two}\` if it is that`,
+    ),
+  ])
+})

@@ -1,5 +1,6 @@
 // Which medium a declaration is about: declared, remembered, or worked out from the ends of its source.
 import { fingerprint } from './model/canonical.ts'
+import { declaredHash, nameTaken } from './model/declared.ts'
 import { ObserveError } from './model/errors.ts'
 import { directoryHash, guessKind } from './model/identity.ts'
 import { otherThan } from './model/match.ts'
@@ -65,24 +66,6 @@ export async function identify(
       return source satisfies never
   }
 }
-
-/** The name belongs to another medium in the catalogue: files that were exchanged or copied would lend one the other's products. */
-function nameTaken(declaration: Declaration, { media, declared }: Known): string | null {
-  const { name, file } = declaration
-  const hash = declaredHash(declaration)
-  const owner = media.find((one) => one.name === name)
-  if (hash === undefined || owner === undefined || owner.hash === hash) return null
-  const met = media.find((one) => one.hash === hash)?.name ?? null
-  const now = declared.find((one) => one.hash === owner.hash)
-  const is = `${file} declares the medium ${hash}${met === null ? '' : `, which is ${met} in the database`}`
-  return now === undefined
-    ? `${is}, and ${name} is ${owner.hash} there: write \`medium_hash: ${owner.hash}\` if it is that, or give the file a name of its own`
-    : `${is}, and ${name} is ${owner.hash} there, which ${now.file} declares by now: exchange the two back, or give ${file} another name and run ntt verify ${now.name} first`
-}
-
-/** By its file, or by a file name of 32 hex digits. */
-const declaredHash = ({ hash, source }: Pick<Declaration, 'hash' | 'source'>): string | undefined =>
-  hash ?? (source.type === 'image' ? /(?:^|\/)([0-9a-f]{32})\.[^/]*$/.exec(source.path)?.[1] : undefined)
 
 /** What is known without looking: by declaration, by a file name of 32 hex digits, or because it was met before. */
 function beforehand(

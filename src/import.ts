@@ -14,8 +14,8 @@ import type { Reader } from './model/world.ts'
 
 type Query = Reader['query']
 
-/** A row of its `medium`, and where its products lie. */
-export interface OlderMedium extends OlderLook {
+/** A row of its `medium`, and where its bytes are to be read. */
+export interface OlderSource {
   /** As its database spells it; 32 hex digits where it can be a medium of ours. */
   readonly hash: string
   readonly human: string | null
@@ -25,11 +25,16 @@ export interface OlderMedium extends OlderLook {
   readonly claims: OlderClaims
   /** Bytes; null: not there. */
   readonly image: number | null
+  /** The folder that a tree was walked at, as its enumeration says; null for a mounted image, or where nothing tells. */
+  readonly tree: string | null
+}
+
+/** The same, and what its products hold. */
+export interface OlderMedium extends OlderSource, OlderLook {
+  /** Bytes; null: not there. */
   readonly archive: number | null
   /** Its archive lies in the folder that the older pipeline kept for floppies, where nobody looks for one. */
   readonly isBelowFloppies: boolean
-  /** The folder that a tree was walked at, as its enumeration says; null for a mounted image, or where nothing tells. */
-  readonly tree: string | null
   /** Names of the first files without content, as one char for each byte. */
   readonly examples: readonly string[]
 }
@@ -48,8 +53,8 @@ export async function olderMedia(older: Query, world: Reader): Promise<readonly 
   return [...new Set([...rows.map(({ hash }) => hash), ...files])].toSorted()
 }
 
-/** Looks at one of them. */
-export async function lookAtOlder(hash: string, older: Query, world: Reader): Promise<OlderMedium> {
+/** What one of them is and where its bytes lie: cheap, so that all are asked before the first is taken over. */
+export async function sourceOfOlder(hash: string, older: Query, world: Reader): Promise<OlderSource> {
   const [row] = await older<{ row: Readonly<Record<string, unknown>> }>(
     'select to_jsonb(m) as row from medium m where medium_hash = $1',
     [hash],
@@ -58,21 +63,7 @@ export async function lookAtOlder(hash: string, older: Query, world: Reader): Pr
     const value = row?.row[column]
     return typeof value === 'string' && value !== '' ? value : null
   }
-  // Names of another shape are no names of ours to look for.
-  const own = /^[0-9a-f]{32}$/.test(hash)
-  const [image, archive, floppy] = own
-    ? await Promise.all([
-        world.stat(`image:${hash}.img`),
-        world.stat(`archive:${hash}.tar.zst`),
-        world.stat(`archive:floppies/${hash}.tar.zst`),
-      ])
-    : [null, null, null]
-  const raw = own ? await lookAtRaw(hash, world) : { counts: null, tree: null }
-  const [paths] = await older<{ count: string }>(
-    'select count(*)::text as count from path where medium_hash = $1',
-    [hash],
-  )
-  const { tally, examples } = await tallyFiles(hash, older, world)
+  const image = isOurs(hash) ? await world.stat(`image:${hash}.img`) : null
   return {
     hash,
     human: text('medium_human'),
@@ -81,10 +72,32 @@ export async function lookAtOlder(hash: string, older: Query, world: Reader): Pr
     imagePath: text('image_path'),
     claims: { enumDone: text('enum_done'), copyDone: text('copy_done'), health: text('health') },
     image: image?.bytes ?? null,
+    tree: isOurs(hash) ? await treeOf(hash, world) : null,
+  }
+}
+
+/** Names of another shape are no names of ours to look for. */
+const isOurs = (hash: string): boolean => /^[0-9a-f]{32}$/.test(hash)
+
+/** Looks at one of them. */
+async function lookAtOlder(hash: string, older: Query, world: Reader): Promise<OlderMedium> {
+  const source = await sourceOfOlder(hash, older, world)
+  const [archive, floppy] = isOurs(hash)
+    ? await Promise.all([
+        world.stat(`archive:${hash}.tar.zst`),
+        world.stat(`archive:floppies/${hash}.tar.zst`),
+      ])
+    : [null, null]
+  const [paths] = await older<{ count: string }>(
+    'select count(*)::text as count from path where medium_hash = $1',
+    [hash],
+  )
+  const { tally, examples } = await tallyFiles(hash, older, world)
+  return {
+    ...source,
     archive: archive?.bytes ?? null,
     isBelowFloppies: archive === null && floppy !== null,
-    tree: raw.tree,
-    raw: raw.counts,
+    raw: isOurs(hash) ? await lookAtRaw(hash, world) : null,
     paths: Number(paths?.count),
     tally,
     examples,
@@ -179,28 +192,31 @@ async function tallyFiles(
 
 const isBlob = (blob: string | null): blob is string => blob !== null && /^[0-9a-f]{64}$/.test(blob)
 
-/** Reads the enumeration through, and finds the folder that it begins with. */
-async function lookAtRaw(
-  hash: string,
-  world: Reader,
-): Promise<{ readonly counts: OlderLook['raw']; readonly tree: string | null }> {
+/** The folder that its enumeration begins with. */
+async function treeOf(hash: string, world: Reader): Promise<string | null> {
   const place = `raw:${hash}.raw`
   const stat = await world.stat(place)
-  if (stat === null) return { counts: null, tree: null }
+  if (stat === null) return null
   const root = legacyRoot(await readRange(world, place, { start: 0, end: Math.min(stat.bytes, 65_536) }))
-  const tree = root === null || root.startsWith('/mnt/ntt/') ? null : root
+  return root === null || root.startsWith('/mnt/ntt/') ? null : root
+}
+
+/** Reads the enumeration through. */
+async function lookAtRaw(hash: string, world: Reader): Promise<OlderLook['raw']> {
+  const place = `raw:${hash}.raw`
+  if ((await world.stat(place)) === null) return null
   const ended: RawTail[] = []
   try {
     for await (const batch of decodeRaw(world.read(place), (tail) => ended.push(tail)))
       batch satisfies readonly unknown[]
   } catch (error) {
-    if (error instanceof RawError) return { counts: 'damaged', tree }
+    if (error instanceof RawError) return 'damaged'
     throw error
   }
   const counts = ended[0]?.counts
   if (counts === undefined) throw new ObserveError(`${place} was read, and its end was not seen`)
   const sum = (name: 'records' | 'files'): number => counts.reduce((all, one) => all + one[name], 0)
-  return { counts: { records: sum('records'), files: sum('files') }, tree }
+  return { records: sum('records'), files: sum('files') }
 }
 
 /** Its table of contents against the store; null: it has none. Hex text, though the column was bytea once. */

@@ -179,6 +179,50 @@ test('what cannot be taken over as it is, is told; a hostile text stays a text',
   expect(text.out).not.toContain('\u001b')
 })
 
+test('files that would clash, with each other or with those that are there, are told before the first is written', async () => {
+  const older = await freshDatabase('empty')
+  const left = await olderInstallation(scratch(), older, [1, 0, 0], 3)
+  const [one, two, three] = ['1', '2', '3'].map((digit) => digit.repeat(32)) as [string, string, string]
+  await ask(
+    older,
+    `insert into medium (medium_hash, medium_human, image_path) select h, n, p from unnest($1::text[], $2::text[], $3::text[]) as r (h, n, p)`,
+    [
+      [one, two, three],
+      ['same', 'same', 'third'],
+      ['/mnt/stick.img', '/mnt/stick.img', '/mnt/other.img'],
+    ],
+  )
+  const ours = await freshDatabase()
+  const made = project({ database: ours })
+  made.medium('mine', 'label: mine\nsource:\n  image: /mnt/other.img\n')
+  const { code, err } = await made.ntt('import', older, ...left.roots)
+  expect([code, err]).toEqual([1, expect.stringContaining('Nothing was written')])
+  const text = err.replaceAll(/\s+/g, ' ')
+  expect(text).toMatch(
+    /media\.d\/same\.yaml:\d+:\d+ source\.image: the same source twice.* \(also media\.d\/same-22222222\.yaml:\d+\)/,
+  )
+  expect(text).toMatch(
+    /media\.d\/third\.yaml:\d+:\d+ source\.image: the same source twice.* \(also media\.d\/mine\.yaml:\d+\)/,
+  )
+  expect(text).toContain('medium_hash')
+  expect(readdirSync(made.path('media.d'))).toEqual(['mine.yaml'])
+  expect(existsSync(made.path('ntt.yaml'))).toBe(false)
+  expect(await ask(ours, 'select 1 from medium')).toEqual([])
+  // As advised: a file for one of them with its own source, and the hash in the file that is there.
+  made.medium('second', `source:\n  image: /mnt/stick-2.img\nmedium_hash: "${two}"\n`)
+  made.medium('mine', `source:\n  image: /mnt/other.img\nmedium_hash: "${three}"\n`)
+  // A name that our database has given away is given to no other.
+  await ask(ours, `insert into medium (medium_hash, hash_version, name) values ($1, 'v2', 'same')`, [
+    '9'.repeat(32),
+  ])
+  const again = await made.ntt('import', older, ...left.roots)
+  expect([again.code, again.err]).toEqual([0, ''])
+  const names = await ask<{ name: string; medium_hash: string }>(ours, 'select name, medium_hash from medium')
+  const nameOf = (hash: string) => names.find((row) => row.medium_hash === hash)?.name
+  expect([one, two, three].map(nameOf)).toEqual(['same-11111111', 'second', 'mine'])
+  expect((await made.ntt('validate')).code).toBe(0)
+})
+
 test('a file whose size or type its database does not tell is not passed over, nor taken for kept', async () => {
   const older = await freshDatabase('empty')
   const left = await olderInstallation(scratch(), older, [1, 0, 0], 4)

@@ -1,17 +1,22 @@
 // ntt import: takes over an installation of the older pipeline where it lies. Reads its database, writes files of media.d beside.
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import type { Config } from '../config.ts'
-import { nameProblem } from '../desired.ts'
-import { lookAtBlobs, lookOrTell, olderMedia, type OlderMedium } from '../import.ts'
-import { ObserveError, UsageError, type ExitCode } from '../model/errors.ts'
-import type { Declaration } from '../model/medium.ts'
+import {
+  lookAtBlobs,
+  lookOrTell,
+  olderMedia,
+  sourceOfOlder,
+  type OlderMedium,
+  type OlderSource,
+} from '../import.ts'
+import { ObserveError, UsageError, survivable, type ExitCode } from '../model/errors.ts'
 import { lostFiles, sortOlder, type Imported } from '../model/older.ts'
+import type { Reader } from '../model/world.ts'
 import { writeYaml } from '../model/yaml.ts'
 import { openDatabase, type Database } from '../ports/postgres.ts'
 import { importLine, importText } from '../views/import.ts'
-import { readMediaFolder } from './folder.ts'
 import type { Flags } from './flags.ts'
-import { nameOf } from './naming.ts'
+import { planFiles, type Planned } from './import-files.ts'
 import { writeNew } from './new-file.ts'
 import { openVerb } from './verb.ts'
 
@@ -32,13 +37,16 @@ export async function importVerb([url]: readonly string[], flags: Flags): Promis
     const world = session.eyes.reader('import')
     const ask: Database['query'] = (sql, params) => older.query(sql, params, session.signal)
     const hashes = await olderMedia(ask, world)
-    const names = await takenNames(config)
+    const sources = await sourcesOf(hashes, ask, world)
+    const media = await database.query<{ name: string | null; hash: string }>(
+      'select name, medium_hash as hash from medium',
+    )
+    const planned = await planFiles(sources, { config, declarations, media })
     const imported: Imported[] = []
     for (const hash of hashes) {
       session.signal.throwIfAborted()
       const found = await lookOrTell(hash, ask, world)
-      const one =
-        'unknown' in found ? found : await takeOver(found, { config, declarations, names, database })
+      const one = 'unknown' in found ? found : await takeOver(found, planned.get(hash), config, database)
       imported.push(one)
       if (flags.json !== true && flags.quiet !== true) verb.write(importLine(one, verb.manner))
     }
@@ -52,15 +60,30 @@ export async function importVerb([url]: readonly string[], flags: Flags): Promis
   }
 }
 
-interface Into {
-  readonly config: Config
-  readonly declarations: readonly Declaration[]
-  readonly names: Set<string>
-  readonly database: Database
+/** Those that can be looked at, and may be media of ours: of the others it is told when their turn comes. */
+async function sourcesOf(
+  hashes: readonly string[],
+  ask: Database['query'],
+  world: Reader,
+): Promise<readonly OlderSource[]> {
+  const sources: OlderSource[] = []
+  for (const hash of hashes.filter((one) => hashProblem(one) === null)) {
+    try {
+      sources.push(await sourceOfOlder(hash, ask, world))
+    } catch (error) {
+      survivable(error)
+    }
+  }
+  return sources
 }
 
 /** Its file, unless it has one; its row; and what was seen, for those who compare. */
-async function takeOver(found: OlderMedium, into: Into): Promise<Imported> {
+async function takeOver(
+  found: OlderMedium,
+  planned: Planned | undefined,
+  config: Config,
+  database: Database,
+): Promise<Imported> {
   const { hash } = found
   const sorting = sortOlder(found)
   const told = { hash, sorting, tally: found.tally, lost: lostFiles(found.tally), paths: found.paths }
@@ -69,14 +92,13 @@ async function takeOver(found: OlderMedium, into: Into): Promise<Imported> {
   const problem = hashProblem(hash)
   if (problem !== null)
     return { ...seen, medium: null, file: null, isNew: false, note: `${problem}: no file was written` }
-  const declared = into.declarations.find((one) => one.hash === hash)
-  const name = declared?.name ?? chooseName(found, into.names)
-  const file = declared?.file ?? relative(into.config.project, join(into.config.media, `${name}.yaml`))
-  if (declared === undefined)
-    await writeNew(join(into.config.media, `${name}.yaml`), yamlOf(found, into.config))
-  await record(found, name, into.database)
+  if (planned === undefined)
+    return { hash, unknown: 'it could not be looked at before, when the files were planned' }
+  const { name, file, text } = planned
+  if (text !== null) await writeNew(join(config.project, file), text)
+  await record(found, name, database)
   const note = noteOn(found)
-  return { ...seen, medium: name, file, isNew: declared === undefined, note }
+  return { ...seen, medium: name, file, isNew: text !== null, note }
 }
 
 /** BLAKE3 of no bytes: a drive that gave none once became a medium of this name. */
@@ -92,27 +114,6 @@ function noteOn({ hash, image, archive, tree, isBelowFloppies }: OlderMedium): s
     return `its archive lies below floppies/: link it to where ntt looks (ln floppies/${hash}.tar.zst . in the archive root)`
   if (image !== null || archive !== null || tree !== null) return null
   return 'neither image nor archive is there: to read it again, the medium itself is needed'
-}
-
-function chooseName({ hash, human }: OlderMedium, taken: Set<string>): string {
-  const named = nameOf(human ?? '')
-  const candidates = [named, `${named}-${hash.slice(0, 8)}`, hash]
-  const name =
-    candidates.find((one) => nameProblem(one) === null && !taken.has(one) && !/^[0-9a-f]{32}$/.test(one)) ??
-    hash
-  taken.add(name)
-  return name
-}
-
-function yamlOf({ hash, human, message, imagePath, image, tree }: OlderMedium, { roots }: Config): string {
-  const own = join(roots.image, `${hash}.img`)
-  const label = message ?? human
-  const source =
-    tree !== null && image === null
-      ? { directory: tree }
-      : { image: image === null && imagePath?.startsWith('/') === true ? imagePath : own }
-  const document = { ...(label !== null && { label }), source, target: 'archived', medium_hash: hash }
-  return writeYaml(document)
 }
 
 async function record(found: OlderMedium, name: string, database: Database): Promise<void> {
@@ -148,15 +149,6 @@ async function record(found: OlderMedium, name: string, database: Database): Pro
       ],
     )
   })
-}
-
-/** Names of media.d, right or wrong: no file is written over another. */
-async function takenNames({ media, project, hasMedia }: Config): Promise<Set<string>> {
-  if (!hasMedia) return new Set()
-  const { files, ignored } = await readMediaFolder(media, project)
-  return new Set(
-    [...files, ...ignored].map(({ file }) => file.slice(file.lastIndexOf('/') + 1).replace(/\.ya?ml$/i, '')),
-  )
 }
 
 /** Where the files lie, written down for the verbs to come; null where it is written down already. */

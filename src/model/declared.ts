@@ -1,4 +1,5 @@
-// Media that media.d declares against media that the catalogue has met: who is told by only one of the two.
+// Media that media.d declares against media that the catalogue has met: who is told by only one of the two, and whose name is another's.
+import type { Declaration } from './medium.ts'
 
 interface Declared {
   readonly name: string
@@ -32,3 +33,29 @@ export function strangers<D extends Declared, M extends Met>(
     ),
   }
 }
+
+type Told = Pick<Declaration, 'name' | 'file' | 'hash' | 'source'>
+
+/** The name belongs to another medium in the catalogue: files that were exchanged or copied would lend one the other's products. */
+export function nameTaken(
+  declaration: Told,
+  {
+    media,
+    declared,
+  }: { readonly media: readonly Met[]; readonly declared: readonly Pick<Told, 'name' | 'file' | 'hash'>[] },
+): string | null {
+  const { name, file } = declaration
+  const hash = declaredHash(declaration)
+  const owner = media.find((one) => one.name === name)
+  if (hash === undefined || owner === undefined || owner.hash === hash) return null
+  const met = media.find((one) => one.hash === hash)?.name ?? null
+  const now = declared.find((one) => one.hash === owner.hash)
+  const is = `${file} declares the medium ${hash}${met === null ? '' : `, which is ${met} in the database`}`
+  return now === undefined
+    ? `${is}, and ${name} is ${owner.hash} there: write \`medium_hash: ${owner.hash}\` if it is that, or give the file a name of its own`
+    : `${is}, and ${name} is ${owner.hash} there, which ${now.file} declares by now: exchange the two back, or give ${file} another name and run ntt verify ${now.name} first`
+}
+
+/** By its file, or by a file name of 32 hex digits. */
+export const declaredHash = ({ hash, source }: Pick<Told, 'hash' | 'source'>): string | undefined =>
+  hash ?? (source.type === 'image' ? /(?:^|\/)([0-9a-f]{32})\.[^/]*$/.exec(source.path)?.[1] : undefined)

@@ -72,6 +72,8 @@ export interface CatalogueRow {
 
 /** Cheap look at a set of tables: changes when anything was written, or the tables were rebuilt. */
 export interface TableLook {
+  /** Tables of the medium that somebody detached; left out where there are none. */
+  readonly detached?: readonly string[]
   /** The generation's own record: digest of the raw that it was made from, or of the exclusions, as its stage wrote it. */
   readonly origin: string
   readonly tables: readonly {

@@ -24,6 +24,7 @@ interface PartitionRow {
   readonly filenode: string
   readonly bytes: string
   readonly writes: string
+  readonly is_attached: boolean
 }
 
 const media = `
@@ -48,7 +49,7 @@ const media = `
 const partitions = `
   select parent.relname as parent, child.relname as name, child.relfilenode::text as filenode,
          pg_relation_size(child.oid)::text as bytes,
-         (coalesce(s.n_tup_ins, 0) + coalesce(s.n_tup_upd, 0) + coalesce(s.n_tup_del, 0))::text as writes
+         (coalesce(s.n_tup_ins, 0) + coalesce(s.n_tup_upd, 0) + coalesce(s.n_tup_del, 0))::text as writes, true as is_attached
     from pg_inherits i
     join pg_class child on child.oid = i.inhrelid
     join pg_class parent on parent.oid = i.inhparent
@@ -56,7 +57,14 @@ const partitions = `
    where i.inhparent in ('inode'::regclass, 'directory'::regclass, 'entry'::regclass, 'outcome'::regclass)
      and child.relkind = 'r'
      and ($1::int4 is null or split_part(child.relname, '_', 2) = $1::int4::text)
-   order by child.relname`
+   union all
+  select split_part(c.relname, '_', 1), c.relname, '', '0', '0', false
+    from medium m
+    cross join (values ('inode'), ('directory'), ('entry'), ('outcome')) p (parent)
+    join pg_class c on c.relname = concat_ws('_', p.parent, m.medium_id, left(m.medium_hash, 8))
+   where c.relkind = 'r' and pg_table_is_visible(c.oid) and ($1::int4 is null or m.medium_id = $1::int4)
+     and not exists (select from pg_inherits where inhrelid = c.oid)
+   order by 2`
 
 /** All media of the catalogue by their hash, or one of them. */
 export async function readCatalogue(
@@ -101,9 +109,12 @@ export async function readCatalogue(
 /** Tables without a record of their origin are a look too: something is there, and nobody says what. */
 function look(origin: string | null, tables: readonly PartitionRow[]): TableLook | null {
   if (origin === null && tables.length === 0) return null
+  const attached = tables.filter(({ is_attached }) => is_attached)
+  const detached = tables.flatMap(({ is_attached, name }) => (is_attached ? [] : [name]))
   return {
+    ...(detached.length > 0 && { detached }),
     origin: origin ?? '',
-    tables: tables.map(({ name, filenode, bytes, writes }) => ({
+    tables: attached.map(({ name, filenode, bytes, writes }) => ({
       name,
       filenode,
       bytes: Number(bytes),

@@ -1,5 +1,6 @@
 // copy: every distinct content of the medium once, under its hash; an outcome for every file.
 import { count, counted } from '../../model/counted.ts'
+import { detachedText } from '../../model/detached.ts'
 import { RunError, StoreError } from '../../model/errors.ts'
 import type { Medium } from '../../model/medium.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
@@ -69,7 +70,7 @@ function judge(medium: Medium, { outcomes, rows, otherDamage }: Seen): Decision 
     return { action: 'run', because: { code: 'other-rows', text }, ...outgrown }
   }
   if (made.tally === null || outcomes.tables.length === 0)
-    return { action: 'run', because: { code: 'incomplete', text: 'copied in part' } }
+    return { action: 'run', because: { code: 'incomplete', text: `copied in part${detachedText(outcomes)}` } }
   if (made.exclude !== exclusionsPrint(medium.exclude))
     return { action: 'run', because: { code: 'exclusions', text: 'the exclusions have changed since' } }
   if (otherDamage) {

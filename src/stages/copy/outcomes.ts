@@ -1,4 +1,5 @@
 // The outcomes of a medium's files in the database: one row for each inode, written in the transaction of its blob's row.
+import { freeNames } from '../../model/detached.ts'
 import type { Medium } from '../../model/medium.ts'
 import type { Reader, Transaction, Writer } from '../../model/world.ts'
 import { originText, type Origin, type Tally } from './origin.ts'
@@ -34,20 +35,23 @@ const passing = ['io', 'permission', 'missing', 'changed', 'unreadable']
 const worthAgain = `^(${passing.join('|')}) [0-${mostAttempts - 1}]:`
 
 const partitionOf = (id: number, { hash }: Pick<Medium, 'hash'>): string =>
-  `"outcome_${id}_${hash.slice(0, 8)}"`
+  `outcome_${id}_${hash.slice(0, 8)}`
 
 /** Empties the outcomes, or makes the table for them: nothing of another enumeration may stay. */
 export async function startAnew(medium: Medium, id: number, origin: Origin, world: Writer): Promise<void> {
   const table = partitionOf(id, medium)
-  await world.transaction(async (tx) => {
+  const freed = await world.transaction(async (tx) => {
     await tx.execute("set local lock_timeout = '60s'")
     for (const { name } of await tx.query<{ name: string }>(attached, [String(id)]))
       await tx.execute(`drop table "${name}"`)
+    const names = await freeNames([table], tx)
     // Its size is part of what is seen of it: a vacuum that gave pages back would look like a change.
-    await tx.execute(`create table ${table} (like outcome including all) with (vacuum_truncate = off)`)
-    await tx.execute(`alter table outcome attach partition ${table} for values in (${id})`)
+    await tx.execute(`create table "${table}" (like outcome including all) with (vacuum_truncate = off)`)
+    await tx.execute(`alter table outcome attach partition "${table}" for values in (${id})`)
     await writeOrigin(id, origin, tx)
+    return names
   })
+  freed.tell(world)
 }
 
 const attached = `

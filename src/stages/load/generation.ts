@@ -1,4 +1,5 @@
 // A generation of rows: tables filled beside the present ones, checked, and put in their place in one transaction.
+import { freeNames } from '../../model/detached.ts'
 import { RefusedError, RunError } from '../../model/errors.ts'
 import type { RawTail } from '../../model/raw/index.ts'
 import type { Transaction, Writer } from '../../model/world.ts'
@@ -175,12 +176,16 @@ export async function swap(
   replace: boolean,
 ): Promise<void> {
   const { id } = owner
-  await world.transaction(async (tx) => {
+  const freed = await world.transaction(async (tx) => {
     await tx.execute("set local lock_timeout = '60s'")
     const present = await attached(owner, tx)
     if (present.length === parents.length && !replace)
       throw new RefusedError('rows were loaded by somebody else meanwhile')
     for (const name of present) await tx.execute(`drop table ${quoted(name)}`)
+    const names = await freeNames(
+      parents.map((table) => partitionName(table, owner)),
+      tx,
+    )
     for (const table of parents) {
       const [from, to] = [loadName(table, owner), partitionName(table, owner)]
       await tx.execute(`alter table ${quoted(from)} rename to ${quoted(to)}`)
@@ -199,7 +204,9 @@ export async function swap(
     await writeOrigin(owner, tail, tx)
     await showFiles(owner, tx)
     await tellCounters(tx)
+    return names
   })
+  freed.tell(world)
 }
 
 /** Brings the volumes and the origin up to date, where the rows are of this enumeration already. */

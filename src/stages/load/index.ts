@@ -1,5 +1,6 @@
 // load: every record of the enumeration as rows of the catalogue, made beside what is there and attached when they are whole.
 import { count, counted } from '../../model/counted.ts'
+import { detachedText } from '../../model/detached.ts'
 import { RefusedError } from '../../model/errors.ts'
 import type { RawTail } from '../../model/raw/index.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
@@ -78,7 +79,7 @@ function judge({ name, target }: Pick<Medium, 'name' | 'target'>, { rows, raw, m
   if (rows === null) return { action: 'run', because: { code: 'absent', text: 'no rows' }, ...work }
   const kept = parseOrigin(rows.origin)
   if (rows.tables.length < partitions) {
-    const text = `${rows.tables.length} of ${partitions} tables are there`
+    const text = `${rows.tables.length} of ${partitions} tables are there${detachedText(rows)}`
     return { action: 'run', because: { code: 'incomplete', text }, ...work }
   }
   if (kept === null) {

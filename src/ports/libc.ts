@@ -1,4 +1,4 @@
-// Calls of the C library that Node does not have: a flush of a whole filesystem, an early start of write-back, a rename that replaces nothing, a large pipe, a look at what lies in an open directory.
+// Calls of the C library that Node does not have: a flush of a whole filesystem, an early start of write-back, an address in memory, a rename that replaces nothing, a large pipe, a look at what lies in an open directory.
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 
@@ -6,9 +6,7 @@ import { constants } from 'node:os'
 export interface Libc {
   /** Flushes the filesystem of an open file; tells write errors that occurred since the file was opened. */
   syncfs(fd: number): string | 0
-  /** Begins to write out a range of a file, and does not wait for it. */
-  startWriteback(fd: number, offset: number, bytes: number): string | 0
-  /** The same from another thread: where the disk is slow, even the beginning may take its time. Tells nothing: the flush at the end will. */
+  /** Has another thread begin to write out a range of a file: where the disk is slow, even that may take its time. Tells nothing: the flush at the end will. */
   writebackBeside(fd: number, offset: number, bytes: number): Promise<void>
   /** Renames; EEXIST where the new name is taken, EINVAL where the filesystem cannot do it in one step. */
   renameNew(from: string, to: string): string | 0
@@ -16,6 +14,8 @@ export interface Libc {
   openBeneath(root: number, inside: Buffer, flags: number): string | number
   /** Looks at an entry of an open directory, no link followed; null where the machine cannot. `name` ends in a zero byte; `into` as statx(2) has it. */
   readonly statx: ((directory: number, name: Buffer, into: Buffer) => string | 0) | null
+  /** Where it lies in memory. */
+  addressOf(memory: ArrayBuffer): bigint
   /** A pipe that holds so many bytes where the kernel allows it; null where there is none to be had. */
   pipe(bytes: number): { readonly reading: number; readonly writing: number } | null
 }
@@ -48,6 +48,7 @@ interface Called {
 interface Koffi {
   load(library: string | null): { func(prototype: string): Called }
   errno(): number
+  address(memory: Uint8Array): bigint
 }
 
 function load(): Libc | null {
@@ -100,7 +101,7 @@ function load(): Libc | null {
       },
       renameNew: (from, to) => told(rename(workingDirectory, from, workingDirectory, to, replaceNothing)),
       syncfs: (fd) => told(syncfs(fd)),
-      startWriteback: (fd, offset, bytes) => told(syncRange(fd, offset, bytes, writeFlag)),
+      addressOf: (memory) => koffi.address(new Uint8Array(memory)),
       writebackBeside: (fd, offset, bytes) =>
         new Promise((resolve) => syncRange.async(fd, offset, bytes, writeFlag, () => resolve())),
     }

@@ -18,6 +18,7 @@ import {
 import { join } from 'node:path'
 import { errnoOf } from '../../model/errors.ts'
 import { blobPath, slabBytes, type Kept, type Read } from './jobs.ts'
+import { Memory, PieceFile, openPieces } from './pieces.ts'
 import { Source, Unreadable, openImage, openLive, openTree, sizeChanged } from './source.ts'
 import { Temp, WriteFailure, writeAll } from './temp.ts'
 
@@ -29,6 +30,7 @@ export class Keeper {
   readonly #root: string
   readonly #thread: string
   readonly #buffer = Buffer.allocUnsafeSlow(slabBytes + 1)
+  readonly #memory = new Memory()
   readonly #folders = new Set<string>()
   /** Below which folder there is one of this thread's own: two that make files in one wait for each other. */
   #own = ''
@@ -85,15 +87,14 @@ export class Keeper {
     const temp = this.open(folder)
     try {
       for (;;) {
-        const filled = source.fill(this.#buffer.subarray(0, slabBytes))
+        const filled = await temp.add((memory) => source.fill(memory))
         if (filled === 0) break
-        temp.write(this.#buffer.subarray(0, filled))
         await onward(temp.bytes)
       }
       if (temp.bytes !== one.size) throw sizeChanged(one.size, temp.bytes)
-      return temp.close()
+      return await temp.close()
     } catch (error) {
-      temp.drop()
+      await temp.drop()
       throw error
     }
   }
@@ -117,7 +118,8 @@ export class Keeper {
     const blob = blake3(content).toString('hex')
     const bytes = content.length
     if (this.holds(blob, bytes)) return { blob, bytes, temp: null }
-    const { fd, name } = this.#create(folder)
+    const { O_CREAT, O_EXCL, O_WRONLY } = constants
+    const { fd, name } = this.#create(folder, (path) => openSync(path, O_CREAT | O_EXCL | O_WRONLY, 0o444))
     try {
       writeAll(fd, content, 0)
       closeSync(fd)
@@ -135,19 +137,19 @@ export class Keeper {
 
   /** A new temporary file for a content that comes in parts. */
   open(folder: string): Temp {
-    const { fd, name } = this.#create(folder)
-    return new Temp((blob, bytes) => this.holds(blob, bytes), this.#root, name, fd)
+    const { fd, name } = this.#create(folder, (path) => openPieces(path, 0o444))
+    const file = new PieceFile(`${this.#root}/${name}`, fd, this.#memory)
+    return new Temp((blob, bytes) => this.holds(blob, bytes), this.#root, name, file)
   }
 
-  #create(folder: string): { fd: number; name: string } {
+  #create(folder: string, open: (path: string) => number): { fd: number; name: string } {
     this.#temps += 1
     const own = `${folder}/${this.#thread}`
     const name = `${own}/${this.#temps}`
-    const { O_CREAT, O_EXCL, O_WRONLY } = constants
     try {
       if (own !== this.#own) mkdirSync(`${this.#root}/${own}`, { recursive: true, mode: 0o755 })
       this.#own = own
-      const fd = openSync(`${this.#root}/${name}`, O_CREAT | O_EXCL | O_WRONLY, 0o444)
+      const fd = open(`${this.#root}/${name}`)
       this.#masksFiles ??= !hasMode(fstatSync(fd), 0o444)
       if (this.#masksFiles) fchmodSync(fd, 0o444)
       return { fd, name }

@@ -1,12 +1,10 @@
 // A temporary file of the store: a content that comes in parts, hashed on its way; and how anything is written to the store.
 import { Blake3Hasher } from '@napi-rs/blake-hash'
-import { closeSync, ftruncateSync, rmSync, writeSync } from 'node:fs'
+import { rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { libc } from '../libc.ts'
 import { slabBytes, type Kept } from './jobs.ts'
+import type { PieceFile } from './pieces.ts'
 
-/** How much of a large file is handed to the disk at a time, so that the flush at the end finds little to do. */
-const writebackBytes = 8 * 1024 * 1024
 /** A write to the store failed: the run ends. */
 export class WriteFailure extends Error {
   readonly path: string
@@ -19,60 +17,79 @@ export class WriteFailure extends Error {
 /** Whether the store has a content of this name and so many bytes. */
 type Holds = (blob: string, bytes: number) => boolean
 
-/** A temporary file that grows. */
+/** A temporary file that grows. What is asked of it is done in the order in which it was asked. */
 export class Temp {
   bytes = 0
   readonly #hasher = new Blake3Hasher()
   readonly #holds: Holds
   readonly #path: string
   readonly #name: string
-  #fd: number | null
-  constructor(holds: Holds, root: string, name: string, fd: number) {
+  readonly #file: PieceFile
+  #last: Promise<unknown> = Promise.resolve()
+  #isOpen = true
+  constructor(holds: Holds, root: string, name: string, file: PieceFile) {
     this.#holds = holds
     this.#path = join(root, name)
     this.#name = name
-    this.#fd = fd
+    this.#file = file
   }
 
-  write(chunk: Buffer): void {
-    if (this.#fd === null) throw new Error('written to after its end')
-    this.#hasher.update(chunk)
-    try {
-      // A disk image of mostly nothing takes no more room here than it did where it lay.
-      if (!isZero(chunk)) writeAll(this.#fd, chunk, this.bytes)
-    } catch (error) {
-      throw new WriteFailure(this.#name, error)
-    }
-    const before = Math.floor(this.bytes / writebackBytes)
-    this.bytes += chunk.length
-    const after = Math.floor(this.bytes / writebackBytes)
-    // Only to spare time later; the barrier tells what goes wrong.
-    if (after > before)
-      libc()?.startWriteback(this.#fd, before * writebackBytes, (after - before) * writebackBytes)
+  /** Adds what `fill` puts into a piece of memory; resolves with how many bytes that were, while they are still being written. */
+  add(fill: (memory: Buffer) => number): Promise<number> {
+    return this.#next(async () => {
+      const piece = await this.#writing(() => this.#file.space())
+      let filled = 0
+      let isKept = false
+      try {
+        filled = fill(piece)
+        const content = piece.subarray(0, filled)
+        this.#hasher.update(content)
+        // A disk image of mostly nothing takes no more room here than it did where it lay.
+        isKept = filled > 0 && !isZero(content)
+      } finally {
+        if (!isKept) this.#file.unused(piece)
+      }
+      if (isKept) this.#file.write(piece, filled, this.bytes)
+      this.bytes += filled
+      return filled
+    })
   }
 
-  close(): Kept {
-    const blob = this.#hasher.digest('hex')
-    if (this.#holds(blob, this.bytes)) {
-      this.drop()
-      return { blob, bytes: this.bytes, temp: null }
-    }
-    this.#close()
-    return { blob, bytes: this.bytes, temp: this.#name }
+  close(): Promise<Kept> {
+    return this.#next(async () => {
+      const blob = this.#hasher.digest('hex')
+      const isKnown = this.#holds(blob, this.bytes)
+      await this.#close()
+      if (isKnown) rmSync(this.#path, { force: true })
+      return { blob, bytes: this.bytes, temp: isKnown ? null : this.#name }
+    })
   }
 
-  drop(): void {
-    this.#close()
+  /** Whatever became of it before. */
+  async drop(): Promise<void> {
+    await this.#last.catch(() => undefined)
+    // The file goes, so it does not matter how it was written.
+    await this.#close().catch(() => undefined)
     rmSync(this.#path, { force: true })
   }
 
-  #close(): void {
-    const fd = this.#fd
-    this.#fd = null
-    if (fd === null) return
+  async #close(): Promise<void> {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    await this.#writing(() => this.#file.close(this.bytes))
+  }
+
+  #next<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work)
+    this.#last = turn
+    // Whoever asked is told.
+    turn.catch(() => undefined)
+    return turn
+  }
+
+  async #writing<T>(work: () => Promise<T>): Promise<T> {
     try {
-      ftruncateSync(fd, this.bytes)
-      closeSync(fd)
+      return await work()
     } catch (error) {
       throw new WriteFailure(this.#name, error)
     }

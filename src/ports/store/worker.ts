@@ -99,10 +99,11 @@ async function answer(ask: Ask): Promise<void> {
     case 'part': {
       const temp = growing.get(ask.stream) ?? keeper.open(ask.folder)
       growing.set(ask.stream, temp)
-      temp.write(Buffer.from(ask.slab, 0, ask.bytes))
       if (ask.end !== null) growing.delete(ask.stream)
-      if (ask.end === 'drop') temp.drop()
-      return say({ id, answer: ask.end === 'keep' ? temp.close() : null, slab: ask.slab }, [ask.slab])
+      if (ask.end === 'drop') await temp.drop()
+      else await temp.add((memory) => Buffer.from(ask.slab, 0, ask.bytes).copy(memory))
+      const kept = ask.end === 'keep' ? await temp.close() : null
+      return say({ id, answer: kept, slab: ask.slab }, [ask.slab])
     }
     case 'name':
       keeper.name(ask.names, ask.drop)

@@ -3,7 +3,7 @@ import { fingerprint } from './model/canonical.ts'
 import { declaredHash, nameTaken } from './model/declared.ts'
 import { ObserveError } from './model/errors.ts'
 import { directoryHash, guessKind } from './model/identity.ts'
-import { otherThan } from './model/match.ts'
+import { otherThan, putIn } from './model/match.ts'
 import type { Declaration, HashVersion, Identity, KindName } from './model/medium.ts'
 import { imagePlace } from './model/places.ts'
 import { readRange } from './model/range.ts'
@@ -42,7 +42,7 @@ export interface Known {
   learned(identity: CachedIdentity): void
 }
 
-export type Unknown = Pick<Unidentified, 'because' | 'action'>
+export type Unknown = Pick<Unidentified, 'because' | 'action' | 'isAwaited'>
 
 export async function identify(
   declaration: Declaration,
@@ -182,14 +182,14 @@ async function identifyDevice(
   }
   const label = declaration.expect.volume === undefined ? null : await volumeLabel(path, world)
   const surprise = unexpected(declaration.expect, look, label)
-  if (surprise !== null) return refuse('wrong-medium', tellOther(path, surprise, look, world, known))
+  if (surprise !== null) return awaited(declaration, tellOther(path, surprise, look, world, known))
   const hash = hashOf(look, known.isDrive(kind), blake3By(world))
   // A medium whose file was renamed is still met under its old name, which nobody declares any more.
   const named = new Set(known.declared.map(({ name }) => name))
   const media = known.media.filter((one) => one.name !== null && named.has(one.name))
   const owner = ownerOf(look, world, { declared: known.declared, media })
   if (owner !== null && owner !== declaration.name) {
-    return refuse('wrong-medium', `what is in ${path} is ${owner} already (medium ${hash})`)
+    return awaited(declaration, `what is in ${path} is ${owner} already (medium ${hash})`)
   }
   return { hash, version: 'v2', kind, bytes: look.bytes }
 }
@@ -217,6 +217,10 @@ function ownerOf(look: SourceLook, world: Reader, known: Pick<Known, 'media' | '
 const unknown = (code: Unknown['because']['code'], text: string): Unknown => ({
   because: { code, text },
   action: 'unknown',
+})
+const awaited = ({ name, source }: Declaration, text: string): Unknown => ({
+  ...refuse('wrong-medium', `${text}; ${putIn(name, source.path)}`),
+  isAwaited: true,
 })
 const refuse = (code: Unknown['because']['code'], text: string): Unknown => ({
   because: { code, text },

@@ -89,7 +89,7 @@ export async function identified(declaration: Declaration, eyes: Eyes): Promise<
   const none = { name, file, label, kind, target, hash: null } as const
   try {
     const identity = await eyes.identify(declaration, eyes.reader(name))
-    if ('because' in identity) return { ...none, because: identity.because, action: identity.action }
+    if ('because' in identity) return { ...none, ...identity }
     const { hash, version, kind: found, bytes } = identity
     return { ...declaration, hash, version, kind: found, bytes }
   } catch (error) {

@@ -25,9 +25,9 @@ export function tellUnproven(observed: Observed, hands: Hands): readonly ExitCod
     return observations.flatMap(
       (one) => (isThere(one) ? tellFailed : tellProduct)(one, observed, hands) ?? [],
     )
-  const { name, action, because } = medium
+  const { name, action, because, isAwaited } = medium
   hands.emit({ type: 'step.held', medium: name, hash: null, stage: 'image', action, because })
-  return [action === 'unknown' ? 5 : 3]
+  return [action === 'unknown' ? 5 : isAwaited === true ? 2 : 3]
 }
 
 /** What failed its last proof is wrong until it is mended, however lately that was: no night passes over it. */

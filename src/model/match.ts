@@ -8,6 +8,10 @@ import { blake3By, hashOf, unexpected, versionOf, volumeLabel, type SourceLook }
 import { samples } from './identity.ts'
 import type { Place, Range, Reader } from './world.ts'
 
+/** What a person would do where a drive holds another medium. */
+export const putIn = (name: string, drive: string): string =>
+  `put ${name} into ${drive} and run \`ntt apply ${name}\``
+
 /** `null`: it is. Else what lies there instead, as a clause: `the volume label is HOLIDAY_98, declared CEH_005`. */
 export async function otherThan(
   medium: Pick<Medium, 'hash' | 'version' | 'expect' | 'source'>,

@@ -172,6 +172,8 @@ export interface Unidentified {
   readonly because: Reason
   /** `refuse`: seen, and it is another disc. `unknown`: could not look. */
   readonly action: 'refuse' | 'unknown'
+  /** It was never read, and its drive holds another one now: nothing is wrong with it. */
+  readonly isAwaited?: true
 }
 
 /** What was proven, when, how deep, and of exactly what. A proof can be outdated by reality; it never overrules it. */

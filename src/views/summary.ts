@@ -148,10 +148,17 @@ function reasonOf({ failure, failedChecks, because, startedMs, cell }: StageView
 }
 
 /** A command that does something about it; what the failure itself advises, where it advises a command. */
-function nextCommand({ medium }: MediumView, { failure, cell, stage }: StageView, manner: Manner): string {
+function nextCommand(
+  { medium }: MediumView,
+  { failure, cell, stage, because }: StageView,
+  manner: Manner,
+): string {
   const name = readable(medium)
   const hint = failure?.hint ?? null
   if (hint !== null) return readable(typed(hint, manner))
+  // Where another disc lies in the drive, its reason says what to do once the right one is in.
+  const advised = because?.code === 'wrong-medium' ? /`ntt ([^`]+)`/.exec(because.text)?.[1] : undefined
+  if (cell === 'refused' && advised !== undefined) return command(readable(advised), manner)
   switch (cell) {
     case 'refused':
     case 'contradicted':

@@ -156,6 +156,24 @@ test('another filesystem in the place of the store says nothing about the conten
   expect(existsSync(join(root, '.ntt-store'))).toBe(true)
 })
 
+test('another disc in the drive of a medium that was never read contradicts nothing: what a person would do is told', async () => {
+  const own = sampleProject(['floppy.img'], { database: await freshDatabase() })
+  expect((await own.ntt('apply', '--yes')).code).toBe(0)
+  execute('mkfs.vfat', ['-C', '-n', 'HOLIDAY_98', own.path('drive'), '1440'])
+  own.medium('ceh', 'source:\n  device: ../drive\ntarget: copied\nexpect:\n  volume: CEH_005\n')
+  for (const args of [['--budget', '1GB'], []]) {
+    const { code, out } = await own.ntt('verify', ...args)
+    const text = out.replaceAll(/\s+/g, ' ')
+    expect([code, text]).toEqual([
+      2,
+      expect.stringContaining(
+        `put ceh into ${own.path('drive')} and run \`ntt apply ceh\` next: ntt apply ceh`,
+      ),
+    ])
+    expect(text).not.toContain('not as it was proven')
+  }
+})
+
 test('what the proof of some media reads of the store is not said to be never read: the ledger has not counted it', async () => {
   const own = sampleProject(['floppy.img', 'box7'], { database: await freshDatabase() })
   expect((await own.ntt('apply', '--yes')).code).toBe(0)

@@ -123,8 +123,9 @@ test('the plan says which disc it saw, and which medium that is', async () => {
     action: 'refuse',
     because: {
       code: 'wrong-medium',
-      text: `what is in ${disc} is another medium: the volume label is HOLIDAY_98, declared CEH_005. It is holiday-98`,
+      text: `what is in ${disc} is another medium: the volume label is HOLIDAY_98, declared CEH_005. It is holiday-98; put ceh-005 into ${disc} and run \`ntt apply ceh-005\``,
     },
+    isAwaited: true,
   })
 })
 
@@ -136,6 +137,6 @@ test('a drive with another disc than the declared hash tells hash and label of w
   const what = medium({ source: { type: 'device', path: disc }, kind: 'floppy' })
   const decision = image.plan(what, await image.observe(what, hands(folder)))
   expect(decision.because.text).toBe(
-    `what is in ${disc} is another medium: it is medium ${hashOf(disc)} labelled HOLIDAY_98, not ${what.hash}`,
+    `what is in ${disc} is another medium: it is medium ${hashOf(disc)} labelled HOLIDAY_98, not ${what.hash}; put ${what.name} into ${disc} and run \`ntt apply ${what.name}\``,
   )
 })

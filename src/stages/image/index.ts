@@ -2,7 +2,7 @@
 import { kinds } from '../../kinds/index.ts'
 import { RefusedError } from '../../model/errors.ts'
 import { MapfileError, parseMapfile, type Mapfile } from '../../model/mapfile.ts'
-import { otherThan } from '../../model/match.ts'
+import { otherThan, putIn } from '../../model/match.ts'
 import type { Medium } from '../../model/medium.ts'
 import {
   archivePlace,
@@ -200,7 +200,10 @@ function withoutDevice(medium: Medium, { source }: Seen): Decision | null {
   const { path } = medium.source
   if (source === 'away') return refuse('source-away', `${path} is not there, or nothing is in it`)
   if (typeof source === 'object')
-    return refuse('wrong-medium', `what is in ${path} is another medium: ${source.other}`)
+    return refuse(
+      'wrong-medium',
+      `what is in ${path} is another medium: ${source.other}; ${putIn(medium.name, path)}`,
+    )
   return null
 }
 

@@ -76,7 +76,7 @@ export async function blobsFrom(
 export async function credit(
   tx: Transaction,
   { from, to, at, run, blobs, bytes }: SweptRange & { readonly at: string; readonly run: string },
-  bad: readonly number[] = [],
+  bad: readonly Span[] = [],
 ): Promise<void> {
   // Those who read at the same time queue here: ranges never overlap.
   await tx.execute('lock table swept in exclusive mode')
@@ -91,16 +91,23 @@ export async function credit(
       'insert into swept (from_pos, to_pos, at, run, blobs, bytes) values ($1, $2, $3, $4, $5, $6)',
       [from, to, at, run, blobs, bytes],
     )
-  await discredit(tx, bad)
+  for (const span of bad) await clear(tx, span)
 }
 
-/** What is bad counts as never read back, until it is mended and read. */
-export async function discredit(tx: Transaction, bad: readonly number[]): Promise<void> {
-  if (bad.length > 0) await tx.execute('lock table swept in exclusive mode')
-  for (const position of new Set(bad)) await clear(tx, { from: position, to: position })
+/** From so many on, all between them is read again as well: each hole costs a count of what lies behind it. */
+const holesAtOnce = 16
+
+/** What is bad counts as never read back, until it is mended and read; nothing else is known of it. `bad`: in their order. */
+export async function discredit(tx: Transaction, bad: readonly Span[]): Promise<void> {
+  const [first, last] = [bad[0], bad.at(-1)]
+  if (first === undefined || last === undefined) return
+  await tx.execute('lock table swept in exclusive mode')
+  if (bad.length > holesAtOnce) await clear(tx, { from: first.from, to: last.to })
+  else for (const span of bad) await clear(tx, span)
 }
 
-type Span = Pick<SweptRange, 'from' | 'to'>
+/** A part of the hash space, both ends included. */
+export type Span = Pick<SweptRange, 'from' | 'to'>
 
 /** Takes a span out of the ranges that are there. What they know of the rest of theirs stays. */
 async function clear(tx: Transaction, { from, to }: Span): Promise<void> {

@@ -1,5 +1,5 @@
 // What was read of the store since the last note: each blob judged by its name and size, told where it is bad, written down.
-import { credit, discredit, positionOf } from '../ledger.ts'
+import { credit, discredit, positionOf, type Span } from '../ledger.ts'
 import { inPlaceOf, knownStoreId, needKnownStore } from '../model/store.ts'
 import type { Observed } from '../model/stage.ts'
 import type { Reader } from '../model/world.ts'
@@ -17,6 +17,9 @@ export interface Reach {
   blobs: number
   bytes: number
   readonly bad: Bad[]
+  /** Where the bad ones are: those with no good one between them are one span. */
+  readonly spans: Span[]
+  isAtBad: boolean
   beganSec: number
 }
 
@@ -36,17 +39,36 @@ export class Reading {
   #isChecked = false
   blobs = 0
   bad = 0
-  /** `media`: those to whose record a bad content is told; `credits`: no blob between two that are read is left out. */
-  constructor(media: readonly Observed[], hands: SweepHands, world: Reader, credits: boolean) {
+  readonly #most: number
+  /**
+   * `media`: those to whose record a bad content is told; `credits`: no blob between two that are read is left out; `most`: so many bad
+   * ones are told one by one, where others will count them.
+   */
+  constructor(
+    media: readonly Observed[],
+    hands: SweepHands,
+    world: Reader,
+    { credits, most = Number.POSITIVE_INFINITY }: { readonly credits: boolean; readonly most?: number },
+  ) {
     this.#media = media
     this.#hands = hands
     this.#world = world
     this.#credits = credits
+    this.#most = most
     this.#at = hands.now().toISOString()
   }
 
   begin(from: number): Reach {
-    return { from, to: from - 1, blobs: 0, bytes: 0, bad: [], beganSec: this.#hands.seconds() }
+    return {
+      from,
+      to: from - 1,
+      blobs: 0,
+      bytes: 0,
+      bad: [],
+      spans: [],
+      isAtBad: false,
+      beganSec: this.#hands.seconds(),
+    }
   }
 
   /** What is wrong with it, if anything. `size`: as the table of blobs has it; null: it is not in there. */
@@ -54,25 +76,31 @@ export class Reading {
     reach.blobs += 1
     reach.bytes += size ?? bytes
     reach.to = Math.max(reach.to, positionOf(id))
-    if (blake3 === id && (size === null || bytes === size)) return null
+    const isGood = blake3 === id && (size === null || bytes === size)
+    const [position, before] = [positionOf(id), reach.spans.at(-1)]
+    if (!isGood && reach.isAtBad && before !== undefined)
+      reach.spans.splice(-1, 1, { from: before.from, to: position })
+    else if (!isGood && before?.to !== position) reach.spans.push({ from: position, to: position })
+    reach.isAtBad = !isGood
+    if (isGood) return null
     const bad = await this.#diagnose({ id, bytes, blake3 }, size)
     reach.bad.push(bad)
     return bad
   }
 
   /** Says what is bad, then writes down what was read: who dies between the two says it twice. */
-  async commit({ from, to, blobs, bytes, bad, beganSec }: Reach): Promise<void> {
+  async commit({ from, to, blobs, bytes, bad, spans, beganSec }: Reach): Promise<void> {
     if (to < from && bad.length === 0) return
     if (bad.length > 0) {
       await this.needStore(true)
-      await tellBad(bad, this.#media, this.#hands)
+      const told = bad.slice(0, Math.max(0, this.#most - this.bad))
+      if (told.length > 0) await tellBad(told, this.#media, this.#hands)
     }
     const { run } = this.#hands
-    const positions = bad.map(({ blob }) => positionOf(blob))
     await this.#hands.transaction((tx) =>
       this.#credits && to >= from
-        ? credit(tx, { from, to, at: this.#at, run, blobs, bytes }, positions)
-        : discredit(tx, positions),
+        ? credit(tx, { from, to, at: this.#at, run, blobs, bytes }, spans)
+        : discredit(tx, spans),
     )
     this.blobs += blobs
     this.bad += bad.length

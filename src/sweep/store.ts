@@ -21,7 +21,7 @@ export class StoreSweep {
     this.#hands = hands
     this.#purse = purse
     this.#world = hands.store(purse.over)
-    this.#reading = new Reading(media, hands, this.#world, true)
+    this.#reading = new Reading(media, hands, this.#world, { credits: true })
   }
 
   get blobs(): number {

@@ -9,6 +9,9 @@ import { Reading, batchBlobs, batchBytes } from './reading.ts'
 
 /** So often what was read is written down. */
 const commitSeconds = 30
+/** So many bad contents are told one by one, and so many are kept until they are written down. */
+const badTold = 1000
+const badKept = 1000
 /** So many suspects of a medium are remembered; one that has more reads its contents by itself. */
 const suspectsKept = 10_000
 
@@ -83,7 +86,7 @@ class TogetherReading {
     this.#isAll = isAll
     this.#world = hands.store(new AbortController().signal, told)
     // What a medium has of it is found by its own proof, and told to its record there.
-    this.#reading = new Reading([], hands, this.#world, isAll)
+    this.#reading = new Reading([], hands, this.#world, { credits: isAll, most: badTold })
   }
 
   get bad(): number {
@@ -114,7 +117,8 @@ class TogetherReading {
         this.#remember(owned, isAltered || bad?.is === 'unreadable')
       }
       const isOver = this.#hands.stopping.aborted
-      if (!isOver && this.#hands.seconds() - reach.beganSec < commitSeconds) continue
+      const isDue = this.#hands.seconds() - reach.beganSec >= commitSeconds || reach.bad.length >= badKept
+      if (!isOver && !isDue) continue
       await this.#reading.commit(reach)
       reach = this.#reading.begin(reach.to + 1)
       if (isOver)

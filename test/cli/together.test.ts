@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import {
   chmodSync,
   cpSync,
+  mkdirSync,
   readFileSync,
   readdirSync,
   rmSync,
@@ -157,4 +158,33 @@ test('a content of nobody who is declared is read with all, and its rot is not p
   writeFileSync(file, yaml)
   expect((await made.ntt('verify', '--depth', 'hash')).code).toBe(3)
   expect((await made.ntt('apply', '--yes')).code).toBe(0)
+})
+
+test('a store that has lost nearly all is told in a few lines, and counted in full', async () => {
+  const ours = await freshDatabase()
+  const own = project({ database: ours })
+  const files = 1300
+  for (const name of ['one', 'two', 'three']) {
+    mkdirSync(own.path('media.d', name))
+    for (let number = 0; number < files; number += 1)
+      writeFileSync(own.path('media.d', name, String(number)), `content ${number}`)
+    own.medium(name, `label: ${name}\nsource:\n  directory: ${name}\ntarget: copied\n`)
+  }
+  expect((await own.ntt('apply', '--yes')).code).toBe(0)
+  expect((await own.ntt('verify', '--depth', 'hash')).code).toBe(0)
+  for (const first of readdirSync(own.path('.ntt/by-hash')).filter((name) => /^[0-9a-f]{2}$/.test(name)))
+    rmSync(own.path('.ntt/by-hash', first), { recursive: true })
+  const told = (): number => own.events().filter(({ event }) => event === 'store_bad').length
+  const { code, out } = await own.ntt('verify', 'one', 'two', '--depth', 'hash')
+  expect([code, told()]).toEqual([3, 1000])
+  expect(out).toContain(`contents not in the store: expected 0, found ${files}`)
+  // Nothing counts as read back any more, though only some of the media were looked at.
+  const { out: text } = await own.ntt('status', '--json')
+  expect(documentOf('status', text)).toMatchObject({ read_back: { blobs: { all: files, fresh: 0 } } })
+  expect((await own.ntt('verify', '--depth', 'hash')).code).toBe(3)
+  expect(told()).toBe(2000)
+  // What is bad all together is one hole in what was read, for each thousand of them.
+  expect((await ask(ours, 'select 1 from swept')).length).toBeLessThan(10)
+  expect((await own.ntt('apply', '--yes')).code).toBe(0)
+  expect((await own.ntt('verify', '--depth', 'hash')).code).toBe(0)
 })

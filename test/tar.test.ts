@@ -17,7 +17,8 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { PackError, declaredSize, framesOf, readSeekTable, seekTable } from '../src/model/seekable.ts'
 import { TarError, plainHeader, tarEnd, tarHeader, tarPadding, type TarHeader } from '../src/model/tar.ts'
 import { untar } from '../src/model/untar.ts'
-import { packFrames, unpackFrames } from '../src/ports/zstd.ts'
+import { unpackFrames } from '../src/ports/zstd.ts'
+import { packed } from './support/packed.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'ntt-tar-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -175,7 +176,7 @@ describe('seekable zst', () => {
   }
 
   test('zstd itself tests and unpacks it, and any range is reached through its frames', async () => {
-    writeFileSync(path, await collect(packFrames(chunks(content, 65_000))))
+    writeFileSync(path, await collect(packed(chunks(content, 65_000))))
     execFileSync('zstd', ['-q', '-t', path])
     expect(execFileSync('zstd', ['-dc', path], { maxBuffer: 1 << 26 }).equals(content)).toBe(true)
     const frames = (await readSeekTable(read, statSync(path).size)) ?? []
@@ -190,7 +191,7 @@ describe('seekable zst', () => {
   })
 
   test('a flipped bit, a cut end and a table that lies are told', async () => {
-    const whole = await collect(packFrames(chunks(content, 1 << 20)))
+    const whole = await collect(packed(chunks(content, 1 << 20)))
     writeFileSync(path, whole)
     const frames = (await readSeekTable(read, whole.length)) ?? []
     writeFileSync(path, flip(whole, 200))
@@ -208,7 +209,7 @@ describe('seekable zst', () => {
   })
 
   test('an empty content is a file that zstd accepts', async () => {
-    writeFileSync(path, await collect(packFrames(chunks(Buffer.alloc(0), 1))))
+    writeFileSync(path, await collect(packed(chunks(Buffer.alloc(0), 1))))
     expect(await readSeekTable(read, statSync(path).size)).toEqual([])
     expect(execFileSync('zstd', ['-dc', path])).toHaveLength(0)
   })

@@ -17,7 +17,7 @@ import { openServer, serverExists, type Server } from '../ports/server/index.ts'
 import { locate } from '../ports/roots.ts'
 import { openStore } from '../ports/store/index.ts'
 import { makeReader, type Ports, type Speaker } from '../ports/world.ts'
-import { packFrames, unpackFrames } from '../ports/zstd.ts'
+import { unpackFrames } from '../ports/zstd.ts'
 import { readProofs } from '../record.ts'
 import { stages } from '../stages/index.ts'
 import { packageRoot } from './root.ts'
@@ -66,7 +66,6 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       const files = openFiles({ roots, run, signal: speaker.signal })
       return {
         ...store.speak(speaker),
-        pack: packFrames,
         unpack: (place, frames) =>
           unpackFrames(frames, (start, end) => readRange(files, place, { start, end })),
       }

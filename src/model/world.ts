@@ -212,7 +212,10 @@ export interface Writer extends Reader {
    * program leaves in files); if it throws, the program is ended and that is what is thrown.
    */
   exec(command: Command, meanwhile?: () => Promise<void>): Promise<Output>
-  /** The bytes as independent zstd frames of 4 MiB with checksums and a seek table at the end (model/seekable.ts). */
+  /**
+   * The bytes as independent zstd frames of 4 MiB with checksums and a seek table at the end (model/seekable.ts), in chunks as `read`
+   * has them.
+   */
   pack(bytes: AsyncIterable<Buffer>): AsyncIterable<Buffer>
   /** Work in one transaction of its own connection; rolled back if `work` throws. No file I/O loops inside. */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>

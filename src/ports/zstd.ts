@@ -1,47 +1,66 @@
 // zstd through node:zlib: content into independent frames of 4 MiB with a seek table, and frames back into content.
 //
-// Frames are compressed in libuv's pool, so as many as there are cores keep all of them busy. Frames of 4 MiB cost at most 0.2 % of the
-// ratio at level 3 and make any byte of the content reachable in milliseconds (reference/throughput.md section 5).
+// Frames of 4 MiB cost at most 0.2 % of the ratio at level 3 and make any byte of the content reachable in milliseconds
+// (reference/throughput.md section 5).
 import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
-import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
+import { constants, zstdCompressSync, zstdDecompress } from 'node:zlib'
 import { messageOf } from '../model/errors.ts'
 import { PackError, seekTable, type Frame } from '../model/seekable.ts'
 
 const frameBytes = 4 * 1024 * 1024
+/** What a frame may have at most: where that fits, zstd packs from memory to memory, without buffers of its own. */
+const packedBytes = frameBytes + 64 * 1024
 const level = 3
 /** How node:zlib grows its result; its own 16 KiB would cost a trip between threads for each. */
 const chunkSize = 1024 * 1024
-/** Frames at work at the same time: one for each core and one that is being read, each with some 12 MiB; 8 at most. */
+/** Frames unpacked at the same time: one for each core and one that is being read, each with some 12 MiB; 8 at most. */
 const width = Math.min(8, Math.max(2, availableParallelism()) + 1)
 
-const compress = promisify(zstdCompress)
 const decompress = promisify(zstdDecompress)
 
-/** Independent frames with checksums and content sizes, then the seek table. Memory: about `width` × 12 MiB. */
-export async function* packFrames(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+/**
+ * Packs the first `bytes` of a slab into a frame that lies in the same memory when it is given back. A thread of its own does it: the memory
+ * that zstd asks for would have the collector go through all that the main thread holds, again and again.
+ */
+export type Packer = (slab: ArrayBuffer, bytes: number) => Promise<Buffer<ArrayBuffer>>
+
+/**
+ * Independent frames with checksums and content sizes, then the seek table; at most `most` frames are at work. A frame is only valid
+ * until the next one is asked for. Memory: about `most` × 12 MiB.
+ */
+export async function* packFrames(
+  content: AsyncIterable<Buffer>,
+  pack: Packer,
+  most: number,
+): AsyncGenerator<Buffer> {
   const frames: { packed: number; bytes: number }[] = []
-  const working: { plain: Buffer; packed: Promise<Buffer> }[] = []
-  const free: Buffer[] = []
-  const next = async (): Promise<Buffer> => {
+  const working: { bytes: number; packed: Promise<Buffer<ArrayBuffer>> }[] = []
+  const free: ArrayBuffer[] = []
+  async function* next(): AsyncGenerator<Buffer> {
     const first = working.shift()
-    if (first === undefined) throw new Error('no frame is being compressed')
+    if (first === undefined) return
     const packed = await first.packed
-    frames.push({ packed: packed.length, bytes: first.plain.length })
-    // A whole frame's memory is used again; the last one is a part of its own.
-    if (first.plain.length === frameBytes) free.push(first.plain)
-    return packed
+    frames.push({ packed: packed.length, bytes: first.bytes })
+    yield packed
+    free.push(packed.buffer)
   }
   try {
-    for await (const plain of inFrames(content, () => free.pop() ?? Buffer.allocUnsafeSlow(frameBytes))) {
-      working.push({ plain, packed: later(compress(plain, { ...how, pledgedSrcSize: plain.length })) })
-      if (working.length >= width) yield await next()
+    for await (const { slab, bytes } of inFrames(content, () => free.pop() ?? new ArrayBuffer(packedBytes))) {
+      working.push({ bytes, packed: later(pack(slab, bytes)) })
+      if (working.length >= most) yield* next()
     }
-    while (working.length > 0) yield await next()
+    while (working.length > 0) yield* next()
   } finally {
     await Promise.allSettled(working.map(({ packed }) => packed))
   }
   yield seekTable(frames)
+}
+
+/** The first `bytes` of a slab, packed in its own memory; returns the frame's length. */
+export function packSlab(slab: ArrayBuffer, bytes: number): number {
+  const packed = zstdCompressSync(Buffer.from(slab, 0, bytes), { ...how, pledgedSrcSize: bytes })
+  return packed.copy(Buffer.from(slab))
 }
 
 /** Awaited in its turn; until then its failure is nobody's surprise. */
@@ -51,7 +70,7 @@ function later<T>(work: Promise<T>): Promise<T> {
 }
 
 const how = {
-  chunkSize,
+  chunkSize: packedBytes,
   params: {
     [constants.ZSTD_c_compressionLevel]: level,
     [constants.ZSTD_c_checksumFlag]: 1,
@@ -59,9 +78,12 @@ const how = {
   },
 }
 
-/** Cuts a stream into pieces of 4 MiB; each keeps its memory to itself until it is compressed. */
-async function* inFrames(content: AsyncIterable<Buffer>, memory: () => Buffer): AsyncGenerator<Buffer> {
-  let frame = memory()
+/** Cuts a stream into pieces of 4 MiB, each in a slab of its own. */
+async function* inFrames(
+  content: AsyncIterable<Buffer>,
+  memory: () => ArrayBuffer,
+): AsyncGenerator<{ slab: ArrayBuffer; bytes: number }> {
+  let frame = Buffer.from(memory(), 0, frameBytes)
   let filled = 0
   for await (const chunk of content) {
     let taken = 0
@@ -70,13 +92,13 @@ async function* inFrames(content: AsyncIterable<Buffer>, memory: () => Buffer): 
       taken += count
       filled += count
       if (filled === frameBytes) {
-        yield frame
-        frame = memory()
+        yield { slab: frame.buffer, bytes: filled }
+        frame = Buffer.from(memory(), 0, frameBytes)
         filled = 0
       }
     }
   }
-  if (filled > 0) yield frame.subarray(0, filled)
+  if (filled > 0) yield { slab: frame.buffer, bytes: filled }
 }
 
 /** The content of these frames, in their order; the checksum and the size of each are compared. */

@@ -8,7 +8,8 @@ import { readCatalogue } from '../../src/ports/catalogue.ts'
 import { openFiles } from '../../src/ports/files.ts'
 import type { Database } from '../../src/ports/postgres.ts'
 import { makeWriter, type Ports } from '../../src/ports/world.ts'
-import { packFrames, unpackFrames } from '../../src/ports/zstd.ts'
+import { unpackFrames } from '../../src/ports/zstd.ts'
+import { packed } from './packed.ts'
 
 export interface Hands extends Writer {
   readonly lines: string[]
@@ -38,7 +39,7 @@ export function hands(
     hasher: openHasher,
     unpack: (place: string, frames: Parameters<typeof unpackFrames>[0]) =>
       unpackFrames(frames, (start, end) => readRange(files, place, { start, end })),
-    pack: packFrames,
+    pack: packed,
   }
   const ports = {
     path: options.path ?? process.env['PATH'] ?? '',

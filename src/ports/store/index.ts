@@ -5,6 +5,7 @@ import { Slots } from '../../model/lanes.ts'
 import type { Place, Reader, Unit, Writer } from '../../model/world.ts'
 import { openHasher } from '../blake3.ts'
 import { stopReason, unseen, unwritten } from '../errno.ts'
+import { packFrames, type Packer } from '../zstd.ts'
 import { openFolder, type StoreFolder } from './folder.ts'
 import type { Ingest } from './batch.ts'
 import { Flushed } from './flushed.ts'
@@ -28,10 +29,10 @@ export interface StoreSpeaker {
   readonly progress: (done: number, total: number | null, unit: Unit) => void
 }
 
+type Verb = 'digest' | 'hasher' | 'blobs' | 'writable' | 'rehash' | 'ingest' | 'storeId' | 'pack'
+
 export interface Store {
-  speak(
-    speaker: StoreSpeaker,
-  ): Pick<Writer, 'digest' | 'hasher' | 'blobs' | 'writable' | 'rehash' | 'ingest' | 'storeId'>
+  speak(speaker: StoreSpeaker): Pick<Writer, Verb>
   /** Ends the threads and gives up the run's folder. */
   close(): Promise<void>
 }
@@ -61,6 +62,12 @@ export function openStore({ root, run, path, width }: StoreOptions): Store {
         threads.ask(lane, job, what, { signal, ...options }).catch((error: unknown) => {
           throw failure(error, root, signal)
         })
+      const packer: Packer = async (slab, bytes) => {
+        let back = slab
+        const returned = (same: ArrayBuffer): void => void (back = same)
+        const packed = await ask('pack', { slab, bytes }, { transfer: [slab], returned })
+        return Buffer.from(back, 0, packed)
+      }
       return {
         hasher: openHasher,
         storeId: async () => (await open()).id,
@@ -73,6 +80,7 @@ export function openStore({ root, run, path, width }: StoreOptions): Store {
             { progress: (done) => progress(done, total, 'bytes') },
           )
         },
+        pack: (content) => packFrames(content, packer, threads.width + 1),
         async blobs(ids) {
           const sizes = new Map<string, number>()
           await Promise.all(

@@ -7,6 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { errnoOf, messageOf } from '../../model/errors.ts'
 import { libc } from '../libc.ts'
+import { packSlab } from '../zstd.ts'
 import { blobPath, slabBytes, type Answer, type Ask, type Broken, type ThreadSetup } from './jobs.ts'
 import { Keeper, lookAt, type Onward } from './keeping.ts'
 import { openQuietly } from './source.ts'
@@ -130,6 +131,8 @@ async function answer(ask: Ask): Promise<void> {
     }
     case 'digest':
       return say({ id, answer: await digest(ask.path, ask.start, ask.end, onward) })
+    case 'pack':
+      return say({ id, answer: packSlab(ask.slab, ask.bytes), slab: ask.slab }, [ask.slab])
     default:
       return ask satisfies never
   }

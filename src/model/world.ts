@@ -19,6 +19,8 @@ export interface FileStat {
   readonly bytes: number
   /** Modification time, nanoseconds since 1970, decimal. */
   readonly mtimeNs: string
+  /** When anything of it was changed last, its name and times included; nobody can set it. The same unit. */
+  readonly ctimeNs: string
   readonly ino: string
   /** Permission bits, as in st_mode & 07777. */
   readonly mode: number
@@ -109,6 +111,8 @@ export interface Reader {
   text(place: Place): Promise<string | null>
   /** BLAKE3 of a file or a part of it, hashed off the main thread; progress is told in bytes. */
   digest(place: Place, range?: Range): Promise<Digest>
+  /** The same of a whole file, from memory where this run has read it already and nothing of it was changed since, by its ctime. */
+  digestOnce(place: Place): Promise<Digest>
   /** BLAKE3 of bytes that the caller reads anyway. */
   hasher(): Hasher
   /** The content of these frames of a packed file, in their order; throws PackError where one is cut or altered. */

@@ -46,6 +46,7 @@ export async function statFile(path: string): Promise<FileStat | null> {
       kind: kindOf(found),
       bytes: found.isBlockDevice() ? await capacityOf(path, found.rdev) : Number(found.size),
       mtimeNs: found.mtimeNs.toString(),
+      ctimeNs: found.ctimeNs.toString(),
       ino: found.ino.toString(),
       mode: Number(found.mode) & 0o7777,
     }

@@ -17,7 +17,7 @@ export interface Speaker {
 
 const looks = ['path', 'stat', 'read', 'text', 'names', 'walk', 'fileBytes'] as const
 const makes = ['create', 'publish', 'part', 'discard', 'setAside'] as const
-const reads = ['digest', 'hasher', 'unpack', 'blobs', 'writable', 'rehash'] as const
+const reads = ['digest', 'digestOnce', 'hasher', 'unpack', 'blobs', 'writable', 'rehash'] as const
 const stores = ['ingest', 'storeId', 'pack'] as const
 type Files = Pick<Writer, (typeof looks)[number] | (typeof makes)[number]>
 type Bytes = Pick<Writer, (typeof reads)[number] | (typeof stores)[number]>

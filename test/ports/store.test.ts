@@ -14,9 +14,13 @@ import {
   statSync,
   symlinkSync,
   truncateSync,
+  unlinkSync,
+  utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { InterruptedError, ObserveError, RunError, StoreError } from '../../src/model/errors.ts'
 import type { Piece, Stored } from '../../src/model/world.ts'
@@ -65,6 +69,13 @@ const stream = (key: string, size: number, ...chunks: readonly Buffer[]): Piece<
 
 const failureOf = ([first]: readonly Stored<string>[]): object | null =>
   first !== undefined && 'failure' in first ? first.failure : null
+
+/** In its place: the same file, with other bytes. */
+function overwrite(path: string, content: Buffer): void {
+  const fd = openSync(path, 'r+')
+  writeSync(fd, content)
+  closeSync(fd)
+}
 
 /** All files below the store but its marker and its locks. */
 const filesOf = (folder: string): readonly string[] =>
@@ -552,6 +563,32 @@ describe('looking at blobs', () => {
     await expect(digest(join(folder, 'absent'))).rejects.toThrow(ObserveError)
   })
 
+  test('a file is read once for its digest, until anything of it is changed, its times set back or not', async () => {
+    const { folder, store } = open()
+    const path = join(folder, 'image')
+    const [one, other] = [noise(3_000_000, 3), noise(3_000_000, 4)]
+    writeFileSync(path, one)
+    const { digest, digestOnce } = store.speak(speaker)
+    const { atime, mtime } = statSync(path)
+    // One that was written this very moment could be written again within the same tick of its clock.
+    await digest(path)
+    overwrite(path, other)
+    utimesSync(path, atime, mtime)
+    expect((await digestOnce(path)).blake3).toBe(hashOf(other))
+    await sleep(1100)
+    expect((await digest(path)).blake3).toBe(hashOf(other))
+    overwrite(path, one)
+    utimesSync(path, atime, mtime)
+    expect((await digestOnce(path)).blake3).toBe(hashOf(one))
+    await sleep(1100)
+    await digest(path)
+    renameSync(path, `${path}.old`)
+    writeFileSync(path, other)
+    expect((await digestOnce(path)).blake3).toBe(hashOf(other))
+    unlinkSync(path)
+    await expect(digestOnce(path)).rejects.toThrow(ObserveError)
+  })
+
   test('a digest of something large tells how far it is, and can be interrupted', async () => {
     const { folder, store } = open()
     execFileSync('truncate', ['-s', '200G', join(folder, 'big')])
@@ -651,4 +688,16 @@ test('whom a source keeps waiting keeps no other waiting, however many they are'
     expect((await ends).map(({ status }) => status)).toEqual(hung.map(() => 'rejected'))
     for (const writer of writers) closeSync(writer)
   }
+})
+
+test('frames packed in threads are one archive, in order, whatever its last frame is; its memory goes out and comes back', async () => {
+  const { store } = open()
+  const content = Buffer.concat([noise(9_000_000, 5), Buffer.alloc(12_000_000, 'text '), noise(77, 6)])
+  const packed: Buffer[] = []
+  const chunks = Array.from({ length: 22 }, (_, at) => content.subarray(at * 1_000_000, (at + 1) * 1_000_000))
+  for await (const chunk of store.speak(speaker).pack(each(chunks))) packed.push(Buffer.from(chunk))
+  const unpacked = execFileSync('zstd', ['-dc'], { input: Buffer.concat(packed), maxBuffer: 1 << 26 })
+  expect(unpacked.equals(content)).toBe(true)
+  // Six frames and their table.
+  expect(packed).toHaveLength(7)
 })

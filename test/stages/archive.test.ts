@@ -6,14 +6,17 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import type { Command } from '../../src/model/command.ts'
 import { listLine, parseManifest, rawListLine } from '../../src/model/manifest.ts'
 import { readSeekTable } from '../../src/model/seekable.ts'
 import { NttError } from '../../src/model/errors.ts'
@@ -118,6 +121,65 @@ describe('what is written', () => {
       'cannot be read back',
     )
     expect(readdirSync(join(folder, 'archive')).filter((name) => name.endsWith('.zst'))).toEqual([])
+  })
+
+  test('what was read back before it got its name is its proof, unless it was touched since', async () => {
+    const world = hands(folder)
+    const [one, read] = [disc(), [] as string[]]
+    const counting = {
+      ...world,
+      stream: (command: Command) => (read.push(command.file), world.stream(command)),
+    }
+    const makeOne = async (): Promise<void> => {
+      rmSync(file(), { force: true })
+      await archive.run(one, await archive.observe(one, world), counting, false)
+    }
+    await makeOne()
+    const proof = await archive.verify(one, counting, 'hash')
+    expect([failed(proof), read]).toEqual([[], ['zstd']])
+    // The same words and figures as of an archive that is read for it; and once only.
+    expect(await archive.verify(one, counting, 'hash')).toEqual(proof)
+    expect(read).toEqual(['zstd', 'zstd'])
+    await makeOne()
+    const { atime, mtime } = statSync(file())
+    damage(file(), 3_000_000)
+    utimesSync(file(), atime, mtime)
+    expect(failed(await archive.verify(one, counting, 'hash'))).toEqual(['whole'])
+    await makeOne()
+    copyFileSync(file(), `${file()}.copy`)
+    damage(`${file()}.copy`, 3_000_000)
+    renameSync(`${file()}.copy`, file())
+    expect(failed(await archive.verify(one, counting, 'hash'))).toEqual(['whole'])
+    await makeOne()
+    writeFileSync(join(folder, 'disc.iso'), noise(image.length))
+    expect(failed(await archive.verify(one, counting, 'hash'))).toEqual([`source ${hash}.img`])
+    await makeOne()
+    rmSync(file())
+    expect(failed(await archive.verify(one, counting, 'hash'))).toEqual(['whole'])
+  })
+
+  test('one that changes while it is read back, or as it gets its name, is not taken for what was read', async () => {
+    const world = hands(folder)
+    const one = disc()
+    const seen = await archive.observe(one, world)
+    const touching = {
+      ...world,
+      async *stream(command: Command) {
+        yield* world.stream(command)
+        // The look at its structure goes through all of so small an archive, and would see damage.
+        utimesSync(command.args.at(-1) ?? '', 1, 1)
+      },
+    }
+    await expect(archive.run(one, seen, touching, false)).rejects.toThrow('changed while it was read back')
+    const swapping = {
+      ...world,
+      publish: async (from: string, to: string) => {
+        damage(world.path(from), 3_000_000)
+        await world.publish(from, to)
+      },
+    }
+    await archive.run(one, seen, swapping, false)
+    expect(failed(await archive.verify(one, world, 'hash'))).toEqual(['whole'])
   })
 
   test('a storage that alters the seek table alone is noticed as well', async () => {

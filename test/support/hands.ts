@@ -36,6 +36,7 @@ export function hands(
       for await (const chunk of files.read(place, range)) hasher.update(chunk)
       return hasher.digest()
     },
+    digestOnce: (place: string) => bytes.digest(place),
     hasher: openHasher,
     unpack: (place: string, frames: Parameters<typeof unpackFrames>[0]) =>
       unpackFrames(frames, (start, end) => readRange(files, place, { start, end })),

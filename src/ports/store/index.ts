@@ -2,8 +2,9 @@
 import { availableParallelism } from 'node:os'
 import { NttError, RunError, StoreError } from '../../model/errors.ts'
 import { Slots } from '../../model/lanes.ts'
-import type { Place, Reader, Unit, Writer } from '../../model/world.ts'
+import type { Digest, Place, Reader, Unit, Writer } from '../../model/world.ts'
 import { openHasher } from '../blake3.ts'
+import { markOf } from '../mark.ts'
 import { stopReason, unseen, unwritten } from '../errno.ts'
 import { packFrames, type Packer } from '../zstd.ts'
 import { openFolder, type StoreFolder } from './folder.ts'
@@ -29,7 +30,7 @@ export interface StoreSpeaker {
   readonly progress: (done: number, total: number | null, unit: Unit) => void
 }
 
-type Verb = 'digest' | 'hasher' | 'blobs' | 'writable' | 'rehash' | 'ingest' | 'storeId' | 'pack'
+type Verb = 'digest' | 'digestOnce' | 'hasher' | 'blobs' | 'writable' | 'rehash' | 'ingest' | 'storeId' | 'pack'
 
 export interface Store {
   speak(speaker: StoreSpeaker): Pick<Writer, Verb>
@@ -44,6 +45,7 @@ const hashIds = 64
 export function openStore({ root, run, path, width }: StoreOptions): Store {
   const threads = openThreads(root, width ?? Math.max(2, Math.min(4, availableParallelism())))
   const barrier = new Barrier(threads, root)
+  const digests = new Map<string, { readonly mark: string; readonly digest: Digest }>()
   let folder: Promise<StoreFolder> | null = null
   const open = (): Promise<StoreFolder> =>
     (folder ??= openFolder(root, run).then(async (opened) => {
@@ -62,6 +64,19 @@ export function openStore({ root, run, path, width }: StoreOptions): Store {
         threads.ask(lane, job, what, { signal, ...options }).catch((error: unknown) => {
           throw failure(error, root, signal)
         })
+      const digest: Reader['digest'] = async (place, range) => {
+        const [start, end] = [range?.start ?? 0, range?.end ?? Number.POSITIVE_INFINITY]
+        const total = Number.isFinite(end) ? end - start : null
+        const before = range === undefined ? await markOf(path(place)) : null
+        const read = await ask(
+          'digest',
+          { path: path(place), start, end },
+          { progress: (done) => progress(done, total, 'bytes') },
+        )
+        if (before !== null && before === (await markOf(path(place))))
+          digests.set(path(place), { mark: before, digest: read })
+        return read
+      }
       const packer: Packer = async (slab, bytes) => {
         let back = slab
         const returned = (same: ArrayBuffer): void => void (back = same)
@@ -71,14 +86,10 @@ export function openStore({ root, run, path, width }: StoreOptions): Store {
       return {
         hasher: openHasher,
         storeId: async () => (await open()).id,
-        async digest(place, range) {
-          const [start, end] = [range?.start ?? 0, range?.end ?? Number.POSITIVE_INFINITY]
-          const total = Number.isFinite(end) ? end - start : null
-          return ask(
-            'digest',
-            { path: path(place), start, end },
-            { progress: (done) => progress(done, total, 'bytes') },
-          )
+        digest,
+        async digestOnce(place) {
+          const known = digests.get(path(place))
+          return known?.mark === (await markOf(path(place))) ? known.digest : digest(place)
         },
         pack: (content) => packFrames(content, packer, threads.width + 1),
         async blobs(ids) {

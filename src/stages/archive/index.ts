@@ -10,7 +10,7 @@ import { unreadOf } from '../../model/unread.ts'
 import { partsOf } from './members.ts'
 import { isOutgrown } from './outgrown.ts'
 import { proveArchive } from './prove.ts'
-import { readBack } from './read-back.ts'
+import { named, readBack, type Found } from './read-back.ts'
 import { content, type Written } from './write.ts'
 
 /** What does not change by looking; null: not there. */
@@ -81,10 +81,12 @@ export const archive: Stage<Seen> = {
       world.line(
         `packed ${counted(written.bytes, 'byte')}; now it is read back, and gets its name after that`,
       )
-      await readBack(medium, part, written, world)
+      const found = await readBack(medium, part, written, world)
       // The old one gives way only now that a good one is there.
       if (there !== null) await world.setAside(place, isLess ? 'read-further' : 'failed-proof')
       await world.publish(part, place)
+      const proven = await named(found, place, world)
+      if (proven !== null) justMade.set(medium, proven)
     } catch (error) {
       // A part as large as the medium is not left lying about; what was published is no part any more.
       await world.discard(part)
@@ -92,8 +94,15 @@ export const archive: Stage<Seen> = {
     }
   },
 
-  verify: proveArchive,
+  async verify(medium, world, depth) {
+    const made = justMade.get(medium) ?? null
+    justMade.delete(medium)
+    return proveArchive(medium, world, depth, made)
+  },
 }
+
+/** For the witness that looks right after an archive was made: it has been read back, and its sources have not. */
+const justMade = new WeakMap<Medium, Found>()
 
 async function pack(medium: Medium, part: Place, world: Writer): Promise<Written> {
   const parts = await partsOf(medium, world)

@@ -4,23 +4,46 @@ import type { Medium } from '../../model/medium.ts'
 import { readRange } from '../../model/range.ts'
 import { PackError, readSeekTable, type Frame } from '../../model/seekable.ts'
 import { TarError } from '../../model/tar.ts'
-import type { Place, Writer } from '../../model/world.ts'
+import type { FileStat, Place, Reader, Writer } from '../../model/world.ts'
 import { unpackedBy } from '../../model/zstd.ts'
-import { look } from './look.ts'
-import { memberText, readContents } from './read.ts'
+import { look, type Look } from './look.ts'
+import { memberText, readContents, type Contents } from './read.ts'
 import type { Written } from './write.ts'
 
-/** Throws unless frames, seek table and every member are what was read from their sources. */
-export async function readBack(medium: Medium, part: Place, written: Written, world: Writer): Promise<void> {
+/** What an archive was found to hold when it was read whole, and the file as it was then. */
+export interface Found extends Look {
+  readonly of: FileStat
+  readonly contents: Contents
+}
+
+/** What was found, of the file under its name; null: it is another one than was read. Getting a name changes nothing but the ctime. */
+export async function named({ of, ...found }: Found, place: Place, world: Reader): Promise<Found | null> {
+  const now = await world.stat(place)
+  return now !== null && isSame(of, now) ? { ...found, of: now } : null
+}
+
+/** Whether nobody has touched the file since. */
+export const isUntouched = (then: FileStat, now: FileStat): boolean =>
+  isSame(then, now) && then.ctimeNs === now.ctimeNs
+
+const isSame = (then: FileStat, now: FileStat): boolean =>
+  then.ino === now.ino && then.bytes === now.bytes && then.mtimeNs === now.mtimeNs
+
+/** Throws unless frames, seek table and every member are what was read from their sources; returns what was found. */
+export async function readBack(medium: Medium, part: Place, written: Written, world: Writer): Promise<Found> {
   const told = (done: number): void => world.progress(written.bytes + done, 2 * written.bytes, 'bytes')
-  const byProgram = await disagreement(written, unpackedBy(world, part), world, told)
-  if (byProgram === null) {
-    const fault = await structure(medium, part, world)
-    if (fault === null) return
-    throw new RunError(`the archive was written wrong: ${fault}`, { hint: storageHint })
+  const before = await world.stat(part)
+  const contents = await unpacked(unpackedBy(world, part), world, told)
+  const byProgram = differing(written, contents)
+  if (byProgram === null && typeof contents !== 'string') {
+    const inside = await structure(medium, part, world)
+    const after = await world.stat(part)
+    if (before === null || after === null || !isUntouched(before, after))
+      throw new RunError('the archive was written, and changed while it was read back')
+    return { of: after, ...inside, contents }
   }
   // Who is wrong, the storage or the program? A person at night should not have to change a disk for a bad zstd.
-  const byUs = await disagreement(written, decoded(part, world), world, told)
+  const byUs = differing(written, await unpacked(decoded(part, world), world, told))
   if (byUs !== null) throw new RunError(`the archive was written and ${byProgram}`, { hint: storageHint })
   throw new RunError(`the archive was written, and zstd does not agree: ${byProgram}`, {
     hint: 'Another decoder reads it back whole, so the zstd on PATH is not to be trusted: ntt doctor',
@@ -29,15 +52,18 @@ export async function readBack(medium: Medium, part: Place, written: Written, wo
 
 const storageHint = 'the storage under the archive root alters what it is given; nothing was replaced'
 
-/** What is wrong with its frames, its manifest or their places, as a clause; null: nothing. */
-async function structure(medium: Medium, part: Place, world: Writer): Promise<string | null> {
+/** Its frames, its manifest and their places, all as they should be. */
+async function structure(medium: Medium, part: Place, world: Writer): Promise<Look> {
+  const fault = (text: string): RunError =>
+    new RunError(`the archive was written wrong: ${text}`, { hint: storageHint })
   try {
-    const { checks } = await look(medium, part, world, await framesOf(part, world))
-    const failed = checks.find(({ ok }) => !ok)
-    return failed === undefined ? null : `${failed.name}: ${failed.actual}`
+    const inside = await look(medium, part, world, await framesOf(part, world))
+    const failed = inside.checks.find(({ ok }) => !ok)
+    if (failed !== undefined) throw fault(`${failed.name}: ${failed.actual}`)
+    return inside
   } catch (error) {
     if (!isDamage(error)) throw error
-    return error.message
+    throw fault(error.message)
   }
 }
 
@@ -55,24 +81,29 @@ async function* decoded(part: Place, world: Writer): AsyncGenerator<Buffer> {
 
 const isDamage = (error: unknown): error is Error => error instanceof PackError || error instanceof TarError
 
-/** How what was unpacked differs from what was written, as a clause; null: it does not. */
-async function disagreement(
-  written: Written,
+/** What is in it, or why nobody can tell, as a clause. */
+async function unpacked(
   bytes: AsyncIterable<Buffer>,
   world: Writer,
   told: (done: number) => void,
-): Promise<string | null> {
+): Promise<Contents | string> {
   try {
-    const { members, tree } = await readContents(bytes, world, told)
-    const differs = written.members.find(({ name, bytes: size, blake3 }, index) => {
-      const found = members[index]
-      return found?.name !== name || found.bytes !== size || found.blake3 !== blake3
-    })
-    if (differs !== undefined) return `does not hold ${differs.name} (${memberText(differs)})`
-    if (members.length !== written.members.length) return `holds ${members.length} members`
-    return tree?.blake3 === written.tree?.blake3 ? null : 'does not hold its tree'
+    return await readContents(bytes, world, told)
   } catch (error) {
     if (!isDamage(error)) throw error
     return `cannot be read back: ${error.message}`
   }
+}
+
+/** How what was unpacked differs from what was written, as a clause; null: it does not. */
+function differing(written: Written, contents: Contents | string): string | null {
+  if (typeof contents === 'string') return contents
+  const { members, tree } = contents
+  const differs = written.members.find(({ name, bytes: size, blake3 }, index) => {
+    const found = members[index]
+    return found?.name !== name || found.bytes !== size || found.blake3 !== blake3
+  })
+  if (differs !== undefined) return `does not hold ${differs.name} (${memberText(differs)})`
+  if (members.length !== written.members.length) return `holds ${members.length} members`
+  return tree?.blake3 === written.tree?.blake3 ? null : 'does not hold its tree'
 }

@@ -60,7 +60,10 @@ export async function* packFrames(
 /** The first `bytes` of a slab, packed in its own memory; returns the frame's length. */
 export function packSlab(slab: ArrayBuffer, bytes: number): number {
   const packed = zstdCompressSync(Buffer.from(slab, 0, bytes), { ...how, pledgedSrcSize: bytes })
-  return packed.copy(Buffer.from(slab))
+  const length = packed.copy(Buffer.from(slab))
+  // Given back at once: the collector would let 64 MiB of them gather in each thread.
+  packed.buffer.transfer(0)
+  return length
 }
 
 /** Awaited in its turn; until then its failure is nobody's surprise. */

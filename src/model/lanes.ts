@@ -43,3 +43,12 @@ export async function sideBySide<Item, Result>(
     return end.value
   })
 }
+
+/** Two works side by side. Both have ended when either result, or the failure, is told; the first one's failure counts before the other's. */
+export async function both<One, Other>(
+  one: Promise<One>,
+  other: Promise<Other>,
+): Promise<readonly [One, Other]> {
+  await Promise.allSettled([one, other])
+  return [await one, await other]
+}

@@ -34,7 +34,7 @@ export async function look(
   const tail = await unpackFrom(place, world, frames, Math.max(0, total - tailBytes), total)
   const { manifest, own } = findManifest(tail)
   const expected = [...manifest.members, ...own]
-  const found = await Promise.all(expected.map((member) => headerOf(place, world, frames, member.at)))
+  const found = await Promise.all(expected.map(({ at }) => headerOf(place, world, frames, at, tail)))
   const misplaced = expected.filter((member, index) => !isHeaderOf(member, found[index] ?? null))
   const accounted =
     expected.reduce((sum, { name, bytes }) => sum + tarBytes(plainHeader(name, bytes, 0)), 0) +
@@ -146,9 +146,11 @@ async function headerOf(
   world: Reader,
   frames: readonly Frame[],
   at: number,
+  tail: Tail,
 ): Promise<TarHeader | null> {
-  const tail = await unpackFrom(place, world, frames, at, at + tarBlock)
-  return headerAt(tail.bytes.subarray(at - tail.at, at - tail.at + tarBlock))
+  // All but the first lie at the end, as a rule, and that is unpacked already.
+  const some = at < tail.at ? await unpackFrom(place, world, frames, at, at + tarBlock) : tail
+  return headerAt(some.bytes.subarray(at - some.at, at - some.at + tarBlock))
 }
 
 const isHeaderOf = ({ name, bytes }: Omit<MemberFact, 'blake3'>, header: TarHeader | null): boolean =>

@@ -1,6 +1,7 @@
 // The witness of an archive: its members against its manifest, and against what they were made from.
 import { fingerprint } from '../../model/canonical.ts'
 import { listName, manifestName, type Manifest } from '../../model/manifest.ts'
+import { both } from '../../model/lanes.ts'
 import type { Medium } from '../../model/medium.ts'
 import { archivePlace } from '../../model/places.ts'
 import { readRange } from '../../model/range.ts'
@@ -35,13 +36,14 @@ export async function proveArchive(
       const contents = await unpackWhole(medium, world, null)
       return told(medium, figures, await provePlain(medium, contents, world), contents)
     }
-    const { manifest, checks } = await look(medium, place, world, frames)
-    if (depth === 'counts' || checks.some(({ ok }) => !ok)) {
+    const looking = look(medium, place, world, frames)
+    if (depth === 'counts') {
+      const { manifest, checks } = await looking
       const sizes = await compareSizes(medium, manifest, world)
       return { checks: [...checks, ...sizes], figures: { ...figures, content_bytes: contentBytes(frames) } }
     }
-    const contents = await unpackWhole(medium, world, contentBytes(frames))
-    return await proveWhole(medium, figures, { manifest, checks, contents }, world)
+    const [inside, contents] = await both(looking, unpackWhole(medium, world, contentBytes(frames)))
+    return await proveWhole(medium, figures, { ...inside, contents }, world)
   } catch (error) {
     if (!(error instanceof PackError || error instanceof TarError)) throw error
     return { checks: [{ ...whole, actual: error.message }], figures }

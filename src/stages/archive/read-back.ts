@@ -1,5 +1,6 @@
 // A new archive, read back before it gets its name: by the zstd program, and where that disagrees by a second decoder.
 import { RunError } from '../../model/errors.ts'
+import { both } from '../../model/lanes.ts'
 import type { Medium } from '../../model/medium.ts'
 import { readRange } from '../../model/range.ts'
 import { PackError, readSeekTable, type Frame } from '../../model/seekable.ts'
@@ -33,10 +34,14 @@ const isSame = (then: FileStat, now: FileStat): boolean =>
 export async function readBack(medium: Medium, part: Place, written: Written, world: Writer): Promise<Found> {
   const told = (done: number): void => world.progress(written.bytes + done, 2 * written.bytes, 'bytes')
   const before = await world.stat(part)
-  const contents = await unpacked(unpackedBy(world, part), world, told)
+  const [contents, inside] = await both(
+    unpacked(unpackedBy(world, part), world, told),
+    structure(medium, part, world),
+  )
   const byProgram = differing(written, contents)
   if (byProgram === null && typeof contents !== 'string') {
-    const inside = await structure(medium, part, world)
+    if (typeof inside === 'string')
+      throw new RunError(`the archive was written wrong: ${inside}`, { hint: storageHint })
     const after = await world.stat(part)
     if (before === null || after === null || !isUntouched(before, after))
       throw new RunError('the archive was written, and changed while it was read back')
@@ -52,18 +57,15 @@ export async function readBack(medium: Medium, part: Place, written: Written, wo
 
 const storageHint = 'the storage under the archive root alters what it is given; nothing was replaced'
 
-/** Its frames, its manifest and their places, all as they should be. */
-async function structure(medium: Medium, part: Place, world: Writer): Promise<Look> {
-  const fault = (text: string): RunError =>
-    new RunError(`the archive was written wrong: ${text}`, { hint: storageHint })
+/** Its frames, its manifest and their places; or what is wrong with them, as a clause. */
+async function structure(medium: Medium, part: Place, world: Writer): Promise<Look | string> {
   try {
     const inside = await look(medium, part, world, await framesOf(part, world))
     const failed = inside.checks.find(({ ok }) => !ok)
-    if (failed !== undefined) throw fault(`${failed.name}: ${failed.actual}`)
-    return inside
+    return failed === undefined ? inside : `${failed.name}: ${failed.actual}`
   } catch (error) {
     if (!isDamage(error)) throw error
-    throw fault(error.message)
+    return error.message
   }
 }
 

@@ -6,7 +6,7 @@ import { archivePlace, imagePlace, mapBeside, rawPlace } from './places.ts'
 import { PackError } from './seekable.ts'
 import { TarError } from './tar.ts'
 import { untar, type TarMember } from './untar.ts'
-import type { Digest, Place, Reader, Writer } from './world.ts'
+import type { Digest, Hasher, Place, Reader, Writer } from './world.ts'
 import { unpackedBy } from './zstd.ts'
 
 /**
@@ -59,8 +59,9 @@ async function restore(
       const to = places[member.is]
       if (to !== undefined && member.type === 'file') {
         const from = world.part(to)
-        const digest = await world.create(from, told(member, world))
-        parts.push({ name: member.is, from, to, digest })
+        const hasher = world.hasher()
+        await world.create(from, told(member, hasher, world))
+        parts.push({ name: member.is, from, to, digest: hasher.digest() })
       } else if (member.is === manifestName) manifest = parseManifest(await textOf(member))
     }
   } catch (error) {
@@ -86,9 +87,10 @@ async function restore(
   return true
 }
 
-async function* told({ content, size }: TarMember, world: Reader): AsyncGenerator<Buffer> {
+async function* told({ content, size }: TarMember, hasher: Hasher, world: Reader): AsyncGenerator<Buffer> {
   let done = 0
   for await (const chunk of content) {
+    hasher.update(chunk)
     done += chunk.length
     world.progress(done, size, 'bytes')
     yield chunk

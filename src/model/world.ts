@@ -226,7 +226,7 @@ export interface Writer extends Reader {
   /** The number of this medium's row, made if need be. */
   enrol(): Promise<number>
   /** Write beside the target, flush, rename, flush the directory: a reader sees all of it or none. Mode 0644. */
-  create(place: Place, bytes: AsyncIterable<Buffer>): Promise<Digest>
+  create(place: Place, bytes: AsyncIterable<Buffer>): Promise<void>
   /** Flush a finished file and give it its final name; never over another file unless `replace`. */
   publish(part: Place, place: Place, options?: { replace?: boolean }): Promise<void>
   /** A temporary name beside `place`, unique to run, medium and object; swept by a later run if we die. */

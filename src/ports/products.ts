@@ -3,8 +3,7 @@ import { constants, readdirSync, rmSync } from 'node:fs'
 import { open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { RefusedError } from '../model/errors.ts'
-import type { Digest, Place, Writer } from '../model/world.ts'
-import { openHasher } from './blake3.ts'
+import type { Place, Writer } from '../model/world.ts'
 import { isAbsent, stopIfAsked, unwritten } from './errno.ts'
 import { flushDirectory, makeDirectories } from './folders.ts'
 import { libc } from './libc.ts'
@@ -49,10 +48,9 @@ export function openProducts({
     const path = isPart ? whole.path : at(part(place)).path
     try {
       if (isPart) makeDirectories(dirname(path))
-      const digest = await writeFile(path, bytes, signal)
+      await writeFile(path, bytes, signal)
       if (!isPart) await rename(path, whole.path)
       await flushDirectory(dirname(path))
-      return digest
     } catch (error) {
       rmSync(path, { force: true })
       throw unwritten(place, whole.path, error)
@@ -120,8 +118,7 @@ function sweep(path: string, mine: string): void {
 }
 
 /** Writes a new file whole and flushes it; what an earlier try of this run left under the name goes. */
-async function writeFile(path: string, bytes: AsyncIterable<Buffer>, signal: AbortSignal): Promise<Digest> {
-  const hasher = openHasher()
+async function writeFile(path: string, bytes: AsyncIterable<Buffer>, signal: AbortSignal): Promise<void> {
   rmSync(path, { force: true })
   const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants
   const file = await open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o644)
@@ -130,7 +127,6 @@ async function writeFile(path: string, bytes: AsyncIterable<Buffer>, signal: Abo
     await file.chmod(0o644)
     for await (const chunk of bytes) {
       stopIfAsked(signal)
-      hasher.update(chunk)
       await writeAll(file, chunk)
       writeback.grown(chunk.length)
     }
@@ -140,7 +136,6 @@ async function writeFile(path: string, bytes: AsyncIterable<Buffer>, signal: Abo
     await writeback.settled()
     await file.close()
   }
-  return hasher.digest()
 }
 
 /** What is handed to the disk at a time, while the rest is still being made. */

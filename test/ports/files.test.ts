@@ -364,14 +364,11 @@ describe('walking', () => {
 })
 
 describe('making', () => {
-  test('a product is whole, hashed as written, of mode 0644 whatever the umask, in directories of mode 0755', async () => {
+  test('a product is whole, of mode 0644 whatever the umask, in directories of mode 0755', async () => {
     const { folder, files } = open()
     const before = process.umask(0o077)
     try {
-      const digest = await files.create('state:a/b/text', chunks('No Two ', 'Things'))
-      const hasher = openHasher()
-      hasher.update(Buffer.from('No Two Things'))
-      expect(digest).toEqual(hasher.digest())
+      await files.create('state:a/b/text', chunks('No Two ', 'Things'))
     } finally {
       process.umask(before)
     }

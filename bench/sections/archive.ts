@@ -124,7 +124,7 @@ export const archive: Section = async (bench) => {
       'archive/seek': pairedRatio(seeks, streams),
     },
     notes: [
-      'ntt, archive stage: until the packed file is durable; it is read back once before it gets its name, and once by its witness',
+      'ntt, archive stage: until the packed file is durable; it is read back before it gets its name',
       `1 MiB from the middle: ${(median(seeks) * 1000).toFixed(0)} ms, decompressing up to it ${(median(streams) * 1000).toFixed(0)} ms`,
     ],
   }

@@ -30,7 +30,16 @@ export interface StoreSpeaker {
   readonly progress: (done: number, total: number | null, unit: Unit) => void
 }
 
-type Verb = 'digest' | 'digestOnce' | 'hasher' | 'blobs' | 'writable' | 'rehash' | 'ingest' | 'storeId' | 'pack'
+type Verb =
+  | 'digest'
+  | 'digestOnce'
+  | 'hasher'
+  | 'blobs'
+  | 'writable'
+  | 'rehash'
+  | 'ingest'
+  | 'storeId'
+  | 'pack'
 
 export interface Store {
   speak(speaker: StoreSpeaker): Pick<Writer, Verb>

@@ -20,10 +20,10 @@ const width = Math.min(8, Math.max(2, availableParallelism()) + 1)
 const decompress = promisify(zstdDecompress)
 
 /**
- * Packs the first `bytes` of a slab into a frame that lies in the same memory when it is given back. A thread of its own does it: the memory
- * that zstd asks for would have the collector go through all that the main thread holds, again and again.
+ * Packs the first `bytes` of a slab into a frame that lies in the same memory then; returns its length. A thread of its own does it, and the
+ * memory is shared: what zstd asks for, or what goes to and fro, would have the collector of the main thread work again and again.
  */
-export type Packer = (slab: ArrayBuffer, bytes: number) => Promise<Buffer<ArrayBuffer>>
+export type Packer = (slab: SharedArrayBuffer, bytes: number) => Promise<number>
 
 /**
  * Independent frames with checksums and content sizes, then the seek table; at most `most` frames are at work. A frame is only valid
@@ -35,19 +35,22 @@ export async function* packFrames(
   most: number,
 ): AsyncGenerator<Buffer> {
   const frames: { packed: number; bytes: number }[] = []
-  const working: { bytes: number; packed: Promise<Buffer<ArrayBuffer>> }[] = []
-  const free: ArrayBuffer[] = []
+  const working: { slab: SharedArrayBuffer; bytes: number; packed: Promise<number> }[] = []
+  const free: SharedArrayBuffer[] = []
   async function* next(): AsyncGenerator<Buffer> {
     const first = working.shift()
     if (first === undefined) return
     const packed = await first.packed
-    frames.push({ packed: packed.length, bytes: first.bytes })
-    yield packed
-    free.push(packed.buffer)
+    frames.push({ packed, bytes: first.bytes })
+    yield Buffer.from(first.slab, 0, packed)
+    free.push(first.slab)
   }
   try {
-    for await (const { slab, bytes } of inFrames(content, () => free.pop() ?? new ArrayBuffer(packedBytes))) {
-      working.push({ bytes, packed: later(pack(slab, bytes)) })
+    for await (const { slab, bytes } of inFrames(
+      content,
+      () => free.pop() ?? new SharedArrayBuffer(packedBytes),
+    )) {
+      working.push({ slab, bytes, packed: later(pack(slab, bytes)) })
       if (working.length >= most) yield* next()
     }
     while (working.length > 0) yield* next()
@@ -58,7 +61,7 @@ export async function* packFrames(
 }
 
 /** The first `bytes` of a slab, packed in its own memory; returns the frame's length. */
-export function packSlab(slab: ArrayBuffer, bytes: number): number {
+export function packSlab(slab: SharedArrayBuffer, bytes: number): number {
   const packed = zstdCompressSync(Buffer.from(slab, 0, bytes), { ...how, pledgedSrcSize: bytes })
   const length = packed.copy(Buffer.from(slab))
   // Given back at once: the collector would let 64 MiB of them gather in each thread.
@@ -84,8 +87,8 @@ const how = {
 /** Cuts a stream into pieces of 4 MiB, each in a slab of its own. */
 async function* inFrames(
   content: AsyncIterable<Buffer>,
-  memory: () => ArrayBuffer,
-): AsyncGenerator<{ slab: ArrayBuffer; bytes: number }> {
+  memory: () => SharedArrayBuffer,
+): AsyncGenerator<{ slab: SharedArrayBuffer; bytes: number }> {
   let frame = Buffer.from(memory(), 0, frameBytes)
   let filled = 0
   for await (const chunk of content) {

@@ -2,4 +2,4 @@
 import { packFrames, packSlab } from '../../src/ports/zstd.ts'
 
 export const packed = (content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> =>
-  packFrames(content, async (slab, bytes) => Buffer.from(slab, 0, packSlab(slab, bytes)), 2)
+  packFrames(content, async (slab, bytes) => packSlab(slab, bytes), 2)

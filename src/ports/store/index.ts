@@ -6,7 +6,7 @@ import type { Digest, Place, Reader, Unit, Writer } from '../../model/world.ts'
 import { openHasher } from '../blake3.ts'
 import { markOf } from '../mark.ts'
 import { stopReason, unseen, unwritten } from '../errno.ts'
-import { packFrames, type Packer } from '../zstd.ts'
+import { packFrames } from '../zstd.ts'
 import { openFolder, type StoreFolder } from './folder.ts'
 import type { Ingest } from './batch.ts'
 import { Flushed } from './flushed.ts'
@@ -86,12 +86,6 @@ export function openStore({ root, run, path, width }: StoreOptions): Store {
           digests.set(path(place), { mark: before, digest: read })
         return read
       }
-      const packer: Packer = async (slab, bytes) => {
-        let back = slab
-        const returned = (same: ArrayBuffer): void => void (back = same)
-        const packed = await ask('pack', { slab, bytes }, { transfer: [slab], returned })
-        return Buffer.from(back, 0, packed)
-      }
       return {
         hasher: openHasher,
         storeId: async () => (await open()).id,
@@ -100,7 +94,8 @@ export function openStore({ root, run, path, width }: StoreOptions): Store {
           const known = digests.get(path(place))
           return known?.mark === (await markOf(path(place))) ? known.digest : digest(place)
         },
-        pack: (content) => packFrames(content, packer, threads.width + 1),
+        pack: (content) =>
+          packFrames(content, (slab, bytes) => ask('pack', { slab, bytes }), threads.width + 1),
         async blobs(ids) {
           const sizes = new Map<string, number>()
           await Promise.all(

@@ -48,8 +48,8 @@ export interface Jobs {
   /** Each blob read again. */
   rehash: { ask: { ids: readonly string[] }; answer: readonly { bytes: number; blake3: string | null }[] }
   digest: { ask: { path: string; start: number; end: number }; answer: Digest }
-  /** A frame of an archive, packed in the memory of its content, which is given back; the frame's length. */
-  pack: { ask: { slab: ArrayBuffer; bytes: number }; answer: number }
+  /** A frame of an archive, packed in the memory of its content, which is shared; the frame's length. */
+  pack: { ask: { slab: SharedArrayBuffer; bytes: number }; answer: number }
 }
 
 /** What became of a content: its blob, with the temporary file that holds it unless the store does; or why it was not read. */

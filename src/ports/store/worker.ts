@@ -132,7 +132,7 @@ async function answer(ask: Ask): Promise<void> {
     case 'digest':
       return say({ id, answer: await digest(ask.path, ask.start, ask.end, onward) })
     case 'pack':
-      return say({ id, answer: packSlab(ask.slab, ask.bytes), slab: ask.slab }, [ask.slab])
+      return say({ id, answer: packSlab(ask.slab, ask.bytes) })
     default:
       return ask satisfies never
   }

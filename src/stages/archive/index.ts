@@ -85,7 +85,7 @@ export const archive: Stage<Seen> = {
       // The old one gives way only now that a good one is there.
       if (there !== null) await world.setAside(place, isLess ? 'read-further' : 'failed-proof')
       await world.publish(part, place)
-      const proven = await named(found, place, world)
+      const proven = found === null ? null : await named(found, place, world)
       if (proven !== null) justMade.set(medium, proven)
     } catch (error) {
       // A part as large as the medium is not left lying about; what was published is no part any more.

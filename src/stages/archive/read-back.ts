@@ -18,9 +18,9 @@ export interface Found extends Look {
 }
 
 /** What was found, of the file under its name; null: it is another one than was read. Getting a name changes nothing but the ctime. */
-export async function named({ of, ...found }: Found, place: Place, world: Reader): Promise<Found | null> {
+export async function named(found: Found, place: Place, world: Reader): Promise<Found | null> {
   const now = await world.stat(place)
-  return now !== null && isSame(of, now) ? { ...found, of: now } : null
+  return now !== null && isSame(found.of, now) ? { ...found, of: now } : null
 }
 
 /** Whether nobody has touched the file since. */
@@ -30,8 +30,16 @@ export const isUntouched = (then: FileStat, now: FileStat): boolean =>
 const isSame = (then: FileStat, now: FileStat): boolean =>
   then.ino === now.ino && then.bytes === now.bytes && then.mtimeNs === now.mtimeNs
 
-/** Throws unless frames, seek table and every member are what was read from their sources; returns what was found. */
-export async function readBack(medium: Medium, part: Place, written: Written, world: Writer): Promise<Found> {
+/**
+ * Throws unless frames, seek table and every member are what was read from their sources; returns what was found. null: somebody touched the
+ * file meanwhile, so that it has to be read again.
+ */
+export async function readBack(
+  medium: Medium,
+  part: Place,
+  written: Written,
+  world: Writer,
+): Promise<Found | null> {
   const told = (done: number): void => world.progress(written.bytes + done, 2 * written.bytes, 'bytes')
   const before = await world.stat(part)
   const [contents, inside] = await both(
@@ -43,8 +51,7 @@ export async function readBack(medium: Medium, part: Place, written: Written, wo
     if (typeof inside === 'string')
       throw new RunError(`the archive was written wrong: ${inside}`, { hint: storageHint })
     const after = await world.stat(part)
-    if (before === null || after === null || !isUntouched(before, after))
-      throw new RunError('the archive was written, and changed while it was read back')
+    if (before === null || after === null || !isUntouched(before, after)) return null
     return { of: after, ...inside, contents }
   }
   // Who is wrong, the storage or the program? A person at night should not have to change a disk for a bad zstd.

@@ -144,6 +144,7 @@ describe('looking', () => {
       kind: 'file',
       bytes: 12,
       mtimeNs: '981173106123456789',
+      ctimeNs: statSync(join(folder, 'file'), { bigint: true }).ctimeNs.toString(),
       ino: statSync(join(folder, 'file')).ino.toString(),
       mode: 0o640,
     })

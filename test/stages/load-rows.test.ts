@@ -90,6 +90,24 @@ test('an inode is met for the first time once, whatever its number', () => {
   )
 })
 
+/** Bytes of memory for each number that `fill` brings, those of tables that were given up for larger ones included. */
+function bytesEach(fill: (set: InodeSet, at: number) => void): number {
+  const before = process.memoryUsage().arrayBuffers
+  const set = new InodeSet()
+  for (let at = 0; at < 2_000_000; at += 1) fill(set, at)
+  expect(set.has(0n)).toBe(false)
+  return (process.memoryUsage().arrayBuffers - before) / set.size
+}
+
+test('a met inode costs less than half a byte where numbers come in clumps, and some forty where they are scattered', () => {
+  expect(bytesEach((set, at) => set.addHalves(0, 1 + at + Math.floor(at / 300) * 50))).toBeLessThan(0.5)
+  // The odd ones among them: one of twenty, as of files with several names.
+  expect(bytesEach((set, at) => set.addHalves(0, 1 + at * 20))).toBeLessThan(8)
+  expect(
+    bytesEach((set, at) => set.addHalves(Math.imul(at, 0x9e3779b1) >>> 0, 1 + Math.imul(at, 0x85ebca6b))),
+  ).toBeLessThan(60)
+})
+
 test('halves are those of the number, and make it again', () => {
   const bytes = Buffer.alloc(8)
   fc.assert(

@@ -1,7 +1,7 @@
 // One side puts blocks in, the other takes them out, and neither runs far ahead; a failure of either reaches both.
 
-/** Blocks that may wait. */
-const room = 4
+/** Blocks that may wait: 4 MiB, so that a server that flushes pages or waits for a processor does not stop the other tables. */
+const room = 16
 
 /** A bounded queue that ends, or fails. */
 export class Pipe implements AsyncIterable<Buffer> {

@@ -26,6 +26,15 @@ export const shell = (script: string, ...args: readonly string[]): Program => ({
   args: ['-euc', script, 'sh', ...args],
 })
 
+/**
+ * Before something that writes much is measured: nothing is left to be written, and free memory is as cold for one as for the other. A
+ * virtual machine may give free memory back to its host after some seconds; whoever takes it then pays for each page, several times what
+ * writing to it costs, while one that follows at once on another finds it warm.
+ */
+export const settle = async ({ quick }: { readonly quick: boolean }): Promise<void> => {
+  await run(shell(quick ? 'sync' : 'sync; sleep 5'))
+}
+
 const ticksPerSecond = 100
 
 /** Processor time of all children that have ended and were waited for, in seconds. */

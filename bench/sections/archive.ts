@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { framesOf, readSeekTable } from '../../src/model/seekable.ts'
 import { unpackFrames } from '../../src/ports/zstd.ts'
 import { median, pairedRatio, type Sample } from '../figures.ts'
-import { interleave, run, shell, type Contender } from '../measure.ts'
+import { interleave, run, settle, shell, type Contender } from '../measure.ts'
 import { makeProject, stageTime, type LogLine } from '../project.ts'
 import type { Section } from './section.ts'
 import * as sets from './sets.ts'
@@ -28,7 +28,7 @@ export const archive: Section = async (bench) => {
         project.medium('disc', sets.imageYaml(disc.image, 'copied'))
         await project.ntt(['apply', '--yes', 'disc'])
         project.medium('disc', sets.imageYaml(disc.image, 'archived'))
-        await run(shell('sync'))
+        await settle(bench)
         const told = await project.ntt(['apply', '--yes', 'disc'])
         const { all, proof } = stageTime(told.events, 'archive', 'disc')
         const sample = { ...told, seconds: packing(told.events), proof, all }
@@ -56,6 +56,7 @@ export const archive: Section = async (bench) => {
     name: 'tar | zstd -3 -T0',
     async prepare() {
       store.fresh()
+      await settle(bench)
     },
     async run() {
       const into = join(store.folder, 'plain.tar.zst')
@@ -88,6 +89,7 @@ export const archive: Section = async (bench) => {
       await run(
         shell('zstd -q -3 -T0 "$1" -o "$2"', join(bench.work, 'same.tar'), join(store.folder, 'plain.zst')),
       )
+      await settle(bench)
     },
     async run() {
       const ran = await run(shell('zstd -dcq "$1" | b3sum >/dev/null', join(store.folder, 'plain.zst')))

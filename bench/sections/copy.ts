@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Measurements } from '../bars.ts'
 import { pairedRatio, type Sample, type Series } from '../figures.ts'
-import { interleave, run, shell, type Contender } from '../measure.ts'
+import { interleave, run, settle, shell, type Contender } from '../measure.ts'
 import * as peers from '../peers/stores.ts'
 import { makeProject, stageTime, type Project } from '../project.ts'
 import type { Findings } from '../report.ts'
@@ -92,7 +92,14 @@ async function copySet(bench: Bench, set: Set, bar: Measurements) {
   const slow = set.name === 'small' ? [tenTimes(peerContender(store, few, peers.fsyncEach))] : []
   const disc = set.archive ? [discByHand(store, set)] : []
   const contenders: readonly Contender[] = [ours, ...whole, ...others, ...slow, ...disc]
-  const series = await interleave(contenders, bench.rounds, (text) => bench.tell(`${set.name}  ${text}`))
+  const settled = contenders.map((contender) => ({
+    ...contender,
+    async prepare(round: number) {
+      await contender.prepare?.(round)
+      await settle(bench)
+    },
+  }))
+  const series = await interleave(settled, bench.rounds, (text) => bench.tell(`${set.name}  ${text}`))
   const samples = ours.samples
   const of = (name: string): readonly number[] =>
     series.find((one) => one.name === name)?.samples.map(({ seconds }) => seconds) ?? []
@@ -155,7 +162,6 @@ async function begin(folder: string, set: Set, target: Target): Promise<Project>
   await project.ntt(['apply', '--yes', 'begin'])
   peers.makeFolders(join(project.state, 'by-hash'))
   project.medium('first', set.first(target))
-  await run(shell('sync'))
   return project
 }
 
@@ -202,7 +208,6 @@ const peerContender = (store: Store, tree: string, peer: peers.Peer): Contender 
   async prepare() {
     const folder = store.fresh()
     await peer.begin?.(folder)
-    await run(shell('sync'))
   },
   run: () => run(peer.keep(tree, store.folder)),
   async clear() {

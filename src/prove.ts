@@ -3,6 +3,7 @@ import { ObserveError, RunError, VerifyError } from './model/errors.ts'
 import type { Emit } from './model/event.ts'
 import type { Medium } from './model/medium.ts'
 import { provenHealth } from './model/proofs.ts'
+import { productPlace } from './model/places.ts'
 import type { Check, Depth, Observation, Proof, Stage, Verification } from './model/stage.ts'
 import type { Reader } from './model/world.ts'
 import { observeStage } from './observe.ts'
@@ -35,6 +36,11 @@ export async function prove(
   const first = await seen(stage, medium, world)
   // Nothing is false here: it was made as well as it could be, and a person has to say whether that is enough.
   if (how.made && first.decision.byPolicy === true) throw new RunError(first.decision.because.text)
+  if (how.depth === 'hash' && !how.made) {
+    // What was made some time ago is read from where it is kept, and not from memory, which may still have it right.
+    const product = await productPlace(stage.name, medium, world)
+    if (product !== null) await world.forget(product)
+  }
   const verification: Verification =
     first.decision.action === 'keep'
       ? await stage.verify(medium, world, how.depth)

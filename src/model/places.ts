@@ -1,5 +1,5 @@
 // Where the products of a medium lie; the one place that knows their names.
-import type { Medium } from './medium.ts'
+import type { Medium, StageName } from './medium.ts'
 import type { FileStat, Place, Reader } from './world.ts'
 
 type Named = Pick<Medium, 'hash'>
@@ -24,6 +24,17 @@ export const passesPlace = ({ hash }: Named): Place => `image:${hash}.passes.jso
 export interface FoundImage {
   readonly place: Place
   readonly stat: FileStat
+}
+
+/** The file that a stage has made; null: it makes none, or it is not there. */
+export async function productPlace(
+  stage: StageName,
+  medium: Pick<Medium, 'hash' | 'source'>,
+  world: Pick<Reader, 'stat'>,
+): Promise<Place | null> {
+  if (stage === 'image') return (await findImage(medium, world))?.place ?? null
+  if (stage === 'enumerate') return rawPlace(medium)
+  return stage === 'archive' ? archivePlace(medium) : null
 }
 
 /**

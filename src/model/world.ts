@@ -113,6 +113,8 @@ export interface Reader {
   digest(place: Place, range?: Range): Promise<Digest>
   /** The same of a whole file, from memory where this run has read it already and nothing of it was changed since, by its ctime. */
   digestOnce(place: Place): Promise<Digest>
+  /** Has the machine forget what it has of a file in memory, as far as that is on the disk: what is read next is read from there. */
+  forget(place: Place): Promise<void>
   /** BLAKE3 of bytes that the caller reads anyway. */
   hasher(): Hasher
   /** The content of these frames of a packed file, in their order; throws PackError where one is cut or altered. */

@@ -3,6 +3,7 @@ import { constants, type BigIntStats } from 'node:fs'
 import { open, readFile, readdir, stat, type FileHandle } from 'node:fs/promises'
 import { ObserveError, errnoOf } from '../model/errors.ts'
 import type { FileStat, Place, Range, Reader, Writer } from '../model/world.ts'
+import { libc } from './libc.ts'
 import { isAbsent, stopIfAsked, unseen } from './errno.ts'
 import { openProducts } from './products.ts'
 import { needReadable } from './readable.ts'
@@ -19,7 +20,7 @@ export interface FilesOptions {
   readonly signal: AbortSignal
 }
 
-type Looks = Pick<Reader, 'path' | 'stat' | 'read' | 'text' | 'names' | 'walk' | 'fileBytes'>
+type Looks = Pick<Reader, 'path' | 'stat' | 'read' | 'text' | 'names' | 'walk' | 'fileBytes' | 'forget'>
 type Makes = Pick<Writer, 'create' | 'publish' | 'part' | 'discard' | 'setAside'>
 
 /** The file verbs of a Reader and a Writer. */
@@ -32,6 +33,7 @@ export function openFiles({ roots, run, signal }: FilesOptions): Looks & Makes {
     text: (place) => readText(path(place)),
     names: (place) => readNames(path(place)),
     walk: (directory) => walkDirectory(directory, signal),
+    forget: (place) => forget(path(place)),
     fileBytes: (file) => readFileBytes(file, signal),
     ...openProducts({ roots, run, signal }),
   }
@@ -53,6 +55,18 @@ export async function statFile(path: string): Promise<FileStat | null> {
   } catch (error) {
     if (isAbsent(error)) return null
     throw unseen(`look at ${path}`, error)
+  }
+}
+
+/** What is not there, or may not be opened, is told by whoever reads it. */
+async function forget(path: string): Promise<void> {
+  const { O_RDONLY, O_NONBLOCK } = constants
+  const file = await open(path, O_RDONLY | O_NONBLOCK).catch(() => null)
+  if (file === null) return
+  try {
+    libc()?.forget(file.fd)
+  } finally {
+    await file.close()
   }
 }
 

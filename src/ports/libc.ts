@@ -1,4 +1,4 @@
-// Calls of the C library that Node does not have: a flush of a whole filesystem, an early start of write-back, an address in memory, a rename that replaces nothing, a large pipe, a look at what lies in an open directory.
+// Calls of the C library that Node does not have: a flush of a whole filesystem, an early start of write-back, a page cache that forgets, an address in memory, a rename that replaces nothing, a large pipe, a look at what lies in an open directory.
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 
@@ -14,6 +14,8 @@ export interface Libc {
   openBeneath(root: number, inside: Buffer, flags: number): string | number
   /** Looks at an entry of an open directory, no link followed; null where the machine cannot. `name` ends in a zero byte; `into` as statx(2) has it. */
   readonly statx: ((directory: number, name: Buffer, into: Buffer) => string | 0) | null
+  /** Drops what the page cache has of an open file and the disk has too. Where it cannot, what is read may come from memory. */
+  forget(fd: number): void
   /** Where it lies in memory. */
   addressOf(memory: ArrayBuffer): bigint
   /** A pipe that holds so many bytes where the kernel allows it; null where there is none to be had. */
@@ -28,6 +30,8 @@ const openat2 = 437
 const [beneath, closeOnExec] = [0x08n | 0x04n, 0o2000000]
 /** statx(2): AT_SYMLINK_NOFOLLOW and AT_NO_AUTOMOUNT, as lstat(2) does; STATX_BASIC_STATS. */
 const [asLstat, basicStats] = [0x100 | 0x800, 0x7ff]
+/** posix_fadvise(2): POSIX_FADV_DONTNEED; no bytes are all. */
+const needNoMore = 4
 /** fcntl(2): F_SETPIPE_SZ. */
 const setPipeSize = 1031
 
@@ -68,6 +72,7 @@ function load(): Libc | null {
     const c = koffi.load(null)
     const syncfs = c.func('int syncfs(int fd)')
     const syncRange = c.func('int sync_file_range(int fd, int64_t offset, int64_t bytes, unsigned int flags)')
+    const advise = c.func('int posix_fadvise(int fd, int64_t offset, int64_t bytes, int advice)')
     const rename = c.func(
       'int renameat2(int olddirfd, const char *old, int newdirfd, const char *new, unsigned int flags)',
     )
@@ -101,6 +106,7 @@ function load(): Libc | null {
       },
       renameNew: (from, to) => told(rename(workingDirectory, from, workingDirectory, to, replaceNothing)),
       syncfs: (fd) => told(syncfs(fd)),
+      forget: (fd) => void advise(fd, 0, 0, needNoMore),
       addressOf: (memory) => koffi.address(new Uint8Array(memory)),
       writebackBeside: (fd, offset, bytes) =>
         new Promise((resolve) => syncRange.async(fd, offset, bytes, writeFlag, () => resolve())),

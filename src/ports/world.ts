@@ -15,7 +15,7 @@ export interface Speaker {
   readonly note?: (text: string) => void
 }
 
-const looks = ['path', 'stat', 'read', 'text', 'names', 'walk', 'fileBytes'] as const
+const looks = ['path', 'stat', 'read', 'text', 'names', 'walk', 'fileBytes', 'forget'] as const
 const makes = ['create', 'publish', 'part', 'discard', 'setAside'] as const
 const reads = ['digest', 'digestOnce', 'hasher', 'unpack', 'blobs', 'writable', 'rehash'] as const
 const stores = ['ingest', 'storeId', 'pack'] as const

@@ -14,8 +14,11 @@ const [root = '', log = '', count = '0', barriers = ''] = process.argv.slice(2)
 const { signal } = new AbortController()
 const width = 2
 
-/** The content of a number: a kilobyte that no other has. */
-const content = (number: number): Buffer => Buffer.from(`${number}\n`.repeat(200).slice(0, 1000))
+/** The content of a number, that no other has: a kilobyte; each 200th has more than a megabyte, which is written piece by piece. */
+function content(number: number): Buffer {
+  const bytes = number % 200 === 0 ? 1_200_000 : 1000
+  return Buffer.from(`${number}\n`.repeat(bytes / 2).slice(0, bytes))
+}
 
 async function* pieces(): AsyncGenerator<Piece<number>> {
   for (let key = 0; key < Number(count); key += 1) {

@@ -171,7 +171,7 @@ async function rehash(id: string, onward: Onward): Promise<{ bytes: number; blak
     // In its place a link is no content of the store, whatever it leads to; nor is a pipe, which would be waited for.
     if (!lstatSync(path).isFile()) return { bytes: 0, blake3: null }
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW
-    return await digest(path, 0, Number.POSITIVE_INFINITY, onward, flags)
+    return await digest(path, 0, Number.POSITIVE_INFINITY, onward, { flags, fromDisk: true })
   } catch (error) {
     // Not there, not a file, or the disk cannot read it: that is an answer. Any other error is a failed look.
     if (['ENOENT', 'ENOTDIR', 'EIO', 'EISDIR', 'ELOOP', 'EBADMSG', 'EUCLEAN'].includes(errnoOf(error) ?? ''))
@@ -185,9 +185,11 @@ async function digest(
   start: number,
   end: number,
   onward: Onward,
-  flags = constants.O_RDONLY,
+  { flags = constants.O_RDONLY, fromDisk = false } = {},
 ): Promise<{ bytes: number; blake3: string }> {
   const fd = openQuietly(path, flags, constants.O_NOATIME)
+  // That memory has it tells nothing of the disk.
+  if (fromDisk) libc()?.forget(fd)
   const hasher = new Blake3Hasher()
   let bytes = 0
   try {

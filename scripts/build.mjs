@@ -11,7 +11,11 @@ writeValidators()
 const { outputFiles } = await build({
   write: false,
   absWorkingDir: root,
-  entryPoints: { cli: 'src/cli/main.ts', 'store-worker': 'src/ports/store/worker.ts' },
+  entryPoints: {
+    cli: 'src/cli/main.ts',
+    'store-worker': 'src/ports/store/worker.ts',
+    'walk-thread': 'src/ports/walk/thread.ts',
+  },
   outdir: 'dist',
   bundle: true,
   splitting: true,
@@ -35,7 +39,7 @@ const { outputFiles } = await build({
 
 // A command that runs meanwhile may still load what it was built with: files come whole, the entries last, and the old chunks stay for a day.
 const dist = join(root, 'dist')
-const isEntry = ({ path }) => /\/(cli|store-worker)\.mjs$/.test(path)
+const isEntry = ({ path }) => /\/(cli|store-worker|walk-thread)\.mjs$/.test(path)
 mkdirSync(dist, { recursive: true })
 for (const file of outputFiles.toSorted((a, b) => isEntry(a) - isEntry(b))) {
   writeFileSync(`${file.path}.part`, file.contents)

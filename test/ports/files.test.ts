@@ -16,12 +16,13 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { ObserveError, RefusedError, StoreError } from '../../src/model/errors.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { InterruptedError, ObserveError, RefusedError, StoreError } from '../../src/model/errors.ts'
 import { isEntry, type Entry, type EntryError } from '../../src/model/entry.ts'
 import { openFiles } from '../../src/ports/files.ts'
 import { walkDirectory } from '../../src/ports/walk.ts'
-import { lookAt, lookIn } from '../../src/ports/look.ts'
+import { lookAt, lookIn, looked } from '../../src/ports/walk/look.ts'
 import { scratch } from '../support/project.ts'
 
 const root = process.getuid?.() === 0
@@ -289,12 +290,84 @@ describe('walking', () => {
     const descriptors = (): number => readdirSync('/proc/self/fd').length
     const before = descriptors()
     const paths = async (sorted?: number): Promise<string[]> =>
-      (await walked(walkDirectory(join(folder, 'large'), live, sorted))).map(({ path }) => path.toString())
+      (await walked(walkDirectory(join(folder, 'large'), live, { sorted }))).map(({ path }) =>
+        path.toString(),
+      )
     const asTheyCome = await paths(0)
     expect(asTheyCome).not.toEqual(await paths())
     expect(asTheyCome.toSorted()).toEqual((await paths()).toSorted())
-    for await (const batch of walkDirectory(join(folder, 'large'), live, 0)) if (batch.length > 0) break
+    for await (const batch of walkDirectory(join(folder, 'large'), live, { sorted: 0 }))
+      if (batch.length > 0) break
     expect(descriptors()).toBe(before)
+  })
+
+  /** What a thread walks but for two slices: the second is held until the thread is ready, which is a moment after it has its name. */
+  async function* beside(tree: string, signal = live): AsyncGenerator<readonly (Entry | EntryError)[]> {
+    let batches = 0
+    for await (const batch of walkDirectory(tree, signal, { alone: 1 })) {
+      yield batch
+      batches += 1
+      if (batches === 2) await vi.waitFor(() => expect(threads()).toContain('walk')).then(() => sleep(1000))
+    }
+  }
+  const threads = (): string[] =>
+    readdirSync('/proc/self/task').map((id) => readFileSync(`/proc/self/task/${id}/comm`, 'latin1').trim())
+  function large(folder: string): string {
+    const tree = join(folder, 'large')
+    const deep = join(tree, ...Array.from({ length: 150 }, (_, at) => `d${at}`))
+    mkdirSync(deep, { recursive: true })
+    for (let at = 0; at < 6000; at += 1) writeFileSync(join(at % 9 === 0 ? deep : tree, `f${at}`), 'x')
+    symlinkSync(Buffer.from('nowhere\xe9', 'latin1'), join(deep, 'broken'))
+    writeFileSync(Buffer.concat([Buffer.from(`${deep}/`), Buffer.from('caf\xe9\n', 'latin1')]), '')
+    return tree
+  }
+
+  test('a thread that goes on with a walk meets the same, in the same order, and leaves nothing open', async () => {
+    const { folder } = open()
+    const tree = large(folder)
+    const descriptors = (): number => readdirSync('/proc/self/fd').length
+    const alone = await walked(walkDirectory(tree, live))
+    expect(alone).toHaveLength(6153)
+    await walked(beside(tree))
+    const before = descriptors()
+    expect(await walked(beside(tree))).toEqual(alone)
+    expect(descriptors()).toBe(before)
+    expect(threads()).not.toContain('walk')
+    let batches = 0
+    for await (const batch of beside(tree)) if (batch.length > 0 && ++batches === 3) break
+    expect(descriptors()).toBe(before)
+    expect(threads()).not.toContain('walk')
+  })
+
+  test('what is asked to stop while a thread walks stops, and leaves nothing open', async () => {
+    const { folder } = open()
+    const tree = large(folder)
+    const stop = new AbortController()
+    const before = readdirSync('/proc/self/fd').length
+    let batches = 0
+    const walking = async (): Promise<void> => {
+      for await (const batch of beside(tree, stop.signal))
+        if (batch.length > 0 && ++batches === 3) stop.abort()
+    }
+    await expect(walking()).rejects.toThrow(InterruptedError)
+    expect(readdirSync('/proc/self/fd').length).toBe(before)
+    expect(threads()).not.toContain('walk')
+  })
+
+  test('what a thread finds in the place of a directory is told as an error', async () => {
+    const { folder } = open()
+    const tree = large(folder)
+    const found: (Entry | EntryError)[] = []
+    for await (const batch of beside(tree)) {
+      if (found.length === 0) renameSync(join(tree, 'd0'), join(folder, 'was'))
+      found.push(...batch)
+    }
+    const message = 'cannot find it again: ENOENT'
+    expect(found.findLast((one) => !isEntry(one))).toEqual({
+      error: 'ENOENT',
+      path: Buffer.from('d0'),
+      message,
+    })
   })
 
   test('a very large directory whose list breaks off is told as an error, after what was listed', () => {
@@ -306,7 +379,7 @@ describe('walking', () => {
       const { walkDirectory } = await import(${JSON.stringify(join(import.meta.dirname, '../../src/ports/walk.ts'))})
       const errors = []
       let entries = 0
-      for await (const batch of walkDirectory(${JSON.stringify(join(folder, 'torn'))}, new AbortController().signal, 0))
+      for await (const batch of walkDirectory(${JSON.stringify(join(folder, 'torn'))}, new AbortController().signal, { sorted: 0 }))
         for (const found of batch) 'error' in found ? errors.push(found.message) : (entries += 1)
       console.log(JSON.stringify({ entries, errors }))`
     const failing = ['-e', 'trace=getdents64', '-e', 'inject=getdents64:error=EIO:when=3+']
@@ -317,6 +390,12 @@ describe('walking', () => {
     expect(entries).toBeGreaterThan(100)
     expect(entries).toBeLessThan(names)
   })
+
+  /** Without access, birth and change times, which nobody reads. */
+  const fieldsOf = (bytes: Buffer): string =>
+    [bytes.subarray(0, 0x0e), bytes.subarray(0x10, 0x20), bytes.subarray(0x60, 0x6c), bytes.subarray(0x70)]
+      .map((part) => part.toString('hex'))
+      .join(' ')
 
   test('an entry looks the same by its open directory and by its path', () => {
     const { folder } = open()
@@ -330,7 +409,11 @@ describe('walking', () => {
       ['/dev', 'null'],
     ] as const) {
       const fd = openSync(directory, 'r')
-      expect(lookIn(fd, name)).toEqual(lookAt(Buffer.from(join(directory, name))))
+      lookAt(Buffer.from(join(directory, name)))
+      const byPath = fieldsOf(looked)
+      looked.fill(0xff)
+      expect(lookIn(fd, name)).toBe(true)
+      expect(fieldsOf(looked)).toEqual(byPath)
       expect(() => lookIn(fd, 'absent')).toThrow(expect.objectContaining({ code: 'ENOENT' }) as Error)
       closeSync(fd)
     }

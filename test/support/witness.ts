@@ -24,7 +24,7 @@ export async function readAll(image: string): Promise<readonly VolumeSeen[]> {
   const world = looking()
   const bytes = statSync(image).size
   const found = await findVolumes(image, bytes, world)
-  for (const tasks = await tasksFor(found, bytes, { partitions: {} }, world); ;) {
+  for (const tasks = tasksFor(found, bytes, { partitions: {} }); ;) {
     const reports: VolumeReport[] = []
     const entries = new Map<number, Entry[]>()
     const errors = new Map<number, number>()

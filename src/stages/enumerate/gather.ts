@@ -23,6 +23,12 @@ const mostErrors = 10_000
 /** No filesystem has longer paths; a loop of directories has. */
 const longestPath = 65_536
 
+/** A reader, and what it is told that the volume is. */
+export interface Candidate {
+  readonly reader: FsReader
+  readonly volume: Volume
+}
+
 /** A volume, and who may still be asked about it. */
 export interface Task {
   readonly volume: Volume
@@ -31,8 +37,8 @@ export interface Task {
   readonly verdict: Verdict | null
   /** Why something may be missing whatever the reader says; null: no cause to think so. */
   readonly doubt: string | null
-  /** The first is asked; one that fails is taken out. */
-  readonly readers: { readonly reader: FsReader; readonly version: string; readonly volume: Volume }[]
+  /** The first is asked; one that fails, or cannot be asked, is taken out. */
+  readonly readers: Candidate[]
   /** Why those before failed, or could not be asked. */
   readonly failures: string[]
   /** Those before, that were asked and failed. */
@@ -44,34 +50,35 @@ export class ReaderFailed extends RunError {
   override readonly tag = 'reader'
 }
 
-export async function tasksFor(
+export const tasksFor = (
   volumes: readonly FoundVolume[],
   imageBytes: number,
   policy: Pick<Policy, 'partitions'>,
+): readonly Task[] =>
+  volumes.map(({ alsoTypes, verdict: found, doubt = null, ...volume }) => {
+    const waived: Verdict = { outcome: 'waived', reason: 'skipped, as its file says' }
+    const verdict = policy.partitions[volume.fs] === 'skip' ? waived : found
+    const types = verdict === null ? [volume.type, ...alsoTypes] : []
+    const readers = types.flatMap((type) => {
+      const as = { ...volume, type }
+      return readersFor(as).map((reader) => ({ reader, volume: as }))
+    })
+    return { volume, imageBytes, verdict, doubt, readers, failures: [], failed: [] }
+  })
+
+/** The first that can be used on this machine, with its version; those before it are taken out. Who comes after it is not asked: most are programs. */
+async function firstOf(
+  { readers, failures }: Task,
   world: Reader,
-): Promise<readonly Task[]> {
-  return Promise.all(
-    volumes.map(async ({ alsoTypes, verdict, doubt = null, ...volume }) => {
-      const waived: Verdict = { outcome: 'waived', reason: 'skipped, as its file says' }
-      if (policy.partitions[volume.fs] === 'skip')
-        return { volume, imageBytes, verdict: waived, doubt, readers: [], failures: [], failed: [] }
-      if (verdict !== null)
-        return { volume, imageBytes, verdict, doubt, readers: [], failures: [], failed: [] }
-      const asked = [volume.type, ...alsoTypes].flatMap((type) => {
-        const as = { ...volume, type }
-        return readersFor(as).map((reader) => ({ reader, volume: as }))
-      })
-      const task: Task = { volume, imageBytes, verdict, doubt, readers: [], failures: [], failed: [] }
-      for (const { reader, volume: as } of asked) {
-        const version = await reader.version(world, as)
-        if (version === null) {
-          const lacks = reader.needs === undefined ? '' : ` (it needs ${reader.needs})`
-          task.failures.push(`${reader.name} cannot be used here${lacks}`)
-        } else task.readers.push({ reader, version, volume: as })
-      }
-      return task
-    }),
-  )
+): Promise<(Candidate & { readonly version: string }) | null> {
+  for (let first = readers[0]; first !== undefined; first = readers[0]) {
+    const version = await first.reader.version(world, first.volume)
+    if (version !== null) return { ...first, version }
+    const { name, needs } = first.reader
+    failures.push(`${name} cannot be used here${needs === undefined ? '' : ` (it needs ${needs})`}`)
+    readers.shift()
+  }
+  return null
 }
 
 /** The records of all volumes, one volume after the other; each one's report is pushed when it has ended. */
@@ -86,12 +93,12 @@ export async function* gather(
   for (const task of tasks) {
     const { volume, verdict, readers, failures } = task
     const failed = task.failed.length === 0 ? {} : { failed: task.failed }
-    const [first] = readers
     if (verdict !== null) {
       reports.push({ ...volume, ...verdict, reader: '' })
       continue
     }
-    if (first === undefined) {
+    const first = await firstOf(task, world)
+    if (first === null) {
       const reason =
         failures.length === 0
           ? `no reader for ${volume.type ?? 'it'}`

@@ -134,7 +134,7 @@ export const enumerate: Stage<Seen> = {
     const part = world.part(place)
     const source = await needSource(medium, world)
     await needInhabited(medium, raw?.records ?? 0, world)
-    const tasks = await tasksFor(source.volumes, source.bytes, medium.policy, world)
+    const tasks = tasksFor(source.volumes, source.bytes, medium.policy)
     const unread = medium.source.type === 'directory' ? {} : { unread: unreadPrint(source.unread) }
     const about = { hash: medium.hash, source: world.path(source.place), writer: 'ntt', ...unread }
     await walkSource(source, tasks, world, (records, reports) =>

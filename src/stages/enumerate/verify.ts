@@ -194,7 +194,7 @@ async function sameTask(
   const version = (await reader?.version(world, volume)) ?? null
   if (reader === null || version === null)
     throw new ObserveError(`${recorded}, which listed volume ${volume.fs}, is not installed`)
-  return { ...task, verdict: null, readers: [{ reader, version, volume }] }
+  return { ...task, verdict: null, readers: [{ reader, volume }] }
 }
 
 function figuresOf({ counts, volumes }: RawTail): Readonly<Record<string, number>> {

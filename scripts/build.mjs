@@ -41,6 +41,8 @@ const { outputFiles } = await build({
 const dist = join(root, 'dist')
 const isEntry = ({ path }) => /\/(cli|store-worker|walk-thread)\.mjs$/.test(path)
 mkdirSync(dist, { recursive: true })
+// What the engine kept of the old code.
+rmSync(join(dist, 'compiled'), { recursive: true, force: true })
 for (const file of outputFiles.toSorted((a, b) => isEntry(a) - isEntry(b))) {
   writeFileSync(`${file.path}.part`, file.contents)
   renameSync(`${file.path}.part`, file.path)

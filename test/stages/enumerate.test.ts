@@ -82,6 +82,15 @@ function disk(): string {
   return image
 }
 
+test('programs that could read a volume are not asked while a reader of ours can', async () => {
+  make('mkfs.fat', '-C', join(folder, 'floppy.img'), '1440')
+  const asked: string[] = []
+  const real = world
+  world = { ...real, probe: (command) => (asked.push(command.file), real.probe(command)) }
+  await run(disc('floppy.img'))
+  expect(asked).toEqual(['blkid', 'partx'])
+})
+
 describe('a medium with one filesystem', () => {
   test('is listed whole, proven at both depths, and not touched', async () => {
     const tree = hostileTree(join(folder, 'tree'))

@@ -2,6 +2,7 @@
 import { examplesKept, finding, type Finding } from '../model/finding.ts'
 import { stageNames } from '../model/medium.ts'
 import type { OlderRecord, Sorting } from '../model/older.ts'
+import { loadTables } from '../model/partition.ts'
 import { archivePlace, rawPlace } from '../model/places.ts'
 import { latestOf } from '../model/proofs.ts'
 import type { Proof } from '../model/stage.ts'
@@ -13,9 +14,6 @@ interface There {
   readonly archive: boolean
   readonly asDeclared: boolean
 }
-
-/** Inodes, directories, entries. */
-const tablesOfLoad = 3
 
 export async function auditMedium(
   row: CatalogueRow,
@@ -69,9 +67,14 @@ function auditUnloaded(row: CatalogueRow, there: There): readonly Finding[] {
 
 async function auditLoaded(row: CatalogueRow, there: There, world: Reader): Promise<readonly Finding[]> {
   const tables = row.load?.tables.length ?? 0
-  if (tables < tablesOfLoad)
+  if (tables < loadTables.length)
     return [
-      finding('loaded-in-part', row, tablesOfLoad - tables, `${tables} of ${tablesOfLoad} tables are there`),
+      finding(
+        'loaded-in-part',
+        row,
+        loadTables.length - tables,
+        `${tables} of ${loadTables.length} tables are there`,
+      ),
     ]
   const [tally] = await world.query<{ files: string; decided: string }>(tallies, [row.mediumId])
   const files = Number(tally?.files)

@@ -1,7 +1,6 @@
 // Tables of a medium that somebody detached: what is told of them, and how they are kept when their names are needed.
+import { quoted } from './partition.ts'
 import type { TableLook, Transaction, Writer } from './world.ts'
-
-const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
 /** To be said behind what is missing; empty where nothing was detached. */
 export const detachedText = ({ detached = [] }: Pick<TableLook, 'detached'>): string =>

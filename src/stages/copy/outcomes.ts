@@ -1,6 +1,7 @@
 // The outcomes of a medium's files in the database: one row for each inode, written in the transaction of its blob's row.
 import { freeNames } from '../../model/detached.ts'
 import type { Medium } from '../../model/medium.ts'
+import { attachedTo, partitionName, quoted } from '../../model/partition.ts'
 import type { Reader, Transaction, Writer } from '../../model/world.ts'
 import { originText, type Origin, type Tally } from './origin.ts'
 
@@ -34,29 +35,23 @@ const mostAttempts = 3
 const passing = ['io', 'permission', 'missing', 'changed', 'unreadable']
 const worthAgain = `^(${passing.join('|')}) [0-${mostAttempts - 1}]:`
 
-const partitionOf = (id: number, { hash }: Pick<Medium, 'hash'>): string =>
-  `outcome_${id}_${hash.slice(0, 8)}`
-
 /** Empties the outcomes, or makes the table for them: nothing of another enumeration may stay. */
-export async function startAnew(medium: Medium, id: number, origin: Origin, world: Writer): Promise<void> {
-  const table = partitionOf(id, medium)
+export async function startAnew({ hash }: Medium, id: number, origin: Origin, world: Writer): Promise<void> {
+  const table = partitionName('outcome', { id, hash })
   const freed = await world.transaction(async (tx) => {
     await tx.execute("set local lock_timeout = '60s'")
-    for (const { name } of await tx.query<{ name: string }>(attached, [String(id)]))
-      await tx.execute(`drop table "${name}"`)
+    for (const name of await attachedTo(['outcome'], id, tx)) await tx.execute(`drop table ${quoted(name)}`)
     const names = await freeNames([table], tx)
     // Its size is part of what is seen of it: a vacuum that gave pages back would look like a change.
-    await tx.execute(`create table "${table}" (like outcome including all) with (vacuum_truncate = off)`)
-    await tx.execute(`alter table outcome attach partition "${table}" for values in (${id})`)
+    await tx.execute(
+      `create table ${quoted(table)} (like outcome including all) with (vacuum_truncate = off)`,
+    )
+    await tx.execute(`alter table outcome attach partition ${quoted(table)} for values in (${id})`)
     await writeOrigin(id, origin, tx)
     return names
   })
   freed.tell(world)
 }
-
-const attached = `
-  select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
-   where i.inhparent = 'outcome'::regclass and split_part(c.relname, '_', 2) = $1`
 
 /**
  * Takes back what has to be decided again because more (or less) of the medium was read: what is not whole; and where the rows are
@@ -81,12 +76,6 @@ export async function writeOrigin(id: number, origin: Origin, tx: Transaction): 
      on conflict (medium_id) do update set origin = excluded.origin, run = excluded.run`,
     [id, originText(origin)],
   )
-  await tellCounters(tx)
-}
-
-/** The counters of writes are part of what is seen of a table: they must be there when the transaction is, not some seconds later. */
-const tellCounters = async (tx: Transaction): Promise<void> => {
-  await tx.query('select pg_stat_force_next_flush()')
 }
 
 /** What the database knows of these files. */
@@ -158,7 +147,6 @@ export async function writeOutcomes(
       outcomes.map(detailOf),
     ],
   )
-  await tellCounters(tx)
 }
 
 function detailOf(outcome: Outcome): string | null {

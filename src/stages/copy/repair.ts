@@ -35,7 +35,6 @@ export async function repair(medium: Medium, id: number, hasSource: boolean, wor
           and not exists (select from inode i where i.medium_id = $1 and i.fs = o.fs and i.ino = o.ino and i.type = 'f')`,
       [id],
     )
-    await tx.query('select pg_stat_force_next_flush()')
   })
 }
 
@@ -163,7 +162,6 @@ async function forget(id: number, blobs: readonly string[], world: Writer): Prom
       `delete from outcome where medium_id = $1 and blob_id = any (select decode(b, 'hex') from unnest($2::text[]) as b)`,
       [id, blobs],
     )
-    await tx.query('select pg_stat_force_next_flush()')
   })
 }
 

@@ -1,6 +1,14 @@
 // A generation of rows: tables filled beside the present ones, checked, and put in their place in one transaction.
 import { freeNames } from '../../model/detached.ts'
 import { RefusedError, RunError } from '../../model/errors.ts'
+import {
+  attachedTo,
+  loadTables,
+  partitionName,
+  quoted,
+  type LoadTable,
+  type Owner,
+} from '../../model/partition.ts'
 import type { RawTail } from '../../model/raw/index.ts'
 import type { Transaction, Writer } from '../../model/world.ts'
 import { originOf, originText } from './enumeration.ts'
@@ -9,24 +17,10 @@ import type { Mark } from './marks.ts'
 import { Pipe } from './pipe.ts'
 import { columns, tables, type Rows, type Table } from './rows.ts'
 
-/** A medium in the database. */
-export interface Owner {
-  readonly id: number
-  readonly hash: string
-}
-
-/** The tables that are partitioned by medium, in the order in which they are locked. */
-const parents = ['inode', 'directory', 'entry'] as const
-type Parent = (typeof parents)[number]
-
-const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
-
-/** Ends in the first digits of the hash, for those who look for them; the number before is what makes it unique. */
-const partitionName = (table: Table, { id, hash }: Owner): string => `${table}_${id}_${hash.slice(0, 8)}`
 const loadName = (table: Table, { id, hash }: Owner): string => `load_${id}_${table}_${hash.slice(0, 8)}`
 
 /** Index of a table, made after its rows. */
-const keys: Readonly<Record<Parent, (table: string) => string>> = {
+const keys: Readonly<Record<LoadTable, (table: string) => string>> = {
   inode: (table) =>
     `alter table ${quoted(table)} add constraint ${quoted(`${table}_key`)} primary key (medium_id, fs, ino)`,
   directory: (table) =>
@@ -132,14 +126,8 @@ export class Filling {
       // Keys find the rows; what is asked of all of them is planned by their number. A tenth of the usual sample tells that, and takes no time.
       await tx.execute('set local default_statistics_target = 10')
       await tx.execute(`analyze ${quoted(name)}`)
-      await tellCounters(tx)
     })
   }
-}
-
-/** The counters of writes are part of what is seen of a table: they must be there when the transaction is, not some seconds later. */
-const tellCounters = async (tx: Transaction): Promise<void> => {
-  await tx.query('select pg_stat_force_next_flush()')
 }
 
 /**
@@ -153,7 +141,7 @@ export async function checkBeside(
   world: Writer,
 ): Promise<void> {
   const copies = Object.fromEntries(
-    parents.map((table) => {
+    loadTables.map((table) => {
       const name = quoted(loadName(table, owner))
       return [table, `copy ${name} (${columns[table].join(', ')}) to stdout (format binary)`]
     }),
@@ -180,15 +168,15 @@ export async function swap(
   const { id } = owner
   const freed = await world.transaction(async (tx) => {
     await tx.execute("set local lock_timeout = '60s'")
-    const present = await attached(owner, tx)
-    if (present.length === parents.length && !replace)
+    const present = await attachedTo(loadTables, id, tx)
+    if (present.length === loadTables.length && !replace)
       throw new RefusedError('rows were loaded by somebody else meanwhile')
     for (const name of present) await tx.execute(`drop table ${quoted(name)}`)
     const names = await freeNames(
-      parents.map((table) => partitionName(table, owner)),
+      loadTables.map((table) => partitionName(table, owner)),
       tx,
     )
-    for (const table of parents) {
+    for (const table of loadTables) {
       const [from, to] = [loadName(table, owner), partitionName(table, owner)]
       await tx.execute(`alter table ${quoted(from)} rename to ${quoted(to)}`)
       await tx.execute(`alter index ${quoted(`${from}_key`)} rename to ${quoted(`${to}_key`)}`)
@@ -205,7 +193,6 @@ export async function swap(
     await writeVolumes(owner, tail, tx)
     await writeOrigin(owner, tail, tx)
     await showFiles(owner, tx)
-    await tellCounters(tx)
     return names
   })
   freed.tell(world)
@@ -217,16 +204,6 @@ export async function refresh(owner: Owner, tail: RawTail, world: Writer): Promi
     await writeVolumes(owner, tail, tx)
     await writeOrigin(owner, tail, tx)
   })
-}
-
-async function attached(owner: Owner, tx: Transaction): Promise<readonly string[]> {
-  const rows = await tx.query<{ name: string }>(
-    `select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
-      where i.inhparent in ('inode'::regclass, 'directory'::regclass, 'entry'::regclass) and split_part(c.relname, '_', 2) = $1
-      order by array_position(array['inode', 'directory', 'entry'], split_part(c.relname, '_', 1))`,
-    [String(owner.id)],
-  )
-  return rows.map(({ name }) => name)
 }
 
 async function writeVolumes({ id }: Owner, { volumes }: RawTail, tx: Transaction): Promise<void> {

@@ -2,12 +2,13 @@
 import { count, counted } from '../../model/counted.ts'
 import { detachedText } from '../../model/detached.ts'
 import { RefusedError } from '../../model/errors.ts'
+import { loadTables, type Owner } from '../../model/partition.ts'
 import type { RawTail } from '../../model/raw/index.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
 import type { TableLook, Writer } from '../../model/world.ts'
 import { Slots } from '../../model/lanes.ts'
 import type { Medium } from '../../model/medium.ts'
-import { checkBeside, Filling, refresh, swap, sweep, type Owner } from './generation.ts'
+import { checkBeside, Filling, refresh, swap, sweep } from './generation.ts'
 import { lookAtRaw, parseOrigin, readRaw, remade, type Origin } from './enumeration.ts'
 import { inOrder, type Mark } from './marks.ts'
 import { proveLoad, type Made } from './prove.ts'
@@ -20,9 +21,6 @@ export interface Seen {
   /** The enumeration left something open that was not read of the medium. */
   readonly mayGrow: boolean
 }
-
-/** The tables that a load attaches. */
-const partitions = 3
 
 /** Loads at work at once. Each holds up to four connections; were they to hold all that there are, none could go on. */
 const atWork = new Slots(8)
@@ -78,8 +76,8 @@ function judge({ name, target }: Pick<Medium, 'name' | 'target'>, { rows, raw, m
   const work = raw?.records === undefined || raw.records === null ? {} : { work: { entries: raw.records } }
   if (rows === null) return { action: 'run', because: { code: 'absent', text: 'no rows' }, ...work }
   const kept = parseOrigin(rows.origin)
-  if (rows.tables.length < partitions) {
-    const text = `${rows.tables.length} of ${partitions} tables are there${detachedText(rows)}`
+  if (rows.tables.length < loadTables.length) {
+    const text = `${rows.tables.length} of ${loadTables.length} tables are there${detachedText(rows)}`
     return { action: 'run', because: { code: 'incomplete', text }, ...work }
   }
   if (kept === null) {

@@ -231,7 +231,7 @@ export interface Writer extends Reader {
   create(place: Place, bytes: AsyncIterable<Buffer>): Promise<void>
   /** Flush a finished file and give it its final name; never over another file unless `replace`. */
   publish(part: Place, place: Place, options?: { replace?: boolean }): Promise<void>
-  /** A temporary name beside `place`, unique to run, medium and object; swept by a later run if we die. */
+  /** A temporary name beside `place`, unique to run, medium and object; a later run removes it if we die. */
   part(place: Place): Place
   /** Removes what `part` named and nobody published; nothing else can be removed. */
   discard(part: Place): Promise<void>

@@ -34,7 +34,7 @@ export function openProducts({
     const { path } = at(place)
     try {
       makeDirectories(dirname(path))
-      sweep(path, mine)
+      removeStale(path, mine)
     } catch (error) {
       throw unwritten(place, path, error)
     }
@@ -108,7 +108,7 @@ const taken = (place: Place): RefusedError =>
  * Temporary files of this product by other runs. Whoever writes a product holds its medium, so their writers are dead,
  * or have lost the medium and must fail.
  */
-function sweep(path: string, mine: string): void {
+function removeStale(path: string, mine: string): void {
   const [folder, name] = [dirname(path), basename(path)]
   for (const other of readdirSync(folder)) {
     if (other.startsWith(`${name}.`) && other.endsWith(ending) && !other.endsWith(mine)) {

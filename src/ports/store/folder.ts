@@ -36,7 +36,7 @@ export interface StoreFolder {
 export async function openFolder(root: string, run: string): Promise<StoreFolder> {
   try {
     makeDirectories(join(root, temps))
-    await sweep(root)
+    await removeStale(root)
     const own = await takeOwn(root, run)
     const id = takeMarker(root, own.folder)
     let count = 0
@@ -103,7 +103,7 @@ async function takeOwn(root: string, run: string): Promise<Own> {
     const lock = `${folder}.lock`
     const { O_CREAT, O_RDWR } = constants
     const fd = openSync(join(root, lock), O_CREAT | O_RDWR, 0o644)
-    // Another of our processes has it, or somebody has just swept it away.
+    // Another of our processes has it, or somebody has just removed it.
     if ((await flock(fd, 'exclusive', 0)) && fstatSync(fd).nlink > 0) {
       rmSync(join(root, folder), { recursive: true, force: true })
       mkdirSync(join(root, folder), { mode: 0o755 })
@@ -114,7 +114,7 @@ async function takeOwn(root: string, run: string): Promise<Own> {
 }
 
 /** Removes the folders of runs whose locks are free. */
-async function sweep(root: string): Promise<void> {
+async function removeStale(root: string): Promise<void> {
   const names = readdirSync(join(root, temps))
   for (const lock of names.filter((name) => name.endsWith('.lock'))) {
     let fd: number

@@ -8,7 +8,8 @@ import type { Decision, Stage } from '../../model/stage.ts'
 import type { TableLook, Writer } from '../../model/world.ts'
 import { Slots } from '../../model/lanes.ts'
 import type { Medium } from '../../model/medium.ts'
-import { checkBeside, Filling, refresh, swap, sweep } from './generation.ts'
+import { Filling } from './filling.ts'
+import { checkBeside, dropUnfinished, refresh, swap } from './generation.ts'
 import { lookAtRaw, parseOrigin, readRaw, remade, type Origin } from './enumeration.ts'
 import { inOrder, type Mark } from './marks.ts'
 import { proveLoad, type Made } from './prove.ts'
@@ -45,7 +46,7 @@ export const load: Stage<Seen> = {
 
   async run(medium, seen, world, replace) {
     const owner: Owner = { id: await world.enrol(), hash: medium.hash }
-    await sweep(owner, world)
+    await dropUnfinished(owner, world)
     const decision = judge(medium, seen)
     if (decision.because.code === 'changed' && !replace) {
       await refresh(owner, await readRaw(medium, world, null), world)

@@ -1,5 +1,6 @@
 // The store read back range by range, in the order of the hashes; what is not what its name says is told to its media.
 import { blobsFrom, positionOf, type KnownBlob, type SweptRange } from '../ledger.ts'
+import { each } from '../model/each.ts'
 import type { Observed } from '../model/stage.ts'
 import type { Reader } from '../model/world.ts'
 import type { SweepHands } from './hands.ts'
@@ -95,7 +96,7 @@ export class StoreSweep {
     for (const known of blobs) sizes.set(known.blob, known)
     const reach = this.#reading.begin(one.from)
     try {
-      for await (const found of this.#world.rehash(once(blobs.map(({ blob }) => blob))))
+      for await (const found of this.#world.rehash(each([blobs.map(({ blob }) => blob)])))
         await this.#judge(found, sizes, reach)
     } catch (error) {
       if (!this.#purse.over.aborted) throw error
@@ -161,8 +162,4 @@ export class StoreSweep {
       await this.#reading.judge(one, size, reach)
     }
   }
-}
-
-async function* once<T>(value: T): AsyncGenerator<T> {
-  yield value
 }

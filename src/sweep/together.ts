@@ -1,7 +1,8 @@
 // Contents of several media read together: each once, in the order of the store, however many of them have it.
 import type { Hands } from '../apply.ts'
 import { positionOf, positions } from '../ledger.ts'
-import { InterruptedError, ObserveError, survivable, type ExitCode } from '../model/errors.ts'
+import { numberOrNull, rowsOf } from '../model/copy-rows.ts'
+import { InterruptedError, survivable, type ExitCode } from '../model/errors.ts'
 import type { Medium } from '../model/medium.ts'
 import type { Hasher, ReadTogether, Reader } from '../model/world.ts'
 import type { SweepHands } from './hands.ts'
@@ -161,22 +162,15 @@ class TogetherReading {
 
   /** Every content of these media, and with all media those of nobody too, in the order of their names. */
   async *#owned(ids: readonly number[]): AsyncGenerator<Owned> {
-    let rest = ''
-    for await (const chunk of this.#world.copyOut(ownedSql(ids, this.#isAll))) {
-      const lines = (rest + chunk.toString('latin1')).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) {
-        const [, blob, size, owners] = /^([0-9a-f]{64})\t(\d+|\\N)\t([\d,]*)$/.exec(line) ?? []
-        if (blob === undefined || owners === undefined)
-          throw new ObserveError(`the server sent a row that is none: ${line}`)
+    const text = this.#world.copyOut(ownedSql(ids, this.#isAll))
+    for await (const rows of rowsOf(text, /^([0-9a-f]{64})\t(\d+|\\N)\t([\d,]*)$/)) {
+      for (const [, blob = '', size, owners = ''] of rows)
         yield {
           blob,
-          size: size === '\\N' ? null : Number(size),
+          size: numberOrNull(size),
           owners: owners === '' ? [] : owners.split(',').map(Number),
         }
-      }
     }
-    if (rest !== '') throw new ObserveError('the server sent a row without an end')
   }
 }
 

@@ -1,4 +1,5 @@
 // An archive as it is written: a tar stream with the digest of each member taken from the bytes that pass.
+import { each } from '../../model/each.ts'
 import { RunError } from '../../model/errors.ts'
 import {
   listLine,
@@ -94,11 +95,7 @@ async function* file(
 }
 
 const text = (name: string, bytes: Buffer, world: Reader, written: Written): AsyncGenerator<Buffer> =>
-  member(plainHeader(name, bytes.length, 0), once(bytes), world, written)
-
-async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
-  if (bytes.length > 0) yield bytes
-}
+  member(plainHeader(name, bytes.length, 0), each([bytes]), world, written)
 
 /** The tree of a directory medium, then its lists: made by asking for the tree again, so that none of it is kept in memory. */
 async function* tree(medium: Medium, world: Reader, written: Written): AsyncGenerator<Buffer> {

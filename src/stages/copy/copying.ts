@@ -1,4 +1,5 @@
 // The copying: files in the order of the enumeration into the store, outcomes into the database batch by batch.
+import { each } from '../../model/each.ts'
 import { counted } from '../../model/counted.ts'
 import { damageOf, damageText, unreadIn } from '../../model/damage.ts'
 import type { Entry } from '../../model/entry.ts'
@@ -221,8 +222,4 @@ export class Copying {
       this.#world.progress(this.#done[name] + this.#moved[name], total, name)
     }
   }
-}
-
-async function* each<T>(values: readonly T[]): AsyncGenerator<T> {
-  yield* values
 }

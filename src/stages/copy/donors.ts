@@ -1,4 +1,5 @@
 // Contents that are gone from the store, from wherever else their bytes still are: own source, own archive, other media.
+import { each } from '../../model/each.ts'
 import type { Entry } from '../../model/entry.ts'
 import { NttError } from '../../model/errors.ts'
 import type { Medium, Source as Declared } from '../../model/medium.ts'
@@ -221,8 +222,4 @@ async function unpackedRange(part: Packed & Range, world: Reader): Promise<Buffe
 
 function* zeros(bytes: number): Generator<Buffer> {
   for (let left = bytes; left > 0; left -= 65_536) yield Buffer.alloc(Math.min(left, 65_536))
-}
-
-async function* each<T>(values: Iterable<T>): AsyncGenerator<T> {
-  yield* values
 }

@@ -1,4 +1,5 @@
 // Contents that lay in the store already, and of which nobody has known for long that they are good: each is read again before it counts.
+import { each } from '../../model/each.ts'
 import { blobPlace } from '../../model/places.ts'
 import type { Stored, Writer } from '../../model/world.ts'
 
@@ -28,7 +29,7 @@ export async function rejectStrangers(
   for (const { id } of known) found.delete(id)
   const rejected = new Set<string>()
   if (found.size === 0) return rejected
-  for await (const read of world.rehash(oneBatch([...found]))) {
+  for await (const read of world.rehash(each([[...found]]))) {
     for (const { id, blake3 } of read) {
       if (blake3 === id) continue
       world.line(
@@ -39,8 +40,4 @@ export async function rejectStrangers(
     }
   }
   return rejected
-}
-
-async function* oneBatch(ids: readonly string[]): AsyncGenerator<readonly string[]> {
-  yield ids
 }

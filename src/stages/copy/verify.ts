@@ -1,4 +1,5 @@
 // The witness of a copy: every file of the enumeration has one outcome, and every blob that is named is in the store.
+import { each } from '../../model/each.ts'
 import { ObserveError } from '../../model/errors.ts'
 import type { Medium } from '../../model/medium.ts'
 import { rawPlace } from '../../model/places.ts'
@@ -211,10 +212,6 @@ async function lookAtBlobs(id: number, world: Reader, depth: Depth, together = w
 async function about(blob: string, world: Reader): Promise<string> {
   const instead = await inPlaceOf(blob, world)
   return instead === '' ? '' : `: ${instead}`
-}
-
-async function* each<T>(values: Iterable<T>): AsyncGenerator<T> {
-  yield* values
 }
 
 /** What is lost in all, and the first of its paths. */

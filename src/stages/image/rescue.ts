@@ -1,4 +1,5 @@
 // A device into an image: the ladder of passes, from gentle to stubborn, as far as the medium's policy asks.
+import { each } from '../../model/each.ts'
 import { kinds } from '../../kinds/index.ts'
 import { RefusedError, RunError, StoreError } from '../../model/errors.ts'
 import type { Pass } from '../../model/kind.ts'
@@ -277,9 +278,5 @@ function judge({ name, policy }: Medium, map: Mapfile, passes: readonly EndedPas
 }
 
 async function writeText(place: Place, text: string, world: Writer): Promise<void> {
-  await world.create(place, once(Buffer.from(text)))
-}
-
-async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
-  yield bytes
+  await world.create(place, each([Buffer.from(text)]))
 }

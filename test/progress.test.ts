@@ -7,8 +7,8 @@ import { stageNames } from '../src/model/medium.ts'
 import { outlook } from '../src/model/outlook.ts'
 import { newPace, paced, rate, remaining, share, type Pace } from '../src/model/pace.ts'
 import { fold } from '../src/model/progress.ts'
-import { emptyRun, isConverged, stalledFor, type RunView } from '../src/model/run-view.ts'
-import { at, newLane, shortRun, stamped, tour } from './views/events.ts'
+import { emptyRun, isConverged, isStuck, stalledFor, type RunView } from '../src/model/run-view.ts'
+import { at, lane, newLane, shortRun, stamped, step, tour } from './views/events.ts'
 
 const folded = (happenings: readonly Happening[], stepMs = 1000): RunView =>
   stamped(happenings, stepMs).reduce(fold, emptyRun)
@@ -29,6 +29,19 @@ const moved = (done: number, total: number | null): Happening => ({
   done,
   total,
   unit: 'bytes',
+})
+
+test('what a plan found contradicted is stuck where a person must look, or where it failed in this run', () => {
+  const found = (action: 'run' | 'refuse', ...more: readonly Happening[]): boolean => {
+    const steps = [step('a', 'image', action, 'failed-proof', 'failed', { contradicts: 'proof' })]
+    const view = folded([{ type: 'plan.ready', lanes: [lane('a', 'floppy', 1, 'image', steps)] }, ...more])
+    expect(cells(view, 'a')).toMatch(/^contradicted/)
+    return view.media.every(isStuck)
+  }
+  const check = { name: 'read', ok: false, expected: '1 byte', actual: '2 bytes' }
+  expect(found('refuse')).toBe(true)
+  expect(found('run')).toBe(false)
+  expect(found('run', { type: 'step.contradicted', ...at('a', 'image'), check })).toBe(true)
 })
 
 test('a plan seeds every cell: met, to do, refused, waiting, contradicted', () => {

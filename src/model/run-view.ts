@@ -240,6 +240,15 @@ export const isIdle = ({ stages }: MediumView): boolean => stages.every(({ cell 
 export const isConverged = (medium: MediumView): boolean =>
   !isIdle(medium) && medium.stages.every(({ cell }) => cell === 'proven' || cell === 'absent')
 
+/** It does not get on by itself. What the plan alone found contradicted, and is about to make or prove again, is not stuck yet. */
+export const isStuck = ({ stages }: MediumView): boolean =>
+  stages.some(({ cell, action, failedChecks, failure }) => {
+    const isDue = (action === 'run' || action === 'prove') && failedChecks.length === 0 && failure === null
+    return (
+      cell === 'failed' || cell === 'refused' || cell === 'unknown' || (cell === 'contradicted' && !isDue)
+    )
+  })
+
 /** Something was carried out in this run. */
 export const hasWorked = ({ stages }: MediumView): boolean =>
   stages.some(({ startedMs }) => startedMs !== null)

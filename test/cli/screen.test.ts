@@ -73,11 +73,11 @@ describe.concurrent('ntt apply at a terminal', { timeout: 180_000 }, () => {
     for (const [filter, shown] of [
       ['running', /running: 1–2 of 2/],
       ['waiting', /waiting: none/],
-      ['failed', /failed: 1–1 of 1/],
+      ['stuck', /stuck: 1–1 of 1/],
       ['all', /ceh-report[^]*floppy[^]*holiday/],
     ] as const) {
       terminal.type('f')
-      await until(terminal, (text) => shown.test(text) && (filter !== 'failed' || !/^ {2}floppy/m.test(text)))
+      await until(terminal, (text) => shown.test(text) && (filter !== 'stuck' || !/^ {2}floppy/m.test(text)))
     }
     terminal.type('/HOLI')
     await until(terminal, (text) => text.includes('/HOLI_') && text.includes('1–1 of 1'))

@@ -123,7 +123,7 @@ export const helpLines = (ascii: boolean): readonly Line[] => [
   [],
   [span('bold', ' Keys')],
   ['   arrows, page keys   move          esc   let the list follow the work'],
-  ['   enter   one medium in full        f     all, running, waiting, failed'],
+  ['   enter   one medium in full        f     all, running, waiting, stuck'],
   ['   /       search names and labels   p     pause after the running steps'],
   ['   q, ^C   stop after the running steps; ^C again stops now'],
   ['   Running again is always safe; nothing ever needs unlocking.'],

@@ -4,11 +4,12 @@ import {
   isAtWork,
   isConverged,
   isIdle,
+  isStuck,
   type MediumView,
   type RunView,
 } from '../../model/run-view.ts'
 
-export const filters = ['all', 'running', 'waiting', 'failed'] as const
+export const filters = ['all', 'running', 'waiting', 'stuck'] as const
 export type Filter = (typeof filters)[number]
 
 export interface Look {
@@ -54,22 +55,22 @@ export type Key =
   | { readonly typed: string }
 
 const passes = (medium: MediumView, filter: Filter): boolean => {
-  const at = current(medium)
+  const isRunning = medium.stages.some(isAtWork)
   switch (filter) {
     case 'all':
       return true
     case 'running':
-      return medium.stages.some(isAtWork)
+      return isRunning
     case 'waiting':
-      return medium.waitsFor !== null || (!isConverged(medium) && !isIdle(medium) && at === null)
-    case 'failed':
-      return medium.stages.some(({ cell }) => troubled.has(cell))
+      return (
+        medium.waitsFor !== null || !(isRunning || isConverged(medium) || isIdle(medium) || isStuck(medium))
+      )
+    case 'stuck':
+      return isStuck(medium)
     default:
       return filter satisfies never
   }
 }
-
-const troubled: ReadonlySet<string> = new Set(['failed', 'refused', 'unknown', 'contradicted'])
 
 /** The media of the list, in the order of the plan. */
 export function listed({ media }: RunView, { filter, search }: Look): readonly MediumView[] {

@@ -6,6 +6,7 @@ import {
   isAtWork,
   isConverged,
   isIdle,
+  isStuck,
   stalledFor,
   type MediumView,
   type Told,
@@ -22,7 +23,7 @@ export function topLine({ view, look, nowMs, layout, purpose }: Picture): Line {
   const at = (test: (medium: MediumView) => boolean): number => view.media.filter(test).length
   const done = at(isConverged)
   const running = at(({ stages }) => stages.some(isAtWork))
-  const troubled = at(isStuck)
+  const stuck = at(isStuck)
   const left: Span[] = [
     span('bold', view.verb === '' ? 'ntt' : `ntt ${view.verb}`),
     // Before its plan a run has nothing to count.
@@ -30,7 +31,7 @@ export function topLine({ view, look, nowMs, layout, purpose }: Picture): Line {
       ? '  starting'
       : `  ${count(done)} of ${count(at((medium) => !isIdle(medium)))} done`,
     ...(running === 0 ? [] : [span('busy', `  ${count(running)} running`)]),
-    ...(troubled === 0 ? [] : [span('bad', `  ${count(troubled)} stuck`)]),
+    ...(stuck === 0 ? [] : [span('bad', `  ${count(stuck)} stuck`)]),
     ...(purpose === 'watch'
       ? []
       : view.finished === null && (view.stopping !== null || look.stops > 0)
@@ -52,15 +53,6 @@ export function topLine({ view, look, nowMs, layout, purpose }: Picture): Line {
     layout.columns,
   )
 }
-
-const isStuck = ({ stages }: MediumView): boolean =>
-  stages.some(
-    ({ cell, startedMs }) =>
-      cell === 'failed' ||
-      cell === 'refused' ||
-      cell === 'unknown' ||
-      (cell === 'contradicted' && startedMs !== null),
-  )
 
 /** The whole run: bar, percent where the total is known, bytes, and the time that is left as a range. */
 export function totalLine({ view, nowMs, layout, purpose }: Picture, ascii: boolean): Line {
@@ -104,7 +96,8 @@ const weights: Readonly<Record<Told['weight'], Style | null>> = {
 
 /** A rule and the last events. */
 export function logLines({ view, layout }: Picture, ascii: boolean): readonly Line[] {
-  const rule = `${ascii ? '-' : '─'.repeat(2)} log `
+  const dash = ascii ? '-' : '─'
+  const rule = `${dash.repeat(2)} log `
   const lines = view.log.slice(-layout.log).map(({ atMs, medium, stage, text, weight }): Line => {
     const at = ` ${clock((atMs - (view.startedMs ?? atMs)) / 1000)} `
     const place = medium === null ? '' : `${column(medium, layout.name, ascii)}  ${pad(stage ?? '', 9)}  `
@@ -113,11 +106,7 @@ export function logLines({ view, layout }: Picture, ascii: boolean): readonly Li
     return [span('dim', at), place, style === null ? words : span(style, words)]
   })
   const empty = Array.from({ length: Math.max(0, layout.log - lines.length) }, (): Line => [])
-  return [
-    [span('dim', pad(rule, 0) + (ascii ? '-' : '─').repeat(Math.max(0, layout.columns - columns(rule))))],
-    ...lines,
-    ...empty,
-  ]
+  return [[span('dim', rule + dash.repeat(Math.max(0, layout.columns - columns(rule))))], ...lines, ...empty]
 }
 
 export function keysLine({ look, layout, purpose }: Picture): Line {

@@ -24,6 +24,15 @@ function reported(
   return text
 }
 
+test('of a bad content three paths are named, and all its media are counted', () => {
+  const media = Array.from({ length: 500 }, (_, number) => `cd-${number}`)
+  const paths = media.slice(0, 100).map((name) => `${name}: SETUP.EXE`)
+  const text = reported(
+    stamped([{ type: 'store.bad', blob: 'ab'.repeat(32), text: 'is not in the store', media, paths }]),
+  )
+  expect(text).toContain('(of cd-0: SETUP.EXE, cd-1: SETUP.EXE, cd-2: SETUP.EXE, and 497 more media)')
+})
+
 test('a plan tells each step with its reason, in aligned columns, and what is met in one line', () => {
   const text = planText(tour, { manner: narrow, tookSec: 0.4, estimate: estimate(tour, [], 2) })
   expect(text).toMatchInlineSnapshot(`

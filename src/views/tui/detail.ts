@@ -4,7 +4,7 @@ import { isAtWork, stalledFor, type MediumView, type StageView } from '../../mod
 import { count, counted } from '../../model/counted.ts'
 import { age, duration, instant, pad, pathName, readable, readableLines, size, wrap } from '../format.ts'
 import { span, type Line, type Style } from '../paint.ts'
-import { progressText } from '../plain.ts'
+import { progressText } from '../progress-text.ts'
 import { checkText } from '../why.ts'
 import { cellSpan, cellWords } from './medium-row.ts'
 

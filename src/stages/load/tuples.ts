@@ -4,6 +4,8 @@ import type { Mark } from './marks.ts'
 
 const signature = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
 const blockBytes = 256 * 1024
+/** A socket of Node asks for more as soon as it holds less than this (`getDefaultHighWaterMark`), sent or not; what is longer has been sent by then. */
+const unsentBytes = 64 * 1024
 /** Room for the fixed columns of any of our rows. */
 const fixedRoom = 256
 
@@ -115,7 +117,7 @@ export class Tuples {
 
   /** Takes a block back that nobody reads any more; a short one may still be on its way. */
   giveBack({ buffer, length }: Buffer): void {
-    if (buffer instanceof ArrayBuffer && buffer.byteLength === blockBytes && length >= blockBytes / 2)
+    if (buffer instanceof ArrayBuffer && buffer.byteLength === blockBytes && length > unsentBytes)
       this.#spare.push(Buffer.from(buffer))
   }
 

@@ -88,6 +88,16 @@ export function parseMapfile(text: string): Mapfile {
   }
 }
 
+/** The same of a file that may be something else, or may have been cut: null then. */
+export function parsedMapfile(text: string): Mapfile | null {
+  try {
+    return parseMapfile(text)
+  } catch (error) {
+    if (error instanceof MapfileError) return null
+    throw error
+  }
+}
+
 function fault(line: number, what: string): never {
   throw new MapfileError(`line ${line} of the mapfile: ${what}`)
 }

@@ -1,7 +1,7 @@
 // image: the medium's bytes in an image file. One that a person has is adopted where it lies; devices are read by ddrescue.
 import { kinds } from '../../kinds/index.ts'
 import { RefusedError } from '../../model/errors.ts'
-import { MapfileError, parseMapfile, type Mapfile } from '../../model/mapfile.ts'
+import { parsedMapfile, type Mapfile } from '../../model/mapfile.ts'
 import { otherThan, putIn } from '../../model/match.ts'
 import type { Medium } from '../../model/medium.ts'
 import {
@@ -93,13 +93,10 @@ const isMap = (map: MapLook): map is Exclude<MapLook, 'broken' | null> => map !=
 async function mapLook(place: Place, world: Reader): Promise<MapLook> {
   const text = await world.text(place)
   if (text === null) return null
-  try {
-    const { total, rescued, bad, pending, untried } = parseMapfile(text)
-    return { total, rescued, bad, pending, untried }
-  } catch (error) {
-    if (error instanceof MapfileError) return 'broken'
-    throw error
-  }
+  const map = parsedMapfile(text)
+  if (map === null) return 'broken'
+  const { total, rescued, bad, pending, untried } = map
+  return { total, rescued, bad, pending, untried }
 }
 
 async function unfinishedLook(medium: Medium, world: Reader): Promise<MapLook> {

@@ -1,5 +1,5 @@
 // The witness of an image: its size, its map, and every byte of it; or, where it lives in the archive, the member there.
-import { MapfileError, covers, healthOf, parseMapfile, type Mapfile } from '../../model/mapfile.ts'
+import { covers, healthOf, parsedMapfile, type Mapfile } from '../../model/mapfile.ts'
 import type { Medium } from '../../model/medium.ts'
 import { findImage, mapBeside, type FoundImage } from '../../model/places.ts'
 import { PackError } from '../../model/seekable.ts'
@@ -20,7 +20,7 @@ async function proveFile(
   depth: Depth,
 ): Promise<Verification> {
   const text = await world.text(mapBeside(place))
-  const map = text === null ? null : parsed(text)
+  const map = text === null ? null : (parsedMapfile(text) ?? 'broken')
   const checks: Check[] = [
     equal('kind', 'a file', stat.kind === 'file' ? 'a file' : `a ${stat.kind}`),
     { name: 'size', ok: stat.bytes > 0, expected: 'more than 0 bytes', actual: `${stat.bytes} bytes` },
@@ -66,15 +66,6 @@ const mapFigures = ({ rescued, bad, pending, untried }: Mapfile) => ({
   pending_bytes: pending,
   untried_bytes: untried,
 })
-
-function parsed(text: string): Mapfile | 'broken' {
-  try {
-    return parseMapfile(text)
-  } catch (error) {
-    if (error instanceof MapfileError) return 'broken'
-    throw error
-  }
-}
 
 /** The image's member of the archive. At depth counts its header; at depth hash every byte, and the archive to its end. */
 async function proveArchived(medium: Medium, world: Reader, depth: Depth): Promise<Verification> {

@@ -1,34 +1,20 @@
 // A device into an image: the ladder of passes, from gentle to stubborn, as far as the medium's policy asks.
-import { each } from '../../model/each.ts'
 import { kinds } from '../../kinds/index.ts'
-import { RefusedError, RunError, StoreError } from '../../model/errors.ts'
-import type { Pass } from '../../model/kind.ts'
-import { MapfileError, parseMapfile, type Mapfile } from '../../model/mapfile.ts'
+import { RefusedError, RunError } from '../../model/errors.ts'
+import type { Mapfile } from '../../model/mapfile.ts'
 import { samples } from '../../model/identity.ts'
 import { otherThan } from '../../model/match.ts'
 import type { Medium } from '../../model/medium.ts'
 import { imagePlace, mapBeside, passesPlace, unfinishedPlace } from '../../model/places.ts'
 import { lookAtSource, type SourceLook } from '../../model/source.ts'
 import { subtract } from '../../model/ranges.ts'
-import type { Place, Reader, Writer } from '../../model/world.ts'
-import { forgive, mapText, readMedium, untried, writeTrouble } from './ddrescue.ts'
+import type { Reader, Writer } from '../../model/world.ts'
+import { mapText, untried } from './ddrescue.ts'
 import { difference } from './compare.ts'
-import { canReadDirectly, pulse, type Drive, type Pulse } from './device.ts'
+import { canReadDirectly, pulse, type Drive } from './device.ts'
 import { nextPass, parsePasses, passesText, share, withCutShort, type EndedPass } from './passes.ts'
-
-/** How often the device is asked whether it is still the same: seconds, while all goes well, and while reads fail. */
-const calmly = 15
-const worried = 3
-
-interface Work extends Drive {
-  readonly medium: Medium
-  /** The ends of the medium, as they were when it was recognised. */
-  readonly look: SourceLook
-  /** What is trusted of the image; ddrescue works on `live`, which may be cut by a crash or spoilt by a device that went. */
-  readonly map: Place
-  readonly live: Place
-  readonly bytes: number
-}
+import { runPass } from './watched-pass.ts'
+import { readMap, writeText, type Work } from './work.ts'
 
 /** Reads the medium until its ladder ends on this drive. `anew`: its passes are gone through again from the first. */
 export async function rescue(medium: Medium, world: Writer, anew: boolean): Promise<void> {
@@ -134,105 +120,6 @@ async function resume(work: Work, world: Writer): Promise<Mapfile> {
   return best
 }
 
-/** null: there is none, or it was cut by a crash. */
-async function readMap(place: Place, world: Reader): Promise<Mapfile | null> {
-  const text = await world.text(place)
-  if (text === null) return null
-  try {
-    return parseMapfile(text)
-  } catch (error) {
-    if (error instanceof MapfileError) return null
-    throw error
-  }
-}
-
-async function runPass(
-  pass: Pass,
-  work: Work,
-  before: Mapfile,
-  world: Writer,
-): Promise<{ map: Mapfile; end: EndedPass['end'] }> {
-  let trusted = before
-  let quiet = 0
-  let failed = before.bad + before.pending
-  const settle = async (map: Mapfile): Promise<void> => {
-    await writeText(work.map, mapText(map), world)
-    trusted = map
-    failed = map.bad + map.pending
-  }
-  const watch = async (): Promise<void> => {
-    const map = await readMap(work.live, world)
-    if (map === null) return
-    world.progress(map.rescued, work.bytes, 'bytes')
-    quiet += 1
-    if (quiet < (map.bad + map.pending > failed ? worried : calmly)) return
-    const now = await pulse(work, trusted, world)
-    if (now !== 'there') throw new Gone(now)
-    quiet = 0
-    await settle(map)
-  }
-  const reading = {
-    ...work,
-    source: world.path(work.source),
-    image: world.path(work.image),
-    map: world.path(work.live),
-  }
-  try {
-    const { status, stderr } = await world.exec(readMedium(pass, reading), watch)
-    if (writeTrouble.test(stderr)) throw new StoreError(`the image cannot be written: ${lastLine(stderr)}`)
-    const map = await readMap(work.live, world)
-    if (map === null) throw new RunError(`ddrescue left no map${said(stderr)}`, { status, stderr })
-    const now = await pulse(work, trusted, world)
-    if (now !== 'there' || map.rescued === 0) throw new Gone(now === 'other' ? now : 'away')
-    await settle(map)
-    // Without a word, ddrescue ends with 1 where its patience ended.
-    if (status !== 0 && stderr.trim() !== '')
-      throw new RunError(`ddrescue ended with ${status}${said(stderr)}`, { status, stderr })
-    return { map, end: status === 0 ? 'done' : 'gave-up' }
-  } catch (error) {
-    // Only now has ddrescue written its last map.
-    if (error instanceof Gone) throw await gone(error.now, work, trusted, world)
-    throw error
-  }
-}
-
-/** The device is not what it was when the pass began. */
-class Gone extends Error {
-  readonly now: Exclude<Pulse, 'there'>
-  constructor(now: Exclude<Pulse, 'there'>) {
-    super(now)
-    this.now = now
-  }
-}
-
-/** Keeps what is known to be of this medium, and says what happened. */
-async function gone(
-  now: Gone['now'],
-  { source, map, live, bytes }: Work,
-  trusted: Mapfile,
-  world: Writer,
-): Promise<Error> {
-  const last = await readMap(live, world)
-  const kept = now === 'other' || last === null ? trusted : forgive(trusted, last)
-  await writeText(live, mapText(kept), world)
-  await writeText(map, mapText(kept), world)
-  if (now === 'other') {
-    return new RefusedError(
-      `what is in ${source} was changed while it was read; what was read since is not kept`,
-    )
-  }
-  const hint = 'Connect it again and run the same command: it goes on where it stopped.'
-  if (kept.rescued === 0) return new RunError(`nothing can be read from ${source}`, { hint })
-  const read = share(kept.rescued, bytes)
-  return new RunError(
-    `${source} went away: sectors that could be read before cannot be read now. ${read.toFixed(2)} % is read and kept`,
-    { hint },
-  )
-}
-
-const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? ''
-const said = (stderr: string): string => (stderr.trim() === '' ? '' : `: ${lastLine(stderr)}`)
-
 /** The image has the size of the medium; map and image get their names, in this order. */
 async function finish({ medium, image, map, live, bytes }: Work, world: Writer): Promise<void> {
   const stat = await world.stat(image)
@@ -275,8 +162,4 @@ function judge({ name, policy }: Medium, map: Mapfile, passes: readonly EndedPas
       hint: `Another drive may read more: ntt apply --device DEVICE ${name}. Or accept the loss: \`policy: {rescued: …}\` in its file.`,
     },
   )
-}
-
-async function writeText(place: Place, text: string, world: Writer): Promise<void> {
-  await world.create(place, each([Buffer.from(text)]))
 }

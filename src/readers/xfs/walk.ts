@@ -5,6 +5,7 @@ import { InodeSet } from '../../model/inodes.ts'
 import { UnreadError } from '../../model/unread.ts'
 import { bytesIn } from '../../model/ranges.ts'
 import type { Range } from '../../model/world.ts'
+import { contentOf } from './content.ts'
 import { deviceOf, forms, type XfsInode } from './layout.ts'
 import { parseBlock, parseShort, type XfsName } from './names.ts'
 import type { Mapped, Seal, XfsVolume } from './volume.ts'
@@ -13,18 +14,6 @@ import type { Pages } from '../pages.ts'
 import { joinPath, unreadNames } from '../reader.ts'
 
 const directorySeal: Seal = { sum: 4, place: 8, uuid: 24, owner: 40 }
-const linkSeal: Seal = { sum: 12, place: 40, uuid: 16, owner: 32 }
-const linkHead = 56
-const linkMagic = 0x58534c4d
-/** A symbolic link leads no further than that. */
-const mostTarget = 1024
-
-/** Where a content lies, and of a link where it leads. */
-interface Content {
-  readonly extents: readonly Range[] | null
-  readonly target: Buffer | null
-  readonly fault: RunError | null
-}
 
 export class XfsWalk {
   /** Of a directory some names could not be read, and that was told. */
@@ -90,52 +79,10 @@ export class XfsWalk {
       yield* mapped === null ? this.#short(path, inode, above) : this.#below(path, inode, mapped, above)
       return
     }
-    const { extents, target, fault } = await this.#content(inode)
+    const { extents, target, fault } = await contentOf(inode, this.#volume, this.#pages)
     yield entryOf(path, inode, extents, target)
     if (fault !== null) yield missingContent(path, `where its content lies is not known: ${fault.message}`)
     if (!isNew && nlink === 1) yield missingContent(path, `inode ${ino} has another name, and counts one`)
-  }
-
-  async #content(inode: XfsInode): Promise<Content> {
-    const { type, form, size, fork } = inode
-    const nowhere = { extents: type === 'f' ? [] : null, target: null }
-    try {
-      if (type === 'l') {
-        if (form !== forms.local) return { ...nowhere, target: await this.#target(inode), fault: null }
-        if (size > fork.length) throw new RunError('its target is longer than its room')
-        return { ...nowhere, target: Buffer.from(fork.subarray(0, size)), fault: null }
-      }
-      if (type !== 'f') return { ...nowhere, fault: null }
-      if (inode.isRealtime) throw new RunError('it is on the realtime device, which is not in this image')
-      if (!Number.isSafeInteger(size)) throw new RunError('its size makes no sense')
-      const mapped = await this.#volume.map(inode)
-      return { extents: this.#volume.ranges(inode, mapped), target: null, fault: mapped.fault }
-    } catch (error) {
-      return { ...nowhere, fault: faultOf(error) }
-    }
-  }
-
-  /** A target in blocks; with version 5 each piece of it begins with a header. */
-  async #target(inode: XfsInode): Promise<Buffer> {
-    const { size, ino } = inode
-    if (size > mostTarget) throw new RunError('its target is too long')
-    const { isSealed } = this.#volume.head
-    const { runs, fault } = await this.#volume.map(inode)
-    if (fault !== null) throw fault
-    const pieces: Buffer[] = []
-    let left = size
-    for (const run of runs) {
-      const block = await this.#pages.all([this.#volume.rangeOf(run)])
-      if (isSealed) {
-        if (block.readUInt32BE(0) !== linkMagic) throw new RunError('its target is not there')
-        this.#volume.expectSealed(block, linkSeal, this.#volume.placeOf(run.block), ino)
-      }
-      const piece = block.subarray(isSealed ? linkHead : 0).subarray(0, left)
-      pieces.push(piece)
-      left -= piece.length
-    }
-    if (left > 0) throw new RunError('a part of its target is not there')
-    return Buffer.concat(pieces)
   }
 
   /** Names in the inode itself. */

@@ -14,7 +14,7 @@ const worried = 3
 
 /**
  * Runs a pass to its end; `before` is the trusted map. Throws RefusedError where the device became another medium, RunError where it
- * went away or ddrescue failed, StoreError where the image cannot be written; what is trusted then is in both maps.
+ * went away: both maps have then what is trusted. Also RunError where ddrescue failed, StoreError where the image cannot be written.
  */
 export async function runPass(
   pass: Pass,

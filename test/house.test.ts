@@ -1,5 +1,5 @@
 // The walls of the house: who may import whom, and which file may import which package.
-import { readFileSync, readdirSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { expect, test } from 'vitest'
 
@@ -161,4 +161,18 @@ test('no file needs itself by way of others', () => {
 test('no file is so long that it must have a second job', () => {
   const lines = (file: string): number => readFileSync(join(source, file), 'utf8').split('\n').length
   expect(files.filter((file) => lines(file) > 300)).toEqual([])
+})
+
+test('no comment sends its reader to a document that is not here', () => {
+  const root = join(source, '..')
+  const broken = ['src', 'test', 'bench', 'scripts'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => /\.(?:tsx?|mjs)$/.test(file))
+      .flatMap((file) => {
+        const comments = readFileSync(join(root, folder, file), 'utf8').match(/^\s*(?:\/[/*]|\*).*$/gm) ?? []
+        const named = comments.join('\n').match(/(?:[\w-]+\/)+[\w.-]+\.md\b/g) ?? []
+        return named.filter((name) => !existsSync(join(root, name))).map((name) => `${file} -> ${name}`)
+      }),
+  )
+  expect(broken).toEqual([])
 })

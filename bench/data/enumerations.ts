@@ -13,7 +13,7 @@ interface Linked {
 
 /**
  * `paths` records, depth first as an enumeration has them: 9 % directories, paths of 90 bytes on average, 5 % of the files with two
- * to four names, inode numbers in clumps. Measured shape: reference/postgres.md section 2.
+ * to four names, inode numbers in clumps. The shape is that of real ones, as measured.
  */
 function* records(paths: number, seed: string): Generator<readonly RawRecord[]> {
   const random = seeded(seed)

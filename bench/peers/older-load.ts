@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import type pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 
-/** Its tables, with the keys that its partitions have before the first row. Rebuilt from reference/older-pipeline.md 3.6. */
+/** Its tables, with the keys that its partitions have before the first row. */
 const tables = `
   drop schema if exists older cascade;
   create schema older;

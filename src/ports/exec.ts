@@ -1,7 +1,7 @@
 // Programs: argv in, output or a failure with its stderr out. The only importer of execa.
 //
-// Each program is started directly under `setpriv --pdeathsig KILL`, so that none outlives ntt, not even its SIGKILL
-// (reference/toolchain.md section 7), and under `prlimit`, so that what a medium makes it do cannot take all memory. stdin is
+// Each program is started directly under `setpriv --pdeathsig KILL`, so that none outlives ntt, not even its SIGKILL,
+// and under `prlimit`, so that what a medium makes it do cannot take all memory. stdin is
 // empty, the zone is UTC, the locale is C.UTF-8.
 import { access, constants } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'

@@ -1,4 +1,4 @@
-// The readers, and which are asked for what, in the order of preference (reference/fs-readers.md 1.2).
+// The readers, and which are asked for what, in the order of preference.
 import type { Volume } from '../model/entry.ts'
 import { apfs } from './apfs/index.ts'
 import { bsdtar } from './tar/bsdtar.ts'

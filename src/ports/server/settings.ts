@@ -36,7 +36,7 @@ export async function socketFolder(data: string, { uid, gid }: Account): Promise
   return folder
 }
 
-/** Settings of every start; a data directory's own file is never edited. Figures: reference/postgres.md section 13. */
+/** Settings of every start; a data directory's own file is never edited. */
 export async function settings(socket: string): Promise<readonly string[]> {
   const mebibyte = 1 << 20
   const memory = Math.min(totalmem(), constrainedMemory() || Infinity)

@@ -1,4 +1,4 @@
-// Contents into the store, batch by batch, each durable before it is told of (reference/throughput.md section 3.3).
+// Contents into the store, batch by batch, each durable before it is told of.
 //
 // A batch is read, hashed and written to temporary files; a flush of the filesystem makes the contents durable; they get
 // their names; the next batch's flush makes the names durable. So a name is never there before its content, and nobody

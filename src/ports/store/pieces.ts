@@ -35,7 +35,7 @@ function aligned(): Buffer {
 
 /**
  * Opens a new file for pieces. Past the page cache a large file takes no memory of other programs, and a quarter of the processor
- * time (reference/throughput.md section 3.4); a filesystem that cannot do that says EINVAL, now or when it is written to.
+ * time; a filesystem that cannot do that says EINVAL, now or when it is written to.
  */
 export function openPieces(path: string, mode: number): number {
   const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY

@@ -1,6 +1,6 @@
 // APFS read from the image itself: each volume of a container, names, links, both forks, and where each file lies.
 //
-// 7-Zip opens a container only at the beginning of a file, and sleuthkit sees no pool in one (reference/fs-readers.md 1.4).
+// 7-Zip opens a container only at the beginning of a file, and sleuthkit sees no pool in one.
 import { bareRoot, type Entry, type EntryError, type Volume } from '../../model/entry.ts'
 import { ObserveError, RunError } from '../../model/errors.ts'
 import type { Place, Reader } from '../../model/world.ts'

@@ -1,6 +1,6 @@
 // exFAT read from the image itself: every name as it is stored, every cluster where it lies; no root, no tool.
 //
-// sleuthkit, the only tool that needs no driver, ends with 0 over a directory that was wiped (reference/fs-readers.md 3.4).
+// sleuthkit, the only tool that needs no driver, ends with 0 over a directory that was wiped.
 import { nobody, type Entry, type EntryError, type Volume } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
 import { bytesIn } from '../../model/ranges.ts'

@@ -1,7 +1,7 @@
 // FAT12, FAT16 and FAT32 read from the image itself: every name as it is stored, every cluster where it lies; no root, no tool.
 //
 // The tools at hand each lose something: sleuthkit prints `^` for what is not ASCII in a short name, the kernel makes up inode
-// numbers at each mount, 7-Zip drops a directory that it cannot read without a word (reference/fs-readers.md 1.4).
+// numbers at each mount, 7-Zip drops a directory that it cannot read without a word.
 import { nobody, type Entry, type EntryError, type Volume } from '../../model/entry.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
 import { beginsWithItself, parseEntries, type FatEntry } from './entries.ts'

@@ -1,7 +1,7 @@
 // HFS+ and HFSX read from the image itself: names as they are stored, both forks, links, and where each file lies.
 //
 // The journal is never replayed (it would write). sleuthkit ends with 0 over folders that it could not read, and 7-Zip refuses
-// the whole volume for one node of the catalog (reference/fs-readers.md 3.4).
+// the whole volume for one node of the catalog.
 import type { Entry, EntryError, Volume } from '../../model/entry.ts'
 import type { Place, Reader } from '../../model/world.ts'
 import { contents } from './content.ts'

@@ -1,7 +1,7 @@
 // NTFS read from the image itself: names by the indexes and, where these are damaged, by the file table; streams, links, holes.
 //
 // The journal is never replayed (it would write). sleuthkit and 7-Zip end with 0 over directories that they could not read,
-// and 7-Zip fails on some sparse files (reference/fs-readers.md 1.4, 3.4).
+// and 7-Zip fails on some sparse files.
 import type { Entry, EntryError, Volume } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
 import type { Place, Reader } from '../../model/world.ts'

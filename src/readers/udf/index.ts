@@ -1,6 +1,6 @@
 // UDF read from the image itself: DVDs, packet-written discs, hard disks; the place of every file, no root, no tool.
 //
-// 7-Zip opens only some kinds, libarchive ends with 0 and lists nothing (reference/fs-readers.md 1.2). What is read is checked by the
+// 7-Zip opens only some kinds, libarchive ends with 0 and lists nothing. What is read is checked by the
 // sums that each structure carries, so that a directory of zeros is not taken for an empty one.
 import type { Entry, EntryError, Volume } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'

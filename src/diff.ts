@@ -1,4 +1,5 @@
 // Observations and proofs into steps with reasons. Pure: what reality shows decides, the record can only cast doubt.
+import { instant } from './model/instant.ts'
 import type { StageName } from './model/medium.ts'
 import { isStillSo, latestOf } from './model/proofs.ts'
 import type { Action, Observation, Observed, Reason, Step } from './model/stage.ts'
@@ -95,7 +96,8 @@ function judge(
   if (decision.action === 'refuse' && !(asked && decision.mayRedo === true)) {
     return step('refuse', withChanges(decision.because, observed), contradicted)
   }
-  if (decision.action === 'run') return step('run', decision.because, contradicted)
+  if (decision.action === 'run')
+    return step('run', gone(decision.because, proofs, contradicted), contradicted)
   if (asked) {
     return step('run', { code: 'asked', text: `${decision.because.text}; to be made again, as asked` })
   }
@@ -112,6 +114,13 @@ function judge(
   if (decision.restorable === true && isArchived(observed))
     return step('run', { code: 'restore', text: `${text}; restored from the archive` }, 'proof')
   return step(stage === 'image' ? 'refuse' : 'run', { code: 'failed-proof', text }, 'proof')
+}
+
+/** What was proven, and is not there, was not always so: a folder may only be in another place. */
+function gone(because: Reason, proofs: Observed['proofs'], contradicted: Step['contradicts']): Reason {
+  const last = proofs.findLast(({ ok }) => ok)
+  if (because.code !== 'absent' || contradicted !== 'proof' || last === undefined) return because
+  return { code: 'missing', text: `gone since it was proven, ${instant(last.at)} UTC` }
 }
 
 /** To decide about rows of another enumeration, a person has to know how the one that is there differs. */

@@ -81,6 +81,9 @@ function beforehand(
   return { hash: is, version, kind: kind ?? met?.kind ?? null, bytes: null }
 }
 
+const isMet = (declaration: Declaration, known: Known): boolean =>
+  known.media.some(({ name, hash }) => name === declaration.name || hash === declaredHash(declaration))
+
 async function identifyImage(
   declaration: Declaration,
   world: Reader,
@@ -100,7 +103,11 @@ async function identifyImage(
   const cached = known.cache.get(path)
   if (cached?.looked === looked) return cached
   const surprise = await surpriseOf(declaration, stat, world)
-  if (surprise !== null) return refuse('wrong-medium', `${path} is another medium: ${surprise}`)
+  if (surprise !== null) {
+    const refused = refuse('wrong-medium', `${path} is another medium: ${surprise}`)
+    // Where nothing was ever read of the right one, no proof is contradicted.
+    return isMet(declaration, known) ? refused : { ...refused, isAwaited: true }
+  }
   const declared = before?.version === 'declared' ? before : null
   if (stat.bytes === 0 && declared === null) {
     return refuse('incomplete', `${path} has 0 bytes: nothing was ever read of this medium`)

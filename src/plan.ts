@@ -1,5 +1,5 @@
 // Steps into lanes: order, what is wanted, and what the whole comes to. Pure.
-import { stageNames, targets, type Declaration, type StageName } from './model/medium.ts'
+import { rungs, stageNames, targets, type Declaration, type StageName, type Target } from './model/medium.ts'
 import { mostSerious, type ExitCode } from './model/errors.ts'
 import { provenHealth } from './model/proofs.ts'
 import type { Lane, Observed, Plan, Step } from './model/stage.ts'
@@ -19,7 +19,8 @@ export function wantedStages(
 export function lane(observed: Observed, steps: readonly Step[], exclusive: string | null): Lane {
   const { medium } = observed
   const known = medium.hash === null ? null : medium
-  const firstGap = steps.findIndex(({ action }) => action !== 'keep')
+  // What is only proven again before an archive is made has been proven: it holds.
+  const firstGap = steps.findIndex(({ action, because }) => action !== 'keep' && because.code !== 'gate')
   const holds = firstGap === -1 ? steps.at(-1) : steps[firstGap - 1]
   return {
     medium: medium.name,
@@ -29,13 +30,17 @@ export function lane(observed: Observed, steps: readonly Step[], exclusive: stri
     hashVersion: known === null ? null : known.version,
     bytes: known === null ? null : known.bytes,
     health: provenHealth(observed.proofs.findLast(({ stage, ok }) => stage === 'image' && ok)),
-    target: medium.target,
+    target: lowered(medium.target, steps.at(-1)?.stage),
     steps,
     claims: observed.claims,
     holds: holds?.stage ?? null,
     exclusive,
   }
 }
+
+/** The rung that the steps lead to: a person may have asked for a lower one than is declared. */
+const lowered = (declared: Target, last: StageName | undefined): Target =>
+  last === undefined || last === targets[declared] ? declared : rungs[last]
 
 /** Lanes in the order of their names; the instant is the one of the observation. */
 export const plan = (lanes: readonly Lane[], at: string): Plan => ({

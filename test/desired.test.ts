@@ -266,7 +266,8 @@ describe('what is refused, and how it is told', () => {
     expect(told(`${image}label: "open\n`)).toEqual([
       expect.stringMatching(/^\d+:\d+ : this is not YAML: Missing closing/),
     ])
-    expect(told(`source:\n\timage: a`)).toEqual([expect.stringMatching(/^2:1 : this is not YAML: Tabs/)])
+    expect(told(`source:\n\timage: a`)).toEqual(['2:1 : a tab: indent with spaces'])
+    expect(told(`${image}label: box: 7`)).toEqual([expect.stringContaining('is written in quotes')])
   })
 
   test('bytes that are no UTF-8 are told at the first of them', () => {

@@ -242,6 +242,30 @@ test('a lane holds up to its first gap', () => {
   expect([one?.holds, one === undefined ? null : isMet(one)]).toEqual(['enumerate', false])
 })
 
+test('what is only proven again before an archive is made holds, and a lower target is the one that is told', () => {
+  const observations = stageNames.map((stage) => saw(stage, stage === 'archive' ? run : keep))
+  const proven = allProven.filter(({ stage }) => stage !== 'archive')
+  expect(planOf(observations, proven).lanes[0]).toMatchObject({ holds: 'copy', target: 'archived' })
+  const observed: Observed = { medium, observations, proofs: proven, claims: [] }
+  const wanted = wantedStages(medium, stageNames, 'load')
+  expect(lane(observed, diff(observed, { wanted, run: 'now' }), null).target).toBe('loaded')
+})
+
+test('what was proven and is not there is told as gone, not as never made', () => {
+  const steps = diff(
+    { medium, observations: all(run), proofs: [proof('archive')], claims: [] },
+    { wanted: stageNames, run: 'now' },
+  )
+  expect(steps.map(({ because }) => because.code)).toEqual([
+    'absent',
+    'absent',
+    'absent',
+    'absent',
+    'missing',
+  ])
+  expect(steps.at(-1)?.because.text).toBe('gone since it was proven, 2026-01-01 00:00:00 UTC')
+})
+
 test('a target asks for its stage and all before it that the kind has', () => {
   expect(wantedStages({ target: 'loaded' }, stageNames)).toEqual(['image', 'enumerate', 'load'])
   expect(wantedStages({ target: 'archived' }, ['enumerate', 'load', 'copy', 'archive'], 'load')).toEqual([

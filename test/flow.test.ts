@@ -172,6 +172,38 @@ test('audit does not agree over what verify found to be rotten, until it is mend
   // Something that only calls itself so is one.
   writeFileSync(join(rotten, '..', 'letter.aside-1'), '')
   expect(await codes()).toEqual([2, ['orphan-blob']])
+  // Neither this one nor a mode is mended by a plan, and none is promised.
+  chmodSync(rotten, 0o666)
+  expect((await made.ntt('audit')).out).toMatch(/\n2 findings\.\n$/)
+})
+
+test('a content that failed, of a medium that is declared to stop lower, is told by each plan with the way out', async () => {
+  const made = sampleProject(['floppy.img'], { database: await freshDatabase() })
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  const store = made.path('.ntt', 'by-hash')
+  const names = readdirSync(store, { recursive: true, encoding: 'utf8' })
+  const blob = names.find((name) => /[0-9a-f]{64}$/.test(name) && statSync(join(store, name)).size > 10)
+  const path = join(store, blob ?? 'none')
+  const good = readFileSync(path)
+  chmodSync(path, 0o644)
+  writeFileSync(path, Buffer.concat([Buffer.from('?'), good.subarray(1)]))
+  expect((await made.ntt('verify', '--budget', '1GB', '--max-age', '0s')).code).toBe(3)
+  const { code, out } = await made.ntt('losses')
+  expect([code, out]).toEqual([5, expect.stringMatching(/\nfloppy {2}it is not known whether/)])
+  const file = made.path('media.d/floppy.yaml')
+  const declared = readFileSync(file, 'utf8')
+  writeFileSync(file, `${declared.replace(/^target:.*\n/m, '')}target: loaded\n`)
+  const plan = await made.ntt('plan')
+  expect([plan.code, plan.out]).toEqual([
+    0,
+    expect.stringMatching(/floppy copy failed its last verification/),
+  ])
+  // Somebody puts the good one back: the way that is told clears it.
+  writeFileSync(path, good)
+  expect((await made.ntt('verify', '--budget', '1GB', '--max-age', '0s')).code).toBe(3)
+  expect((await made.ntt('why', (blob ?? '').slice(-64))).code).toBe(0)
+  expect((await made.ntt('verify', '--depth', 'hash', 'floppy')).code).toBe(0)
+  expect((await made.ntt('plan')).out).not.toContain('failed its last verification')
 })
 
 test('apply asks so that it can be read; what is not yes does nothing, and is no interruption', async () => {

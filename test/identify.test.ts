@@ -138,10 +138,11 @@ describe('an image', () => {
       code: 'wrong-medium',
       text: expect.stringContaining('the volume label is HOLIDAY 98, declared CEH'),
     }
-    expect(await look(declare(image(path), { expect: { volume: 'CEH' } }))).toEqual({
-      action: 'refuse',
-      because,
-    })
+    const other = declare(image(path), { expect: { volume: 'CEH' } })
+    // Of one that was read before a proof is contradicted; the other is only waited for.
+    expect(await look(other)).toEqual({ action: 'refuse', because, isAwaited: true })
+    const met = { name: other.name, hash: 'f'.repeat(32), version: 'v2', kind: null } as const
+    expect(await look(other, { media: [met] })).toEqual({ action: 'refuse', because })
     expect(await look(declare(image(path), { expect: { bytes: 1 } }))).toMatchObject({ action: 'refuse' })
   })
 

@@ -134,7 +134,7 @@ describe('what was archived', () => {
   test('an archive that is gone or altered is made again from image and enumeration', async () => {
     const archive = made.path('.ntt/archive', `${await hashOf('floppy')}.tar.zst`)
     rmSync(archive)
-    expect(await planned(3, 'floppy')).toMatch(/! +\+ +archive +not archived yet/)
+    expect(await planned(3, 'floppy')).toMatch(/! +\+ +archive +gone since it was proven/)
     flip(archive)
     expect(await repaired('floppy')).toMatch(/! +\+ +archive +failed its verification/)
     expect(asides(made.path('.ntt/archive'))).toHaveLength(1)

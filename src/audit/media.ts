@@ -1,5 +1,6 @@
 // A medium against what is claimed of it: its rows, its outcomes, its archive, and the last proof of each product.
 import { examplesKept, finding, type Finding } from '../model/finding.ts'
+import { instant } from '../model/instant.ts'
 import { stageNames } from '../model/medium.ts'
 import type { OlderRecord, Sorting } from '../model/older.ts'
 import { loadTables } from '../model/partition.ts'
@@ -32,7 +33,9 @@ export function failedProofs(row: CatalogueRow, proofs: readonly Proof[]): reado
     if (last === undefined || last.ok) return []
     const broken = last.checks.filter(({ ok }) => !ok)
     const told = broken.map(({ name, expected, actual }) => `${name}: expected ${expected}, found ${actual}`)
-    return [finding('failed-proof', row, broken.length, `${stage}, ${last.at}: ${told.join('; ')}`)]
+    return [
+      finding('failed-proof', row, broken.length, `${stage}, ${instant(last.at)} UTC: ${told.join('; ')}`),
+    ]
   })
 }
 
@@ -48,7 +51,12 @@ export async function missingProducts(
     const last = proofs.findLast((proof) => proof.stage === stage && proof.ok)
     if (last === undefined || (await world.stat(places[stage])) !== null) continue
     findings.push(
-      finding('missing-product', row, 1, `${places[stage]} was proven ${last.at}, and is not there`),
+      finding(
+        'missing-product',
+        row,
+        1,
+        `${places[stage]} was proven ${instant(last.at)} UTC, and is not there`,
+      ),
     )
   }
   return findings

@@ -37,17 +37,19 @@ export async function content(
     proofs: (proofs.get(hash) ?? []).filter(({ stage }) => stage === 'copy'),
   }))
   const paths = await query<{ medium: string; path: Buffer }>(pathsOf, [row.blob, pathsNamed])
+  const read =
+    [await sweptOf(row, query), ...copies.map((one) => readWith(one, row.stored_at))]
+      .flatMap((one) => one ?? [])
+      .toSorted((a, b) => (a.at < b.at ? 1 : -1))[0] ?? null
   const told: Content = {
     blob: row.blob,
     size: row.size,
     stored_at: row.stored_at,
     place: world.path(blobPlace(row.blob)),
     found: (await world.blobs([row.blob])).get(row.blob) ?? null,
-    read_back:
-      [await sweptOf(row, query), ...copies.map((one) => readWith(one, row.stored_at))]
-        .flatMap((one) => one ?? [])
-        .toSorted((a, b) => (a.at < b.at ? 1 : -1))[0] ?? null,
-    bad: copies.flatMap((one) => badBy(one, row.blob) ?? []),
+    read_back: read,
+    // What was found to be good later is bad no more, whichever medium it was mended with.
+    bad: copies.flatMap((one) => badBy(one, row.blob) ?? []).filter(({ at }) => at > (read?.at ?? '')),
     files: owners.reduce((sum, { files }) => sum + Number(files), 0),
     media: owners.length,
     paths: paths.map(({ medium, path }) => ({ medium, path: path.toString('latin1') })),

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { losses } from '../losses.ts'
 import { mostSerious, survivable, type ExitCode } from '../model/errors.ts'
+import { instant } from '../model/instant.ts'
 import { lossExit, type Loss } from '../model/loss.ts'
 import type { Declaration } from '../model/medium.ts'
 import { latestOf } from '../model/proofs.ts'
@@ -62,7 +63,7 @@ function* badContents(medium: string, proofs: readonly Proof[]): Generator<Loss>
     yield {
       medium,
       kind: 'unknown',
-      text: `${name}: ${actual}, found ${last.at}; ntt plan shows what would mend it`,
+      text: `${name}: ${actual}, found ${instant(last.at)} UTC; ntt plan shows what would mend it`,
     }
 }
 

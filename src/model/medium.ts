@@ -14,6 +14,11 @@ export const targets = {
 } as const satisfies Record<string, StageName>
 export type Target = keyof typeof targets
 
+/** The rung that each stage reaches. */
+export const rungs = Object.fromEntries(
+  Object.entries(targets).map(([rung, stage]) => [stage, rung]),
+) as Record<StageName, Target>
+
 /** What sort of carrier: decides how it is imaged and which stages make sense. */
 export const kindNames = ['disk', 'optical', 'floppy', 'directory'] as const
 export type KindName = (typeof kindNames)[number]

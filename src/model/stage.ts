@@ -172,7 +172,7 @@ export interface Unidentified {
   readonly because: Reason
   /** `refuse`: seen, and it is another disc. `unknown`: could not look. */
   readonly action: 'refuse' | 'unknown'
-  /** It was never read, and its drive holds another one now: nothing is wrong with it. */
+  /** It was never read, and another one is in its place now: nothing is wrong with it. */
   readonly isAwaited?: true
 }
 

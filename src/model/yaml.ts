@@ -50,6 +50,11 @@ const schema = new Schema({ schema: 'core', resolveKnownTags: false })
 
 const ours: Partial<Record<string, { message: string; mendable: boolean }>> = {
   DUPLICATE_KEY: { message: 'the same key is there twice', mendable: true },
+  TAB_AS_INDENT: { message: 'a tab: indent with spaces', mendable: false },
+  BLOCK_AS_IMPLICIT_KEY: {
+    message: 'a second `: ` in one line: a value that has one is written in quotes, as "box: 7"',
+    mendable: false,
+  },
   NON_STRING_KEY: { message: 'a key must be a plain word', mendable: false },
   TAG_RESOLVE_FAILED: { message: 'tags (`!name`) mean nothing here', mendable: true },
 }

@@ -1,4 +1,5 @@
 // One exclusive hold of each medium: a lock that the server frees when its holder dies, and a row that says whose it is.
+import { instant } from '../model/instant.ts'
 import { LockedError, RunError } from '../model/errors.ts'
 import type { Holder } from '../model/watch.ts'
 import type { Transaction } from '../model/world.ts'
@@ -82,7 +83,8 @@ async function take(session: Session, { hash, name, signal, wait }: HoldOptions)
   )
   if (tried?.taken === true) return
   const holder = await holderOf(session, hash)
-  if (wait === undefined) throw new LockedError(`${name} is ${holder}`, { hint: 'Wait for it with --wait.' })
+  if (wait === undefined)
+    throw new LockedError(`${name} is ${holder}`, { hint: `To wait for it: ntt apply --wait ${name}` })
   wait(holder)
   await session.query('select pg_advisory_lock(hashtextextended($1, 0))', [hash], signal)
 }
@@ -94,5 +96,5 @@ async function holderOf(session: Session, hash: string): Promise<string> {
   )
   // Between taking the lock and writing the row there is a moment without a name.
   if (row === undefined) return 'held by another ntt'
-  return `held by run ${row.run} of host ${row.host}, pid ${row.pid}, since ${row.since}`
+  return `held by run ${row.run} of host ${row.host}, pid ${row.pid}, since ${instant(row.since)} UTC`
 }

@@ -44,9 +44,19 @@ export function auditText(
   const end: Line = [
     findings.length === 0
       ? 'Database, stores and claims agree.'
-      : `${counted(findings.length, 'finding')} on ${counted(new Set(findings.map(({ hash }) => hash)).size, 'medium', 'media')}. ${command('plan', manner)} shows what would mend them.`,
+      : [`${counted(findings.length, 'finding')}.`, ...wayOut(findings, manner)].join(' '),
   ]
   return render([...head, ...body, [''], end], manner)
+}
+
+/** Modes, and what belongs to no medium, are put right by a person alone. */
+function wayOut(findings: readonly Finding[], manner: Manner): readonly string[] {
+  const mendable = findings.filter(({ code }) => code !== 'writable' && !code.startsWith('orphan-'))
+  if (mendable.length === 0) return []
+  const what = mendable.length === findings.length ? 'them' : 'the others'
+  return [
+    `${command('plan', manner)} shows what would mend ${mendable.length === 1 && findings.length === 1 ? 'it' : what}.`,
+  ]
 }
 
 function told({ medium, hash, text, count, examples }: Finding, verbose: boolean): readonly Line[] {

@@ -1,6 +1,7 @@
 // One content: how large, whether it is there, when it was last read back, and the files that hold it.
 import { count, counted } from '../model/counted.ts'
-import { age, instant, pad, pathName, readable, wrap } from './format.ts'
+import { age, pad, pathName, readable, wrap } from './format.ts'
+import { instant } from '../model/instant.ts'
 import { command, render, span, type Line, type Manner, type Style } from './paint.ts'
 
 /** What is known of a content; the document of `ntt why HASH --json`. */

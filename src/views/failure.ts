@@ -104,7 +104,9 @@ function documentLines(error: DesiredError, manner: Manner): readonly Line[] {
       ...readableFrame(frame),
       blank,
     ]),
-    [`${counted(problems.length, 'problem')} in ${counted(files, 'file')}.`],
+    ...(problems.length > 1
+      ? [[`${counted(problems.length, 'problem')} in ${counted(files, 'file')}.`] satisfies Line]
+      : []),
     ...hintLines(error.hint, manner),
   ]
 }

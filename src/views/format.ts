@@ -77,10 +77,6 @@ export function clock(seconds: number): string {
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
 }
 
-/** An instant of the record, in UTC: `2025-10-10 15:41:05`. Text that is no instant stays as it is. */
-export const instant = (iso: string): string =>
-  /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/.test(iso) ? iso.slice(0, 19).replace('T', ' ') : iso
-
 /** How long ago: `just now`, `12 min ago`, `3 d ago`. */
 export function age(iso: string, nowMs: number): string {
   const seconds = (nowMs - Date.parse(iso)) / 1000

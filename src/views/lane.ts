@@ -1,13 +1,8 @@
 // One medium of a plan as text: where it stands, what is wrong with it, and its steps with their reasons.
-import { targets, type StageName, type Target } from '../model/medium.ts'
+import { rungs } from '../model/medium.ts'
 import type { Action, Lane, Step } from '../model/stage.ts'
 import { clip, columns, glyph, pad, readable, size, wrap } from './format.ts'
 import { span, typed, type Line, type Manner, type Span, type Style } from './paint.ts'
-
-const rungs = Object.fromEntries(Object.entries(targets).map(([rung, stage]) => [stage, rung])) as Record<
-  StageName,
-  Target
->
 
 /** Where a medium stands, in one word or two. */
 export const standing = ({ hash, holds }: Pick<Lane, 'hash' | 'holds'>): string =>

@@ -32,8 +32,10 @@ export class LossTally {
       ...(of('waived') > 0 ? [`${counted(of('waived'), 'volume')} waived`] : []),
       ...(of('excluded') > 0 ? [`${counted(of('excluded'), 'file')} left out by rule`] : []),
     ]
-    const end = this.#isLost || parts.length > 0 ? parts : of('unknown') > 0 ? [] : ['nothing is lost']
-    return [span('bold', medium), end.length > 0 ? `  ${end.join(', ')}` : '']
+    const unknown = parts.length > 0 ? 'more may be' : 'it is not known whether anything is lost'
+    const end =
+      of('unknown') > 0 ? [...parts, unknown] : this.#isLost || parts.length > 0 ? parts : ['nothing is lost']
+    return [span('bold', medium), `  ${end.join(', ')}`]
   }
 }
 

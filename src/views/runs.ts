@@ -1,7 +1,8 @@
 // The runs that the event log tells of, one line each: when, what was typed, how long it took and how it ended.
 import type { ExitCode } from '../model/errors.ts'
 import { count, counted } from '../model/counted.ts'
-import { columns, duration, instant, pad, readable } from './format.ts'
+import { columns, duration, pad, readable } from './format.ts'
+import { instant } from '../model/instant.ts'
 import { command, render, span, type Line, type Manner } from './paint.ts'
 
 /** A run as its first and its last event tell of it. */

@@ -1,4 +1,5 @@
 // One line a medium: what holds, how it is known, how the medium is, and what it waits for.
+import { rungs } from '../model/medium.ts'
 import type { Lane } from '../model/stage.ts'
 import { counted } from '../model/counted.ts'
 import { age, clip, pad, readable, wrap } from './format.ts'
@@ -14,14 +15,6 @@ export interface Standing {
 }
 
 /** The highest rung that holds, in the words of `target`. */
-const rungs = {
-  image: 'imaged',
-  enumerate: 'enumerated',
-  load: 'loaded',
-  copy: 'copied',
-  archive: 'archived',
-} as const
-
 export const rung = (lane: Lane): string => (lane.holds === null ? 'new' : rungs[lane.holds])
 
 /** What the medium waits for, in a few words; empty where it is as declared. */

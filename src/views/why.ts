@@ -1,7 +1,8 @@
 // The facts behind every verdict: expected, found, where, when, how deep; claims beside them, never used.
 import type { Check, Lane, Observed, Proof, Step } from '../model/stage.ts'
 import { count } from '../model/counted.ts'
-import { age, glyph, instant, pad, readable, short, wrap } from './format.ts'
+import { age, glyph, pad, readable, short, wrap } from './format.ts'
+import { instant } from '../model/instant.ts'
 import { render, span, typed, type Line, type Manner, type Style } from './paint.ts'
 import { styleOf } from './lane.ts'
 

@@ -37,7 +37,9 @@ test('problems end with 1, each with file, line, column and frame', async () => 
   expect(text).toContain(
     'media.d/a.yaml:1:1 lable: unknown key — did you mean "label"?\n  > 1 | lable: x\n      | ^^^^^\n',
   )
-  expect(text).toContain('1 problem in 1 file.')
+  expect(text).not.toContain('1 problem')
+  write('b.yaml', 'source: {image: b}\ntarget: archive\n')
+  expect((await run()).text).toContain('\n2 problems in 2 files.\n')
 })
 
 test('what declares nothing is passed over, each with its reason', async () => {

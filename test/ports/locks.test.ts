@@ -46,7 +46,7 @@ test('a medium that is held is refused, with who holds it and since when', async
   const second = hold({ run: 'r2' })
   await expect(second).rejects.toThrow(LockedError)
   await expect(second).rejects.toThrow(
-    /^ceh is held by run r1 of host h1, pid 42, since 2\d{3}-\d\d-\d\dT.*Z$/,
+    /^ceh is held by run r1 of host h1, pid 42, since 2\d{3}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/,
   )
   await first.release()
   await (await hold({ run: 'r2' })).release()

@@ -84,7 +84,9 @@ async function take(session: Session, { hash, name, signal, wait }: HoldOptions)
   if (tried?.taken === true) return
   const holder = await holderOf(session, hash)
   if (wait === undefined)
-    throw new LockedError(`${name} is ${holder}`, { hint: `To wait for it: ntt apply --wait ${name}` })
+    throw new LockedError(`${name} is ${holder}`, {
+      hint: `ntt status --watch shows it; ntt apply --wait ${name} waits for it`,
+    })
   wait(holder)
   await session.query('select pg_advisory_lock(hashtextextended($1, 0))', [hash], signal)
 }

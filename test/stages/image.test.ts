@@ -107,6 +107,29 @@ describe('an image that a person has', () => {
     expect(await plan(adopted(path))).toMatchObject({ action: 'refuse', because: { code: 'unobserved' } })
   })
 
+  test('with its map under another name is refused until it has ours: what was not read is no content', async () => {
+    const path = disc()
+    const map = `# Mapfile. Created by GNU ddrescue version 1.27\n0x0 + 1\n0x0 0x1000 -\n0x1000 ${6_000_000 - 0x1000} +\n`
+    for (const name of ['disc.iso.map', 'disc.log', 'disc.iso.mapfile']) {
+      writeFileSync(join(folder, name), map)
+      expect(await plan(adopted(path))).toMatchObject({
+        action: 'refuse',
+        because: {
+          code: 'unobserved',
+          text: expect.stringMatching(`/${name} is a map .* under .*/disc.map`),
+        },
+      })
+      rmSync(join(folder, name))
+    }
+    // What only has such a name is none of its business.
+    writeFileSync(join(folder, 'disc.log'), 'burned on Monday')
+    writeFileSync(join(folder, 'disc.iso.log'), '')
+    mkdirSync(join(folder, 'disc.iso.map'))
+    expect(await plan(adopted(path))).toMatchObject({ action: 'keep' })
+    writeFileSync(join(folder, 'disc.map'), map)
+    expect(await plan(adopted(path))).toMatchObject({ action: 'refuse', because: { code: 'below-policy' } })
+  })
+
   test('that is gone, with no archive, needs a person; it is never made', async () => {
     const gone = adopted(join(folder, 'gone.iso'))
     expect(await plan(gone)).toMatchObject({ action: 'refuse', because: { code: 'source-away' } })

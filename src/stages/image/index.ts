@@ -19,6 +19,7 @@ import type { FileStat, Place, Reader, Writer } from '../../model/world.ts'
 import { nextPass, parsePasses, share, type EndedPass } from './passes.ts'
 import { prove } from './prove.ts'
 import { rescue } from './rescue.ts'
+import { strayMap } from './stray.ts'
 
 /** What does not change by looking. */
 type Look = Pick<FileStat, 'bytes' | 'mtimeNs' | 'ino'>
@@ -29,6 +30,8 @@ type MapLook = Pick<Mapfile, 'total' | 'rescued' | 'bad' | 'pending' | 'untried'
 export interface Seen {
   readonly image: (Look & { readonly place: Place }) | null
   readonly map: MapLook
+  /** A map under another name, where there is none under ours. */
+  readonly stray?: Place
   /** Imaging that has begun and not ended; null: none. */
   readonly unfinished: MapLook
   /** Passes that have ended on the drive that is declared; empty where enough was read. */
@@ -47,12 +50,15 @@ export const image: Stage<Seen> = {
   async observe(medium, world) {
     const found = await findImage(medium, world)
     const map = found === null ? null : await mapLook(mapBeside(found.place), world)
+    const stray =
+      found?.place === medium.source.path && map === null ? await strayMap(found.place, world) : null
     // Of a medium that is read far enough it does not matter which drive read it.
     const isDone = isMap(map) && isEnough(medium, map)
     const passes = isDone ? [] : parsePasses(await world.text(passesPlace(medium)))
     const seen = {
       image: found === null ? null : { place: found.place, ...lookOf(found.stat) },
       map,
+      ...(stray === null ? {} : { stray }),
       unfinished: found === null ? await unfinishedLook(medium, world) : null,
       passes: passes.filter(({ drive }) => drive === medium.source.path),
       archive: found === null ? await archiveLook(medium, world) : null,
@@ -139,6 +145,9 @@ const comesNext = (medium: Medium, { map, passes }: Pick<Seen, 'map' | 'passes'>
 const mapless =
   'the image is there and its map is not: nobody can say what of the medium was read. To take the image as it is, declare it as `image:`'
 
+const strayText = (stray: string, path: string): string =>
+  `${stray} is a map of ddrescue, and ntt looks for that of an image under ${mapBeside(path)}: rename it, or what was never read would pass for content; if it belongs to something else, move it away`
+
 function planWith(medium: Medium, seen: Seen, { bytes }: Look): Decision {
   const { map } = seen
   const size = `${bytes.toLocaleString('en-US')} bytes`
@@ -146,6 +155,7 @@ function planWith(medium: Medium, seen: Seen, { bytes }: Look): Decision {
     return refuse('unobserved', 'the map beside the image is not one of ddrescue: what was read is not known')
   if (map === null) {
     if (medium.source.type === 'device') return refuse('unread', mapless)
+    if (seen.stray !== undefined) return refuse('unobserved', strayText(seen.stray, medium.source.path))
     return { action: 'keep', because: { code: 'present', text: size } }
   }
   if (map.total !== bytes)

@@ -94,7 +94,6 @@ async function applyLane(
   const wanted = wantedStages(medium, hands.stagesOf(medium.kind), options.only)
   const held = await failing(medium, lane.steps[0]?.stage ?? 'image', hands, () => hands.hold(medium))
   try {
-    const signal = AbortSignal.any([held.signal])
     // Whoever held the medium before us may have done the work already: what is true now counts.
     const proofs = await hands.proofs([medium.hash])
     const redo = new Set(options.redo.get(medium.name))
@@ -118,7 +117,7 @@ async function applyLane(
         return tellHeld(steps.slice(steps.indexOf(step)), medium.hash, hands)
       }
       now = await failing(medium, step.stage, hands, () =>
-        carryOut(step, planned, medium, now, hands, signal, redo),
+        carryOut(step, planned, medium, now, hands, held.signal, redo),
       )
       // Once is what was asked for: what comes next is judged by what is there now.
       redo.delete(step.stage)

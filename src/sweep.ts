@@ -46,22 +46,14 @@ export function products(media: readonly Observed[]): readonly Product[] {
           .map(({ at }) => at)
           .toSorted()
           .at(-1) ?? null
-      return [
-        {
-          medium,
-          stage,
-          depth,
-          last,
-          bytes: bytesOf(
-            stage,
-            own.findLast(({ ok }) => ok),
-          ),
-          proofs,
-        },
-      ]
+      const good = own.findLast(({ ok }) => ok)
+      return [{ medium, stage, depth, last, bytes: bytesOf(stage, good), proofs }]
     })
   })
 }
+
+/** About what a row or a record takes, in bytes. */
+const rowBytes = 100
 
 /** About how many bytes its proof reads, by what the last one told. */
 function bytesOf(stage: StageName, proof: Proof | undefined): number {
@@ -73,9 +65,9 @@ function bytesOf(stage: StageName, proof: Proof | undefined): number {
       return bytes + content
     case 'enumerate':
     case 'load':
-      return records * 100
+      return records * rowBytes
     case 'copy':
-      return files * 100
+      return files * rowBytes
     default:
       return stage satisfies never
   }

@@ -45,8 +45,13 @@ async function databaseDigest(url: string): Promise<string> {
   return hash.digest('hex')
 }
 
+/** Longer than any test, and a number that no other test on this machine sleeps by: what of it is left running is ours. */
+const forever = (base: number): string => `${base}.${process.pid}`
+const sleeping = (seconds: string): string =>
+  execFileSync('sh', ['-c', `pgrep -f '^sleep ${seconds}$' || true`]).toString()
+
 /** A program that waits before it does what it should: time to look at a run in the middle. */
-function sleeper(made: Project, program: string, seconds: number): void {
+function sleeper(made: Project, program: string, seconds: number | string): void {
   const real = execFileSync('sh', ['-c', `command -v ${program}`])
     .toString()
     .trim()
@@ -307,24 +312,26 @@ describe('interrupted', () => {
 
   test('^C twice stops at once with 130 and leaves no program running', async () => {
     const made = sampleProject(['ceh-report.iso'])
-    sleeper(made, 'bsdtar', 600)
+    sleeper(made, 'bsdtar', forever(600))
     const running = made.start(['apply', '--yes'])
     await running.printed(/enumerate +starts/)
+    await expect.poll(() => sleeping(forever(600)), { timeout: 20_000 }).not.toBe('')
     running.kill('SIGINT')
     await running.printed('stopping')
     running.kill('SIGINT')
     expect((await running.ended).code).toBe(130)
-    expect(execFileSync('sh', ['-c', "pgrep -f '^sleep 600' || true"]).toString()).toBe('')
+    expect(sleeping(forever(600))).toBe('')
   })
 
   test('kill -9 in the middle of a step leaves nothing false and nothing running; the next apply converges', async () => {
     const made = sampleProject(['ceh-report.iso'])
-    sleeper(made, 'bsdtar', 601)
+    sleeper(made, 'bsdtar', forever(601))
     const running = made.start(['apply', '--yes'])
     await running.printed(/enumerate +starts/)
+    await expect.poll(() => sleeping(forever(601)), { timeout: 20_000 }).not.toBe('')
     running.kill('SIGKILL')
     await running.ended
-    expect(execFileSync('sh', ['-c', "sleep 1; pgrep -f '^sleep 601' || true"]).toString()).toBe('')
+    await expect.poll(() => sleeping(forever(601)), { timeout: 5000 }).toBe('')
     expect(steps(made)).not.toContain('enum_success')
     rmSync(made.path('sleepers'), { recursive: true })
     expect((await made.ntt('apply', '--yes')).code).toBe(0)

@@ -214,12 +214,12 @@ describe('a program', () => {
   test('hangs: it is stopped at its time-out, and the medium is not taken for empty', async () => {
     const made = sampleProject(['floppy.img'], { database: await freshDatabase() })
     mkdirSync(made.path('bin'))
-    writeFileSync(made.path('bin/blkid'), '#!/bin/sh\nexec sleep 1000\n', { mode: 0o755 })
+    writeFileSync(made.path('bin/blkid'), `#!/bin/sh\nexec sleep 1000.${process.pid}\n`, { mode: 0o755 })
     made.programs(made.path('bin'))
     const { code, out } = await made.ntt('apply', '--yes')
     expect([3, 4, 5]).toContain(code)
     expect(out).toMatch(/blkid did not end within/)
-    expect(execFileSync('sh', ['-c', "pgrep -f '^sleep 1000' || true"]).toString()).toBe('')
+    expect(execFileSync('sh', ['-c', `pgrep -f '^sleep 1000.${process.pid}$' || true`]).toString()).toBe('')
   })
 })
 

@@ -12,6 +12,9 @@ export interface Bad {
   readonly text: string
 }
 
+/** Of so many media that hold one, a path is told. */
+const pathsTold = 100
+
 /** To people, by medium and path; and to the record of each declared medium, so that its next plan repairs it. */
 export async function tellBad(
   bad: readonly Bad[],
@@ -19,20 +22,23 @@ export async function tellBad(
   hands: SweepHands,
 ): Promise<void> {
   const owners = await hands.query<Owner>(ownersOf, [bad.map(({ blob }) => blob)])
+  const byBlob = Map.groupBy(owners, ({ blob }) => blob)
   for (const { blob, text } of bad) {
-    const own = owners.filter((owner) => owner.blob === blob)
+    const own = byBlob.get(blob) ?? []
     hands.emit({
       type: 'store.bad',
       blob,
       text,
       media: own.map(nameOf),
-      paths: own.slice(0, 100).map((owner) => `${nameOf(owner)}: ${owner.path?.toString('latin1') ?? ''}`),
+      paths: own
+        .slice(0, pathsTold)
+        .map((owner) => `${nameOf(owner)}: ${owner.path?.toString('latin1') ?? ''}`),
     })
   }
-  for (const hash of new Set(owners.map((owner) => owner.hash))) {
+  for (const [hash, own] of Map.groupBy(owners, (owner) => owner.hash)) {
     const observed = media.find(({ medium }) => medium.hash === hash)
     if (observed === undefined || observed.medium.hash === null) continue
-    const blobs = new Set(owners.filter((owner) => owner.hash === hash).map(({ blob }) => blob))
+    const blobs = new Set(own.map(({ blob }) => blob))
     await contradict(
       observed.medium,
       bad.filter(({ blob }) => blobs.has(blob)),

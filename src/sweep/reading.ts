@@ -35,11 +35,12 @@ export class Reading {
   readonly #hands: SweepHands
   readonly #world: Reader
   readonly #credits: boolean
+  readonly #most: number
   readonly #at: string
   #isChecked = false
+  /** Blobs that were read and written down, and how many of them were bad. */
   blobs = 0
   bad = 0
-  readonly #most: number
   /**
    * `media`: those to whose record a bad content is told; `credits`: no blob between two that are read is left out; `most`: so many bad
    * ones are told one by one, where others will count them.

@@ -61,6 +61,12 @@ function sleeper(made: Project, program: string, seconds: number | string): void
   made.programs(folder)
 }
 
+/** The program that ntt itself has started never ends, and has no children: those of a program outlive the kill of who started it. */
+function hanging(made: Project, program: string, seconds: string): void {
+  sleeper(made, program, seconds)
+  writeFileSync(made.path(`sleepers/${program}`), `#!/bin/sh\nexec sleep ${seconds}\n`)
+}
+
 const steps = (made: Project): readonly string[] =>
   made
     .events()
@@ -300,7 +306,7 @@ describe('one medium does not stop another', () => {
 describe('interrupted', () => {
   test('^C once stops after the running step with 130, and the next apply converges', async () => {
     const made = sampleProject(['ceh-report.iso'])
-    sleeper(made, 'bsdtar', 2)
+    sleeper(made, 'blkid', 2)
     const running = made.start(['apply', '--yes'])
     await running.printed(/enumerate +starts/)
     running.kill('SIGINT')
@@ -312,7 +318,7 @@ describe('interrupted', () => {
 
   test('^C twice stops at once with 130 and leaves no program running', async () => {
     const made = sampleProject(['ceh-report.iso'])
-    sleeper(made, 'bsdtar', forever(600))
+    sleeper(made, 'blkid', forever(600))
     const running = made.start(['apply', '--yes'])
     await running.printed(/enumerate +starts/)
     await expect.poll(() => sleeping(forever(600)), { timeout: 20_000 }).not.toBe('')
@@ -325,7 +331,7 @@ describe('interrupted', () => {
 
   test('kill -9 in the middle of a step leaves nothing false and nothing running; the next apply converges', async () => {
     const made = sampleProject(['ceh-report.iso'])
-    sleeper(made, 'bsdtar', forever(601))
+    hanging(made, 'blkid', forever(601))
     const running = made.start(['apply', '--yes'])
     await running.printed(/enumerate +starts/)
     await expect.poll(() => sleeping(forever(601)), { timeout: 20_000 }).not.toBe('')
@@ -341,7 +347,7 @@ describe('interrupted', () => {
 describe('two ntt', () => {
   test('the second of one medium says who holds it and since when, and ends with 11', async () => {
     const made = sampleProject(['ceh-report.iso'])
-    sleeper(made, 'bsdtar', 4)
+    sleeper(made, 'blkid', 4)
     const first = made.start(['apply', '--yes'])
     await first.printed(/enumerate +starts/)
     const second = await made.ntt('apply', '--yes')

@@ -171,7 +171,8 @@ function hire(made: Project, { program, vices, vice, old }: (typeof cases)[numbe
     'trap \'rm -f "$tmp"\' EXIT',
     // A version is told as it is: whoever lies about that is not asked.
     'case $1 in -V|--version) exec "$real" "$@";; esac',
-    'n=0; for one; do source=$image; image=$map; map=$one; done',
+    `: > ${join(folder, 'asked')}`,
+    'for one; do source=$image; image=$map; map=$one; done',
     vices[vice] ?? '',
     '',
   ].join('\n')
@@ -206,6 +207,8 @@ describe.each(cases)('$program, of $of, $vice', (one) => {
     one.declare(made)
     hire(made, one)
     const ran = await made.ntt('apply', '--yes')
+    // Who was never asked has not lied to anybody.
+    expect(existsSync(made.path('liars/asked'))).toBe(true)
     rmSync(made.path('liars', one.program))
     if (ran.code !== 0) {
       expect([3, 4, 5], ran.out + ran.err).toContain(ran.code)

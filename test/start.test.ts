@@ -57,7 +57,7 @@ test.each(['SIGTERM', 'SIGHUP'] as const)(
   async (signal) => {
     const slow = scratch()
     mkdirSync(slow, { recursive: true })
-    writeFileSync(join(slow, 'bsdtar'), '#!/bin/sh\nsleep 3\nexit 1\n', { mode: 0o755 })
+    writeFileSync(join(slow, 'blkid'), '#!/bin/sh\nsleep 3\nexit 1\n', { mode: 0o755 })
     const { child, ended, working, database } = await start(slow)
     await working
     child.kill(signal)

@@ -113,3 +113,6 @@ const leaveNamesIntact: readonly string[] = ['content', 'bad-name', 'other-files
 export const hidesNames = ({ error }: EntryError): boolean => !leaveNamesIntact.includes(error)
 
 export const isEntry = (found: Entry | EntryError): found is Entry => 'type' in found
+
+/** How people are told of a volume by its number. */
+export const volumeName = (fs: number): string => (fs === 0 ? 'the medium' : `partition ${fs}`)

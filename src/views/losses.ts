@@ -1,4 +1,5 @@
 // What is lost of each medium, a line for each thing, and the sums.
+import { volumeName } from '../model/entry.ts'
 import { isLost, type Loss } from '../model/loss.ts'
 import { count, counted } from '../model/counted.ts'
 import { pathName, size } from './format.ts'
@@ -45,7 +46,7 @@ export function lossLine(loss: Loss): Line {
   const kind = `  ${loss.kind.padEnd(wide)}`
   switch (loss.kind) {
     case 'volume': {
-      const place = loss.fs === 0 ? 'the medium' : `partition ${loss.fs}`
+      const place = volumeName(loss.fs)
       return [
         span('doubt', kind),
         `${place} (${loss.type ?? 'no filesystem that is known'}) ${loss.outcome}: ${loss.text}`,

@@ -1,6 +1,7 @@
 // Repair: contents that are gone or damaged are put back from wherever they still are; what cannot be is copied anew, or told.
 import { RunError } from '../../model/errors.ts'
 import { count, counted } from '../../model/counted.ts'
+import { each } from '../../model/each.ts'
 import { Slots } from '../../model/lanes.ts'
 import type { Medium } from '../../model/medium.ts'
 import { blobPlace } from '../../model/places.ts'
@@ -65,7 +66,7 @@ async function findBad(id: number, world: Writer): Promise<Map<string, Place | n
 async function takeAway(blob: string, world: Writer): Promise<{ readonly kept: Place | null } | undefined> {
   const free = await aside.take()
   try {
-    for await (const [again] of world.rehash(only(blob))) if (again?.blake3 === blob) return undefined
+    for await (const [again] of world.rehash(each([[blob]]))) if (again?.blake3 === blob) return undefined
     const kept = await world.setAside(blobPlace(blob), 'failed-proof')
     const is = kept === null ? 'not there' : 'not what its name says, or cannot be read: set aside'
     world.line(`${blob} is ${is}`)
@@ -73,10 +74,6 @@ async function takeAway(blob: string, world: Writer): Promise<{ readonly kept: P
   } finally {
     free()
   }
-}
-
-async function* only(blob: string): AsyncGenerator<readonly string[]> {
-  yield [blob]
 }
 
 /** So many contents are told one by one; the log has all of them. */
@@ -92,10 +89,10 @@ async function tell(
 ): Promise<void> {
   const some = [...bad].slice(0, notes)
   const paths = await pathsOf(id, [...bad.keys()].slice(0, notes), world)
-  for (const [blob, aside] of some) {
+  for (const [blob, kept] of some) {
     const path = paths.get(blob)
     const what = `${path === undefined ? '' : `${JSON.stringify(path)} of `}${medium.name}: the content ${blob}`
-    const was = aside === null ? 'was not there' : `was bad, and is kept as ${world.path(aside)}`
+    const was = kept === null ? 'was not there' : `was bad, and is kept as ${world.path(kept)}`
     const from = back.get(blob)
     world.note(
       `${what} ${was}; ${from === undefined ? 'nothing that is there holds it' : `it is back, from ${from}`}`,
@@ -144,7 +141,8 @@ async function irreparable(
   for (const { path, blob } of rows)
     world.line(`irreparable: ${medium.name}: ${JSON.stringify(path.toString('latin1'))} (${blob})`)
   const names = rows.slice(0, told).map(({ path }) => JSON.stringify(path.toString('latin1')))
-  const more = rows.length > told ? ` and ${rows.length - told} more` : ''
+  const least = rows.length === logged ? 'at least ' : ''
+  const more = rows.length > told ? ` and ${least}${count(rows.length - told)} more` : ''
   const others =
     holders.length === 0 ? '' : `, or one of those that held the same: ${holders.slice(0, told).join(', ')}`
   return new RunError(

@@ -1,5 +1,5 @@
 // Whether a volume that was left open would be looked at otherwise now: the image, the programs or ntt itself may have changed.
-import type { VolumeReport } from '../../model/entry.ts'
+import { volumeName, type VolumeReport } from '../../model/entry.ts'
 import type { Medium } from '../../model/medium.ts'
 import { findImage } from '../../model/places.ts'
 import type { RawTail } from '../../model/raw/index.ts'
@@ -31,12 +31,12 @@ export async function different(
   for (const found of source.volumes) {
     const recorded = volumes.find(({ fs }) => fs === found.fs)
     if (recorded === undefined || !isSame(recorded, found)) {
-      return `${found.fs === 0 ? 'the medium' : `partition ${found.fs}`} now shows itself as ${found.type ?? 'nothing known'}`
+      return `${volumeName(found.fs)} now shows itself as ${found.type ?? 'nothing known'}`
     }
   }
   for (const report of open) {
     const found = source.volumes.find(({ fs }) => fs === report.fs)
-    if (found === undefined) return `partition ${report.fs} is no longer found`
+    if (found === undefined) return `${volumeName(report.fs)} is no longer found`
     const reader = found.verdict === null ? await newReader(report, found, world) : null
     if (reader !== null) return reader
   }

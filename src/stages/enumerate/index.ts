@@ -1,6 +1,6 @@
 // enumerate: every entry of every filesystem of the medium, as records in one file.
 import { counted } from '../../model/counted.ts'
-import type { VolumeReport } from '../../model/entry.ts'
+import { volumeName, type VolumeReport } from '../../model/entry.ts'
 import { NttError, RunError } from '../../model/errors.ts'
 import type { Medium } from '../../model/medium.ts'
 import { archivePlace, rawPlace } from '../../model/places.ts'
@@ -188,4 +188,4 @@ const isArchivedOf = async (medium: Medium, world: Reader): Promise<boolean> =>
 
 /** Nobody else has read these names and bytes: said wherever the enumeration is spoken of. */
 const hearsay = ({ fs, reader }: Pick<VolumeReport, 'fs' | 'reader'>): string =>
-  `${fs === 0 ? 'the medium' : `partition ${fs}`} is known by ${reader} alone`
+  `${volumeName(fs)} is known by ${reader} alone`

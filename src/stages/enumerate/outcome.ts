@@ -1,6 +1,6 @@
 // How a volume ended, judged by the medium's policy.
 import { counted } from '../../model/counted.ts'
-import type { VolumeReport } from '../../model/entry.ts'
+import { volumeName, type VolumeReport } from '../../model/entry.ts'
 import type { Policy } from '../../model/medium.ts'
 import type { Check } from '../../model/stage.ts'
 
@@ -22,7 +22,7 @@ export function isSettled({ fs, outcome }: Ended, { partitions }: Pick<Policy, '
 }
 
 export const outcomeText = ({ fs, type, outcome, reason }: Ended): string =>
-  `${fs === 0 ? 'the medium' : `partition ${fs}`} (${type ?? 'no filesystem that is known'}) ${outcome}${reason === '' ? '' : `: ${reason}`}`
+  `${volumeName(fs)} (${type ?? 'no filesystem that is known'}) ${outcome}${reason === '' ? '' : `: ${reason}`}`
 
 /** What a person can do about volumes of which something may be missing. */
 export const wayOut = (open: readonly Ended[]): string =>

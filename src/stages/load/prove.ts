@@ -2,6 +2,7 @@
 import { canonicalJson, fingerprint } from '../../model/canonical.ts'
 import { ObserveError } from '../../model/errors.ts'
 import type { VolumeReport } from '../../model/entry.ts'
+import { both } from '../../model/lanes.ts'
 import type { Medium } from '../../model/medium.ts'
 import { RawError, type RawCounts, type RawTail } from '../../model/raw/index.ts'
 import type { Check, Depth, Verification } from '../../model/stage.ts'
@@ -107,12 +108,6 @@ async function compareBytes(
   const checks = await compareRows(await presentRows(id, world), expected, rowsAgain, world)
   // Of the records, not of the rows: those depend on the order in which somebody listed the same.
   return [tail, { checks, content: fingerprint(['rows', originOf(tail).content]) }]
-}
-
-/** Waits for both, also when one fails, so that nothing is left running behind a failure. */
-async function both<One, Other>(one: Promise<One>, other: Promise<Other>): Promise<[One, Other]> {
-  await Promise.allSettled([one, other])
-  return [await one, await other]
 }
 
 interface KindRow {

@@ -102,6 +102,8 @@ async function identifyImage(
   const looked = lookKey(stat, declaration)
   const cached = known.cache.get(path)
   if (cached?.looked === looked) return cached
+  // First of all: of what may not be read, the program that tells labels says that there is none.
+  const head = await readRange(world, path, { start: 0, end: Math.min(stat.bytes, 128 * 1024) })
   const surprise = await surpriseOf(declaration, stat, world)
   if (surprise !== null) {
     const refused = refuse('wrong-medium', `${path} is another medium: ${surprise}`)
@@ -112,7 +114,6 @@ async function identifyImage(
   if (stat.bytes === 0 && declared === null) {
     return refuse('incomplete', `${path} has 0 bytes: nothing was ever read of this medium`)
   }
-  const head = await readRange(world, path, { start: 0, end: Math.min(stat.bytes, 128 * 1024) })
   const kind = declaration.kind ?? guessKind(stat.bytes, head)
   const identity =
     declared === null
@@ -173,7 +174,11 @@ async function identifyDevice(
   // What is imaged already is not asked of a drive that may hold another disc by now.
   if (asBefore !== null && (await world.stat(imagePlace(asBefore))) !== null) return asBefore
   const look = await lookAtSource(path, world)
-  if (look === null) return asBefore ?? unknown('source-away', `${path} is not there, or nothing is in it`)
+  if (look === null)
+    return (
+      asBefore ??
+      unknown('source-away', `${path} is not there, or nothing is in it; ${putIn(declaration.name, path)}`)
+    )
   const kind = declaration.kind ?? before?.kind ?? kindOf(look, path)
   if (before !== null) {
     const identity = { ...before, kind, bytes: look.bytes }

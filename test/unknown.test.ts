@@ -165,6 +165,10 @@ describe('a place that may not be written, or a source that may not be read, as 
     chmodSync(made.path('media.d/floppy.img'), 0o000)
     const planned = as(made, 'plan', '--json')
     expect([planned.status, stepsOf(planned.stdout)[0]]).toEqual([5, 'image unknown'])
+    // The program that tells labels may not read it either, and says that there is none.
+    made.medium('floppy', 'source: {image: floppy.img}\nexpect: {volume: LETTERS}\n')
+    const labelled = as(made, 'plan', '--json')
+    expect([labelled.status, stepsOf(labelled.stdout)[0]]).toEqual([5, 'image unknown'])
     const ran = as(made, 'apply', '--yes')
     expect([ran.status, ran.stdout + ran.stderr]).toEqual([5, expect.stringMatching(/floppy\.img.*EACCES/s)])
     expect(existsSync(made.path('.ntt/raw'))).toBe(false)

@@ -183,7 +183,7 @@ export function unexpected(
   const told = (what: string, is: string | number | null, declared: string | number | undefined) =>
     declared === undefined || declared === is
       ? []
-      : [`${what} is ${is ?? 'without one'}, declared ${declared}`]
+      : [is === null ? `${what} is none, declared ${declared}` : `${what} is ${is}, declared ${declared}`]
   const found = [
     ...told('the volume label', label, expect.volume),
     ...told('the size in bytes', look.bytes, expect.bytes),

@@ -156,9 +156,11 @@ function nextCommand(
   const name = readable(medium)
   const hint = failure?.hint ?? null
   if (hint !== null) return readable(typed(hint, manner))
-  // Where another disc lies in the drive, its reason says what to do once the right one is in.
-  const advised = because?.code === 'wrong-medium' ? /`ntt ([^`]+)`/.exec(because.text)?.[1] : undefined
-  if (cell === 'refused' && advised !== undefined) return command(readable(advised), manner)
+  // Where another disc lies in the drive, or none, its reason says what to do once the right one is in.
+  const isAwaited = because?.code === 'wrong-medium' || because?.code === 'source-away'
+  const advised = isAwaited ? /`ntt ([^`]+)`/.exec(because.text)?.[1] : undefined
+  if ((cell === 'refused' || cell === 'unknown') && advised !== undefined)
+    return command(readable(advised), manner)
   switch (cell) {
     case 'refused':
     case 'contradicted':

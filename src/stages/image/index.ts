@@ -205,7 +205,8 @@ function planWithout(medium: Medium, seen: Seen): Decision {
 
 function withoutDevice(medium: Medium, { source }: Seen): Decision | null {
   const { path } = medium.source
-  if (source === 'away') return refuse('source-away', `${path} is not there, or nothing is in it`)
+  if (source === 'away')
+    return refuse('source-away', `${path} is not there, or nothing is in it; ${putIn(medium.name, path)}`)
   if (typeof source === 'object')
     return refuse(
       'wrong-medium',

@@ -3,14 +3,14 @@ import { auditMedium, failedProofs, missingProducts } from './audit/media.ts'
 import { auditBlobs, auditStore } from './audit/store.ts'
 import { compare } from './model/document.ts'
 import type { ExitCode } from './model/errors.ts'
-import { strangers } from './model/declared.ts'
+import { nameTaken, strangers } from './model/declared.ts'
 import { finding, findingCodes, type Finding, type FindingCode } from './model/finding.ts'
 import type { Declaration } from './model/medium.ts'
 import type { Proof } from './model/stage.ts'
 import type { CatalogueRow, Reader } from './model/world.ts'
 
 /** `hash`: null where nobody could tell which medium a file is about. */
-export type Declared = Pick<Declaration, 'name' | 'file' | 'target' | 'hash'>
+export type Declared = Pick<Declaration, 'name' | 'file' | 'target' | 'hash' | 'source'>
 
 /** It is declared to go no further than to the stage before the database. */
 const stopsBefore = ({ target }: Declared): boolean => target === 'imaged' || target === 'enumerated'
@@ -85,6 +85,10 @@ function auditDeclared(declared: readonly Declared[], rows: readonly CatalogueRo
     ...unmet.map((one) =>
       finding('not-met', one, 1, `${one.file} declares it, and nothing was ever done with it`),
     ),
+    ...declared.flatMap((one) => {
+      const text = nameTaken(one, { media: rows, declared })
+      return text === null ? [] : [finding('name-taken', one, 1, text)]
+    }),
     ...undeclared.map((row) =>
       finding(
         'undeclared',

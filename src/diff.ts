@@ -110,7 +110,10 @@ function judge(
   if (latest.ok) return step('keep', decision.because)
   // What failed its proof is made again beside it; the source itself cannot be.
   const failed = latest.checks.find(({ ok }) => !ok)
-  const text = failed === undefined ? 'failed its verification' : `failed its verification: ${failed.name}`
+  const text =
+    failed === undefined
+      ? 'failed its verification'
+      : `failed its verification: ${failed.name}, found ${failed.actual}`
   if (decision.restorable === true && isArchived(observed))
     return step('run', { code: 'restore', text: `${text}; restored from the archive` }, 'proof')
   return step(stage === 'image' ? 'refuse' : 'run', { code: 'failed-proof', text }, 'proof')

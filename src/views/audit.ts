@@ -1,6 +1,6 @@
 // The findings of an audit, grouped by what they are, with counts, names and the first paths.
 import { findingCodes, type Finding, type FindingCode } from '../model/finding.ts'
-import { counted } from '../model/counted.ts'
+import { count as thousands, counted } from '../model/counted.ts'
 import { pathName, wrap } from './format.ts'
 import { command, render, span, type Line, type Manner } from './paint.ts'
 
@@ -10,6 +10,7 @@ const marks: Readonly<Record<FindingCode, 'bad' | 'doubt' | 'dim'>> = {
   'missing-product': 'bad',
   'copied-in-part': 'bad',
   'not-met': 'doubt',
+  'name-taken': 'doubt',
   undeclared: 'doubt',
   'never-loaded': 'bad',
   'loaded-in-part': 'bad',
@@ -38,7 +39,7 @@ export function auditText(
   const head = wrap(text, manner.width).map((part): Line => [part])
   const body = groups.flatMap(({ code, own }): readonly Line[] => [
     [''],
-    [span(marks[code], `${code}`), `  ${findingCodes[code]}: ${own.length}`],
+    [span(marks[code], `${code}`), `  ${findingCodes[code]}: ${thousands(own.length)}`],
     ...own.flatMap((finding) => told(finding, manner.verbose)),
   ])
   const end: Line = [
@@ -49,9 +50,11 @@ export function auditText(
   return render([...head, ...body, [''], end], manner)
 }
 
-/** Modes, and what belongs to no medium, are put right by a person alone. */
+/** Modes, names and what belongs to no medium are put right by a person alone. */
 function wayOut(findings: readonly Finding[], manner: Manner): readonly string[] {
-  const mendable = findings.filter(({ code }) => code !== 'writable' && !code.startsWith('orphan-'))
+  const mendable = findings.filter(
+    ({ code }) => code !== 'writable' && code !== 'name-taken' && !code.startsWith('orphan-'),
+  )
   if (mendable.length === 0) return []
   const what = mendable.length === findings.length ? 'them' : 'the others'
   return [
@@ -67,6 +70,6 @@ function told({ medium, hash, text, count, examples }: Finding, verbose: boolean
       `  ${medium ?? hash ?? 'store'}${medium !== null && hash !== null ? ` (${hash.slice(0, 8)})` : ''}: ${text}`,
     ],
     ...shown.map((path): Line => [`      ${pathName(Buffer.from(path, 'latin1'))}`]),
-    ...(shown.length > 0 && rest > 0 ? [[`      and ${rest} more`]] : []),
+    ...(shown.length > 0 && rest > 0 ? [[`      and ${thousands(rest)} more`]] : []),
   ]
 }

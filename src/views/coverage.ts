@@ -48,7 +48,7 @@ const percent = (part: number, all: number): string =>
 
 /**
  * `Read back within 30 d: 43.2 % of 120,000 contents (in budgets, or with all media), 12 of 15 products; the oldest 41 d ago;
- * 9 contents in none of these yet; never 3 products.` What a proof of some media reads of the store is not in the ledger.
+ * 9 contents in none of these yet; 3 products never.` What a proof of some media reads of the store is not in the ledger.
  */
 export function coverageText({ blobs, products, oldest }: Covered, maxAgeMs: number, nowMs: number): string {
   const all = `${blobs.estimated ? 'about ' : ''}${counted(blobs.all, 'content')}`
@@ -57,7 +57,7 @@ export function coverageText({ blobs, products, oldest }: Covered, maxAgeMs: num
     `${percent(blobs.fresh, blobs.all)} of ${all} (in budgets, or with all media), ${count(products.fresh)} of ${counted(products.all, 'product')}`,
     ...(oldest === null ? [] : [`the oldest ${age(oldest, nowMs)}`]),
     ...(unread > 0 ? [`${counted(unread, 'content')} in none of these yet`] : []),
-    ...(products.never > 0 ? [`never ${counted(products.never, 'product')}`] : []),
+    ...(products.never > 0 ? [`${counted(products.never, 'product')} never`] : []),
   ]
   return `Read back within ${duration(maxAgeMs / 1000)}: ${parts.join('; ')}.`
 }

@@ -1,7 +1,7 @@
 // The end of a verification by a budget: what was read, what is too large for it, and how much is covered.
 import type { SweepEnd } from '../model/sweep-end.ts'
 import { coverageText, type Covered } from './coverage.ts'
-import { counted } from '../model/counted.ts'
+import { count, counted } from '../model/counted.ts'
 import { size, wrap } from './format.ts'
 import { command, render, span, type Line, type Manner } from './paint.ts'
 
@@ -31,7 +31,7 @@ export function sweepText(
     ...putOff
       .slice(0, 10)
       .map((text): Line => [span('doubt', `Put off, it needs more than this budget: ${text}`)]),
-    ...(putOff.length > 10 ? [[`and ${putOff.length - 10} more`] as const] : []),
+    ...(putOff.length > 10 ? [[`and ${count(putOff.length - 10)} more`] as const] : []),
     ...wrap(coverageText(covered, maxAgeMs, nowMs), manner.width).map((part): Line => [part]),
   ]
   return render(lines, manner)

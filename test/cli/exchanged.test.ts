@@ -51,6 +51,15 @@ test('two that were exchanged are refused, with both files and what to do; excha
     )
     expect(text).toContain(`media.d/two.yaml declares the medium ${one}, which is one in the database`)
   }
+  const { code, out } = await made.ntt('audit', '--json')
+  const found = JSON.parse(out) as { code: string; medium: string }[]
+  expect([code, found.map((it) => [it.code, it.medium])]).toEqual([
+    2,
+    [
+      ['name-taken', 'one'],
+      ['name-taken', 'two'],
+    ],
+  ])
   expect(await catalogue()).toEqual(before)
   declare('one', 'one', one)
   declare('two', 'two', two)

@@ -62,7 +62,7 @@ function said([file = '', ...args]: readonly string[]): string {
 }
 
 /** Type and options of the mount that holds a folder. */
-export function filesystemOf(folder: string): string {
+function filesystemOf(folder: string): string {
   const mounts = readFileSync('/proc/self/mountinfo', 'latin1')
     .split('\n')
     .flatMap((line) => {

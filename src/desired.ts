@@ -116,7 +116,7 @@ const sizeOf = (bytes: number | string): number | null =>
   typeof bytes === 'number' ? bytes : parseSize(bytes)
 
 /** `path` below `folder`, unless it is absolute itself; `.` and `..` are resolved by name. */
-export function absolute(folder: string, path: string): string {
+function absolute(folder: string, path: string): string {
   const kept: string[] = []
   for (const part of (path.startsWith('/') ? path : `${folder}/${path}`).split('/')) {
     if (part === '..') kept.pop()

@@ -29,7 +29,7 @@ export interface Product {
 }
 
 /** The contents of a copy are read with the store, once for all media: here its outcomes are counted. */
-export const depthOf = (stage: StageName): Depth => (stage === 'copy' ? 'counts' : 'hash')
+const depthOf = (stage: StageName): Depth => (stage === 'copy' ? 'counts' : 'hash')
 
 /** Every product that is there, with when it was last proven of exactly what it is now. */
 export function products(media: readonly Observed[]): readonly Product[] {

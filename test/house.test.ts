@@ -2,6 +2,8 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { expect, test } from 'vitest'
+import { findingCodes } from '../src/model/finding.ts'
+import { reasonCodes } from '../src/model/stage.ts'
 
 const source = join(import.meta.dirname, '../src')
 const flow = [
@@ -175,4 +177,15 @@ test('no comment sends its reader to a document that is not here', () => {
       }),
   )
   expect(broken).toEqual([])
+})
+
+test('every reason and every finding that is documented is given by somebody', () => {
+  const notGiven = (codes: object, home: string): readonly string[] => {
+    const others = files
+      .filter((file) => file !== home)
+      .map((file) => readFileSync(join(source, file), 'utf8'))
+    return Object.keys(codes).filter((code) => !others.some((text) => text.includes(`'${code}'`)))
+  }
+  expect(notGiven(reasonCodes, 'model/stage.ts')).toEqual([])
+  expect(notGiven(findingCodes, 'model/finding.ts')).toEqual([])
 })

@@ -49,7 +49,7 @@ export interface SessionOptions {
 }
 
 /** `20261123-204955-3f2a1c`: sorts by time, and two at the same second differ. */
-export const runName = (now: Date): string =>
+const runName = (now: Date): string =>
   `${now.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')}-${randomBytes(3).toString('hex')}`
 
 export async function openSession(options: SessionOptions): Promise<Session> {

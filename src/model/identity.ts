@@ -6,7 +6,7 @@ import type { Range } from './world.ts'
 const sector = 512
 const sampleSectors = 2048
 /** 1 MiB at either end. */
-export const sampleBytes = sector * sampleSectors
+const sampleBytes = sector * sampleSectors
 
 /** BLAKE3-256 over the chunks, one after the other. Ports bring it: the ground imports no package. */
 export type Blake3 = (chunks: readonly Buffer[]) => Buffer

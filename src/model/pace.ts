@@ -69,7 +69,7 @@ const doneOf = (amounts: Pace['amounts']): Sample['done'] =>
 const order: readonly Unit[] = ['bytes', 'records', 'rows', 'files']
 
 /** The unit that a bar is drawn of: bytes where there are any to move, else the first that has something to count. */
-export function mainUnit({ amounts }: Pace): Unit | null {
+function mainUnit({ amounts }: Pace): Unit | null {
   const told = order.filter((unit) => amounts[unit] !== undefined)
   return told.find((unit) => amounts[unit]?.total !== 0) ?? told[0] ?? null
 }
@@ -202,7 +202,7 @@ const factors: readonly number[] = Array.from({ length: 33 }, (_, place) => 2 **
  * Seconds for a byte and for a file, scaled so that the past comes out as it was. How many bytes a file is worth cannot be told
  * from a tenth of a copy that begins with a few large files: it is `usual` as long as the stretches do not speak against it.
  */
-export function pricesNear(usual: number, stretches: readonly Stretch[]): readonly number[] | null {
+function pricesNear(usual: number, stretches: readonly Stretch[]): readonly number[] | null {
   const seconds = stretches.reduce((sum, one) => sum + one.seconds, 0)
   const usualStretch = seconds / stretches.length
   const fits = factors.flatMap((factor) => {

@@ -254,7 +254,7 @@ export const hasWorked = ({ stages }: MediumView): boolean =>
   stages.some(({ startedMs }) => startedMs !== null)
 
 /** Milliseconds without movement after which a stage at work is called stalled. */
-export const stallMs = 60_000
+const stallMs = 60_000
 
 /** Milliseconds since the last sign of life of a stage at work, once that is too long; null while it moves. */
 export function stalledFor(stage: StageView, nowMs: number): number | null {

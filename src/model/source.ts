@@ -111,7 +111,7 @@ const lsblk = (path: string): Command => ({
   accept: [1, 32, 64],
 })
 
-export function parseLsblk(text: string): Hardware {
+function parseLsblk(text: string): Hardware {
   const json: unknown = JSON.parse(text)
   const devices = isRecord(json) ? json['blockdevices'] : undefined
   const first: unknown = Array.isArray(devices) ? devices[0] : undefined

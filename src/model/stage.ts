@@ -33,7 +33,6 @@ export const reasonCodes = {
   unread: 'a partition has no outcome',
   'older-format': 'made by the older pipeline; read again in ours and compared',
   exclusions: 'the exclusions have changed since',
-  unaccounted: 'files without an outcome',
   failed: 'files that could not be read are not accepted by policy',
   missing: 'a product that was proven is gone',
   'over-budget': 'it needs more than the budget of this verification',
@@ -41,7 +40,6 @@ export const reasonCodes = {
   restore: 'gone, damaged or needed by a later stage; restored from the archive',
   archived: 'the image lives in a proven archive',
   foreign: 'it belongs to something else',
-  irreparable: 'cannot be repaired here: needs the medium again',
 } as const
 export type ReasonCode = keyof typeof reasonCodes
 

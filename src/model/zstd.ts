@@ -7,7 +7,7 @@ import type { Place, Reader } from './world.ts'
 const day = 24 * 3_600_000
 
 /** Unpacks to stdout and compares every checksum; `--long` accepts what was packed with windows up to 2 GiB. */
-export const zstdcat = (path: string): Command => ({
+const zstdcat = (path: string): Command => ({
   file: 'zstd',
   args: ['--decompress', '--stdout', '--quiet', '--long=31', '--', path],
   timeoutMs: 7 * day,

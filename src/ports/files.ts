@@ -40,7 +40,7 @@ export function openFiles({ roots, run, signal }: FilesOptions): Looks & Makes {
 }
 
 /** Links are followed: a declared source may be one. */
-export async function statFile(path: string): Promise<FileStat | null> {
+async function statFile(path: string): Promise<FileStat | null> {
   try {
     const found = await stat(path, { bigint: true })
     needReadable(found, path)
@@ -102,7 +102,7 @@ async function openQuietly(path: string): Promise<FileHandle> {
 }
 
 /** Chunks of at most 1 MiB; the next one is being read while the caller works on this one. Ends where the file does. */
-export async function* readChunks(
+async function* readChunks(
   path: string,
   range: Range | undefined,
   signal: AbortSignal,

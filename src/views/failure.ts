@@ -8,7 +8,7 @@ import { render, span, type Line, type Manner } from './paint.ts'
 export const failureText = (error: unknown, manner: Manner): string =>
   render(failureLines(error, manner), manner).trimEnd()
 
-export function failureLines(error: unknown, manner: Manner): readonly Line[] {
+function failureLines(error: unknown, manner: Manner): readonly Line[] {
   if (error instanceof DesiredError && error.problems.length > 0) return documentLines(error, manner)
   if (error instanceof NttError) return knownLines(error, manner)
   return bugLines(error)
@@ -30,7 +30,7 @@ const sentences: Readonly<Record<string, string>> = {
 }
 
 /** `place` at the right: which medium and stage, where that is known. */
-export function headLine(tag: string, place: string, { width }: Manner): Line {
+function headLine(tag: string, place: string, { width }: Manner): Line {
   const sentence = `error: ${sentences[tag] ?? tag}`
   const right = Number.isFinite(width) ? Math.min(width, 100) : 80
   const gap = Math.max(3, right - columns(sentence) - columns(place))
@@ -63,7 +63,7 @@ function newIn(message: string, tag: string): string {
 }
 
 /** A command stands alone on its line; a sentence is a paragraph. */
-export function hintLines(hint: string | undefined, manner: Manner): readonly Line[] {
+function hintLines(hint: string | undefined, manner: Manner): readonly Line[] {
   if (hint === undefined || hint === '') return []
   const lines = readableLines(hint)
   // A sentence may begin with a command too: it has a verb, or an end.

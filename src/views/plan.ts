@@ -28,7 +28,7 @@ export function planText(plan: Plan, options: PlanOptions): string {
   return render(planLines(plan, options), options.manner)
 }
 
-export function planLines(plan: Plan, options: PlanOptions): readonly Line[] {
+function planLines(plan: Plan, options: PlanOptions): readonly Line[] {
   const { manner, verbose = false, tookSec, beside = [], most = 40 } = options
   const met = plan.lanes.filter(isMet)
   const open = verbose ? plan.lanes : plan.lanes.filter((lane) => !isMet(lane))
@@ -152,7 +152,7 @@ function summary(plan: Plan, { manner, estimate = null }: PlanOptions): readonly
 }
 
 /** `about 225 MB to read, 158 MB to write, about 3 s`. */
-export function estimateText({ read, write, seconds, measured }: Estimate): string {
+function estimateText({ read, write, seconds, measured }: Estimate): string {
   const moved = [
     ...(read > 0 ? [`${size(read)} to read`] : []),
     ...(write > 0 ? [`${size(write)} to write`] : []),

@@ -19,7 +19,7 @@ export const summaryText = (view: RunView, manner: Manner): string =>
 /** So many converged media, and so many losses of one, are named; the rest is counted. */
 const [namedConverged, namedLosses] = [100, 10]
 
-export function summaryLines(view: RunView, manner: Manner): readonly Line[] {
+function summaryLines(view: RunView, manner: Manner): readonly Line[] {
   const converged = view.media.filter((medium) => isConverged(medium) && hasWorked(medium))
   const open = view.media.filter((medium) => !isConverged(medium) && !isIdle(medium))
   const lost = view.media.filter((medium) => medium.stages.some((stage) => stage.lost !== null))

@@ -12,9 +12,7 @@ import { listAll, type Listed } from './reading.ts'
 const text = (path: Buffer): string => path.toString('latin1')
 
 /** Where every byte of the lists of names lies, by directory. */
-export const directoriesOf = ({
-  entries,
-}: Listed): readonly (readonly [path: string, ranges: readonly Range[]])[] =>
+const directoriesOf = ({ entries }: Listed): readonly (readonly [path: string, ranges: readonly Range[]])[] =>
   entries.filter(({ type }) => type === 'd').map(({ path, extents }) => [text(path), extents ?? []])
 
 /** What is wrong with a listing of a damaged volume, against that of the whole one; empty: nothing. */

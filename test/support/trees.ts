@@ -16,7 +16,7 @@ import {
 const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1')
 
 /** Names that any filesystem of bytes can hold. */
-export const hostileNames: readonly string[] = [
+const hostileNames: readonly string[] = [
   ...Array.from({ length: 255 }, (_none, index) => index + 1)
     .filter((byte) => byte !== 0x2f)
     .map((byte) => `n${String.fromCharCode(byte)}x`),

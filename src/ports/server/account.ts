@@ -14,7 +14,7 @@ export interface Account {
 }
 
 /** Name, uid and gid of each line of passwd(5). */
-export function parsePasswd(text: string): readonly { name: string; uid: number; gid: number }[] {
+function parsePasswd(text: string): readonly { name: string; uid: number; gid: number }[] {
   return text
     .split('\n')
     .map((line) => line.split(':'))

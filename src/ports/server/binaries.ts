@@ -6,7 +6,7 @@ import { basename, dirname, join } from 'node:path'
 import { ObserveError, errnoOf } from '../../model/errors.ts'
 
 /** The oldest major whose SQL we speak. */
-export const oldestMajor = 15
+const oldestMajor = 15
 
 /** Programs of one major version. */
 export interface Binaries {

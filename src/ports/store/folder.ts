@@ -19,7 +19,7 @@ import { flock } from '../flock.ts'
 import { makeDirectories } from '../folders.ts'
 import { renameNew } from '../rename-new.ts'
 
-export const markerName = '.ntt-store'
+const markerName = '.ntt-store'
 const temps = '.ntt-tmp'
 const idPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 

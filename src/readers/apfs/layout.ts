@@ -24,7 +24,7 @@ export const wide = (bytes: Buffer, at: number): number =>
   bytes.readUInt32LE(at + 4) * 2 ** 32 + bytes.readUInt32LE(at)
 
 /** When an object was written: the number of the transaction. */
-export const transactionOf = (block: Buffer): number => wide(block, 16)
+const transactionOf = (block: Buffer): number => wide(block, 16)
 
 export interface Container {
   readonly blockBytes: number

@@ -12,7 +12,7 @@ import { mend } from '../utf16.ts'
 
 const rootFolder = 2
 /** A resource fork has the number of its file and this; numbers are made so that they fit into 60 bits. */
-export const forkStep = 2n ** 55n
+const forkStep = 2n ** 55n
 /** A file of which only the name is known has its number and this. */
 export const nameStep = 2n ** 54n
 /** The volumes of one container differ in this. */

@@ -116,7 +116,7 @@ const isTable = ({ name, mode, size }: DfxmlFile): boolean =>
   fatTables.test(name.toString('latin1')) && (mode === readByNobody || size === 0)
 
 /** A file object as an entry; null for what is no entry of the volume. Holes are known only where the format has them. */
-export function entryOf(file: DfxmlFile, { type }: Pick<Volume, 'type'>): Entry | null {
+function entryOf(file: DfxmlFile, { type }: Pick<Volume, 'type'>): Entry | null {
   const { name, nameType, ino } = file
   if (isSpecial(nameType) || isDot(name)) return null
   // Below this name are deleted files that sleuthkit found without a directory; no real name of the root hides it.

@@ -28,7 +28,7 @@ export const firstRecord = 16
 /** Streams of one file are told apart by this part of their numbers; the content without a name has 0. */
 export const streamStep = 2n ** 48n
 /** What is named and cannot be read has a number that no stream has, so that nobody takes other bytes for it. */
-export const noStream = 0x7fffn
+const noStream = 0x7fffn
 
 export class NtfsWalk {
   /** First records of the files that were met. */

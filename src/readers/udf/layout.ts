@@ -40,7 +40,7 @@ export function isTagged(bytes: Buffer, id: number): boolean {
 }
 
 /** The tag alone: a structure was here. */
-export function hasTag(bytes: Buffer, id: number): boolean {
+function hasTag(bytes: Buffer, id: number): boolean {
   if (bytes.length < tagBytes || bytes.readUInt16LE(0) !== id) return false
   let sum = 0
   for (let at = 0; at < tagBytes; at += 1) if (at !== 4) sum += bytes[at] ?? 0
@@ -48,7 +48,7 @@ export function hasTag(bytes: Buffer, id: number): boolean {
 }
 
 /** The CRC of what follows the tag. */
-export function isWhole(bytes: Buffer): boolean {
+function isWhole(bytes: Buffer): boolean {
   const length = bytes.readUInt16LE(10)
   return (
     length <= bytes.length - tagBytes && crc(bytes, tagBytes, tagBytes + length) === bytes.readUInt16LE(8)

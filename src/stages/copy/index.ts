@@ -93,7 +93,7 @@ function judge(medium: Medium, { outcomes, rows, otherDamage }: Seen): Decision 
 }
 
 /** `1,056 files: 1,050 copied, 4 excluded, 2 unreadable`. */
-export function tallyText({ files, blobs, excluded, damaged, failed }: Tally): string {
+function tallyText({ files, blobs, excluded, damaged, failed }: Tally): string {
   const parts = [
     `${count(blobs)} copied`,
     ...(excluded > 0 ? [`${count(excluded)} excluded`] : []),

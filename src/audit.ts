@@ -5,12 +5,16 @@ import { compare } from './model/document.ts'
 import type { ExitCode } from './model/errors.ts'
 import { nameTaken, strangers } from './model/declared.ts'
 import { finding, findingCodes, type Finding, type FindingCode } from './model/finding.ts'
+import { sideBySide } from './model/lanes.ts'
 import type { Declaration } from './model/medium.ts'
 import type { Proof } from './model/stage.ts'
 import type { CatalogueRow, Reader } from './model/world.ts'
 
 /** `hash`: null where nobody could tell which medium a file is about. */
 export type Declared = Pick<Declaration, 'name' | 'file' | 'target' | 'hash' | 'source'>
+
+/** Media that are looked at side by side: each costs a question to the database. */
+const atOnce = 8
 
 /** It is declared to go no further than to the stage before the database. */
 const stopsBefore = ({ target }: Declared): boolean => target === 'imaged' || target === 'enumerated'
@@ -29,20 +33,23 @@ export async function audit(
   const raws = hashesOf(await world.names('raw:'), '.raw')
   const archives = hashesOf(await world.names('archive:'), '.tar.zst')
   const known = new Set(rows.map(({ hash }) => hash))
-  const findings: Finding[] = []
-  for (const row of rows) {
+  const ofMedia = await sideBySide(rows, atOnce, async (row) => {
     const there = {
       raw: raws.has(row.hash),
       archive: archives.has(row.hash),
       asDeclared: row.name !== null && unloaded.has(row.name),
     }
-    findings.push(...(await auditMedium(row, there, world)))
     const own = proofs.get(row.hash) ?? []
-    findings.push(...failedProofs(row, own), ...(await missingProducts(row, own, world)))
-  }
+    return [
+      ...(await auditMedium(row, there, world)),
+      ...failedProofs(row, own),
+      ...(await missingProducts(row, own, world)),
+    ]
+  })
   const orphan = (code: FindingCode, hash: string, file: string): Finding =>
     finding(code, { name: null, hash }, 1, `${file} is of a medium that the database does not know`)
-  findings.push(
+  const findings = [
+    ...ofMedia.flat(),
     ...[...raws.difference(known)].map((hash) => orphan('orphan-raw', hash, `raw:${hash}.raw`)),
     ...[...archives.difference(known)].map((hash) =>
       orphan('orphan-archive', hash, `archive:${hash}.tar.zst`),
@@ -51,7 +58,7 @@ export async function audit(
     ...(await auditPartitions(world)),
     ...(await auditBlobs(world)),
     ...(await auditStore(world)),
-  )
+  ]
   const order = Object.keys(findingCodes)
   return findings.toSorted(
     (a, b) => order.indexOf(a.code) - order.indexOf(b.code) || compare(nameOf(a), nameOf(b)),

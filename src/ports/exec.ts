@@ -91,14 +91,16 @@ interface Running {
 
 async function start(command: Command, options: ExecOptions, wide: boolean): Promise<Running> {
   options.signal.throwIfAborted()
-  const program = await whereIs(command.file, options.path)
+  const [program, guard, limiter] = await Promise.all([
+    whereIs(command.file, options.path),
+    whereIs('setpriv', options.path),
+    whereIs('prlimit', options.path),
+  ])
   if (program === null) {
     throw new ObserveError(`${command.file} is not installed`, {
       hint: 'ntt doctor tells which package it is in',
     })
   }
-  const guard = await whereIs('setpriv', options.path)
-  const limiter = await whereIs('prlimit', options.path)
   const argv = [
     ...(guard === null ? [] : [guard, '--pdeathsig', 'KILL', '--', ...ifParentLives]),
     ...(limiter === null ? [] : [limiter, `--as=${memoryBytes}`, '--']),

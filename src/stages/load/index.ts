@@ -40,9 +40,7 @@ export const load: Stage<Seen> = {
     return { rows, raw: same ? null : raw, mayGrow }
   },
 
-  plan(medium, seen) {
-    return judge(medium, seen)
-  },
+  plan: judge,
 
   async run(medium, seen, world, replace) {
     const owner: Owner = { id: await world.enrol(), hash: medium.hash }

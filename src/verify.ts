@@ -109,7 +109,7 @@ export async function verifyStage(
     type: 'step.started',
     ...at,
     action: 'prove',
-    because: { code: 'asked', text: `verify at depth ${depth}` },
+    because: { code: 'asked', text: `at depth ${depth}` },
   })
   try {
     const proof = await prove(stage, medium, hands.writer(medium, name, signal), hands, {

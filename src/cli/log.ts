@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { UsageError, type ExitCode } from '../model/errors.ts'
 import type { Event } from '../model/event.ts'
 import { counted } from '../model/counted.ts'
+import { readable } from '../views/format.ts'
 import { openPlain } from '../views/plain.ts'
 import type { Flags } from './flags.ts'
 import { readLog } from './read-log.ts'
@@ -58,6 +59,10 @@ export async function logVerb([medium]: readonly string[], flags: LogFlags): Pro
       throw new UsageError(`there is no event log at ${config.log}`, { hint: 'ntt apply writes it.' })
     }
     tail.end()
+    if (told === 0 && flags.follow === true)
+      process.stderr.write(
+        `nothing${medium === undefined ? '' : ` of ${readable(medium)}`} yet; ^C ends the waiting\n`,
+      )
     while (flags.follow === true && !signals.stopping.aborted) {
       await sleep(500)
       from = await readLog(config.log, from ?? 0, reader)

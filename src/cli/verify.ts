@@ -75,7 +75,7 @@ const toProve = (lane: Lane, depth: Depth): Lane => ({
   ...lane,
   steps: lane.steps.flatMap((step) =>
     step.action === 'keep' || step.action === 'prove'
-      ? [{ ...step, action: 'prove', because: { code: 'asked', text: `verify at depth ${depth}` } }]
+      ? [{ ...step, action: 'prove', because: { code: 'asked', text: `at depth ${depth}` } }]
       : [],
   ),
 })

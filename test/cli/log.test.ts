@@ -1,8 +1,9 @@
 // ntt log: the runs that there were, and no more lines than people read, unless they ask for all.
+import { spawnSync } from 'node:child_process'
 import { appendFileSync, readFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
 import { freshDatabase } from '../support/postgres.ts'
-import { sampleProject, type Project } from '../support/project.ts'
+import { repository, sampleProject, type Project } from '../support/project.ts'
 
 let made: Project
 const log = (): string => made.path('.ntt/log/events.jsonl')
@@ -47,4 +48,10 @@ test('a run without an end is told as such, and of many runs and lines the last'
   expect(Number(left.replace(',', ''))).toBe(whole.length - 200)
   expect(short.slice(1)).toEqual(whole.slice(-200))
   expect((await made.ntt('log', '--json')).out.trim().split('\n')).toHaveLength(made.events().length)
+})
+
+test('whoever follows what nothing tells of yet is told so, and does not wait in silence', () => {
+  const args = ['-s', 'INT', '4', `${repository}/bin/ntt`, '-C', made.folder, 'log', '--follow', 'flopy']
+  const { stdout, stderr } = spawnSync('timeout', args, { encoding: 'utf8' })
+  expect([stdout, stderr]).toEqual(['', expect.stringContaining('nothing of flopy yet')])
 })

@@ -3,7 +3,7 @@ import { auditMedium, failedProofs, missingProducts } from './audit/media.ts'
 import { auditBlobs, auditStore } from './audit/store.ts'
 import { compare } from './model/document.ts'
 import type { ExitCode } from './model/errors.ts'
-import { nameTaken, strangers } from './model/declared.ts'
+import { declaredHash, nameTaken, strangers } from './model/declared.ts'
 import { finding, findingCodes, type Finding, type FindingCode } from './model/finding.ts'
 import { sideBySide } from './model/lanes.ts'
 import type { Declaration } from './model/medium.ts'
@@ -93,7 +93,8 @@ function auditDeclared(declared: readonly Declared[], rows: readonly CatalogueRo
       finding('not-met', one, 1, `${one.file} declares it, and nothing was ever done with it`),
     ),
     ...declared.flatMap((one) => {
-      const text = nameTaken(one, { media: rows, declared })
+      const hash = declaredHash(one)
+      const text = hash === undefined ? null : nameTaken(one, hash, { media: rows, declared })
       return text === null ? [] : [finding('name-taken', one, 1, text)]
     }),
     ...undeclared.map((row) =>

@@ -49,12 +49,25 @@ export async function identify(
   world: Reader,
   known: Known,
 ): Promise<Identity | Unknown> {
-  const { source, name } = declaration
-  const taken = nameTaken(declaration, known)
+  // Told without a look where the file says it; else when it was found out, now or when it was looked at under another name.
+  const declared = declaredHash(declaration)
+  const taken = declared === undefined ? null : nameTaken(declaration, declared, known)
   if (taken !== null) return refuse('wrong-medium', taken)
+  const identity = await identifySource(declaration, world, known)
+  if ('because' in identity) return identity
+  const found = nameTaken(declaration, identity.hash, known)
+  return found === null ? identity : refuse('wrong-medium', found)
+}
+
+async function identifySource(
+  declaration: Declaration,
+  world: Reader,
+  known: Known,
+): Promise<Identity | Unknown> {
+  const { source } = declaration
   switch (source.type) {
     case 'directory': {
-      const hash = declaration.hash ?? directoryHash(name, blake3By(world))
+      const hash = declaration.hash ?? directoryHash(declaration.name, blake3By(world))
       const version = declaration.hash === null ? 'directory' : 'declared'
       return { hash, version, kind: 'directory', bytes: null }
     }

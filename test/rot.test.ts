@@ -7,6 +7,7 @@ import {
   openSync,
   readFileSync,
   readSync,
+  rmSync,
   truncateSync,
   writeSync,
 } from 'node:fs'
@@ -61,19 +62,24 @@ describe.skipIf(why !== null)(`rot below memory${why === null ? '' : ` (${why})`
       ['by-hash', 'copy'],
       ['raw', 'enumerate'],
       ['archive', 'archive'],
+      ['archive', 'image'],
     ] as const) {
+      // An image that is gone lives in the archive, and is read there.
+      if (stage === 'image') rmSync(project.path('media.d/ceh-report.iso'))
       const [path = ''] = filesBelow(project.path('.ntt', root))
       rot(path)
       const bad = await project.ntt('verify', '--depth', 'hash', '--json')
       expect(bad.code, bad.out + bad.err).toBe(3)
       failed.push([stage, bad.out.split('\n').some((line) => isFailure(line, stage))])
-      // As it was.
+      // As it was, in memory too.
       rot(path)
+      execFileSync('dd', [`if=${path}`, 'iflag=nocache', 'count=0', 'status=none'])
     }
     expect(failed).toEqual([
       ['copy', true],
       ['enumerate', true],
       ['archive', true],
+      ['image', true],
     ])
   })
 })

@@ -144,15 +144,19 @@ function makeHands(
         signal,
         ...(options.wait ? { wait: (holder: string) => waiting(emit, medium, holder) } : {}),
       })
-      holds.set(medium.hash, hold)
-      await enrol(database, medium)
-      return {
-        signal: hold.signal,
-        async release() {
-          holds.delete(medium.hash)
-          await hold.release()
-        },
+      const release = async (): Promise<void> => {
+        holds.delete(medium.hash)
+        await hold.release()
       }
+      holds.set(medium.hash, hold)
+      try {
+        await enrol(database, medium)
+      } catch (error) {
+        // A connection that is left open would be waited for at the end, for ever.
+        await release()
+        throw error
+      }
+      return { signal: hold.signal, release }
     },
     async record(medium, proof, claim) {
       const hold = holdOf(medium)

@@ -38,16 +38,15 @@ type Told = Pick<Declaration, 'name' | 'file' | 'hash' | 'source'>
 
 /** The name belongs to another medium in the catalogue: files that were exchanged or copied would lend one the other's products. */
 export function nameTaken(
-  declaration: Told,
+  { name, file }: Pick<Told, 'name' | 'file'>,
+  hash: string,
   {
     media,
     declared,
   }: { readonly media: readonly Met[]; readonly declared: readonly Pick<Told, 'name' | 'file' | 'hash'>[] },
 ): string | null {
-  const { name, file } = declaration
-  const hash = declaredHash(declaration)
   const owner = media.find((one) => one.name === name)
-  if (hash === undefined || owner === undefined || owner.hash === hash) return null
+  if (owner === undefined || owner.hash === hash) return null
   const met = media.find((one) => one.hash === hash)?.name ?? null
   const now = declared.find((one) => one.hash === owner.hash)
   const is = `${file} declares the medium ${hash}${met === null ? '' : `, which is ${met} in the database`}`

@@ -5,6 +5,8 @@ import { halvesOf } from './halves.ts'
 const leafWords = 6
 const segmentBits = 9
 const segmentLeaves = 1 << segmentBits
+/** Odd, and others in each process: whoever numbers the inodes of a medium cannot have them all fall on one slot. */
+const [ofHigh = 1, ofBoth = 1] = crypto.getRandomValues(new Uint32Array(2)).map((number) => number | 1)
 
 /**
  * A set of unsigned 64-bit numbers: leaves of 128 numbers each, found by a hash table. Leaves lie in segments that never move,
@@ -57,7 +59,7 @@ export class InodeSet {
   /** The leaf's slot, or the free one where it belongs. */
   #slot(high: number, low: number): number {
     const mask = this.#slots.length - 1
-    const mixed = Math.imul(low ^ Math.imul(high, 0x9e3779b1), 0x85ebca6b)
+    const mixed = Math.imul(low ^ Math.imul(high, ofHigh), ofBoth)
     let slot = (mixed ^ (mixed >>> 15)) & mask
     for (let leaf = this.#slots[slot] ?? 0; leaf !== 0; leaf = this.#slots[slot] ?? 0) {
       if (this.#word(leaf, 1) === low && this.#word(leaf, 0) === high) return slot

@@ -26,13 +26,14 @@ export interface FoundImage {
   readonly stat: FileStat
 }
 
-/** The file that a stage has made; null: it makes none, or it is not there. */
+/** The file that a stage has made, or that holds what it made; null: it makes none. */
 export async function productPlace(
   stage: StageName,
   medium: Pick<Medium, 'hash' | 'source'>,
   world: Pick<Reader, 'stat'>,
 ): Promise<Place | null> {
-  if (stage === 'image') return (await findImage(medium, world))?.place ?? null
+  // An image that is not there lives in its archive.
+  if (stage === 'image') return (await findImage(medium, world))?.place ?? archivePlace(medium)
   if (stage === 'enumerate') return rawPlace(medium)
   return stage === 'archive' ? archivePlace(medium) : null
 }

@@ -159,7 +159,7 @@ export interface Reader {
 
 /** Contents of one medium that were read for all media at once. */
 export interface ReadTogether {
-  /** BLAKE3 over the names of those that were read, as bytes in their order: whoever has another list read something else. */
+  /** BLAKE3 over the names of those that were there and were read, as bytes in their order: who finds others there has them unread. */
   readonly sum: string
   /** Those of them that were not what their names say, or could not be read, though something of their size was there. */
   readonly suspects: readonly string[]

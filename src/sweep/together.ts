@@ -113,9 +113,10 @@ class TogetherReading {
         due.delete(one.id)
         if (owned === undefined) throw new Error(`${one.id} was read, and nobody asked for it`)
         const bad = await this.#reading.judge(one, owned.size, reach)
-        // One that is not there, or has another size, is seen by whoever looks at it; what needs reading is read once more.
+        // One that is not there, or has another size, was not read: it may be there, with whatever in it, when its owner looks.
         const isAltered = bad?.is === 'altered' && (owned.size === null || one.bytes === owned.size)
-        this.#remember(owned, isAltered || bad?.is === 'unreadable')
+        const isSuspect = isAltered || bad?.is === 'unreadable'
+        if (bad === null || isSuspect) this.#remember(owned, isSuspect)
       }
       const isOver = this.#hands.stopping.aborted
       const isDue = this.#hands.seconds() - reach.beganSec >= commitSeconds || reach.bad.length >= badKept

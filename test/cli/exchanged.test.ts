@@ -1,5 +1,5 @@
 // Files of media.d whose identities were exchanged: told before anything is done, and nothing of either medium is lost.
-import { cpSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { ask, freshDatabase } from '../support/postgres.ts'
@@ -93,4 +93,40 @@ test('a new identity under the name of a medium is refused, with the old one', a
       `media.d/one.yaml declares the medium ${new_}, and one is ${two} there: write \`medium_hash: ${two}\` if it is that`,
     ),
   ])
+})
+
+test('a file that gets the name of a medium that is no longer declared is refused: its image was looked at under another name', async () => {
+  const own = project({ database: await freshDatabase() })
+  for (const name of ['one', 'two']) {
+    writeFileSync(own.path('media.d', `${name}.img`), Buffer.alloc(200_000, name))
+    own.medium(name, `label: ${name}\nsource:\n  image: ${name}.img\ntarget: imaged\n`)
+  }
+  expect((await own.ntt('apply', '--yes')).code).toBe(0)
+  renameSync(own.path('media.d/two.yaml'), own.path('media.d/one.yaml'))
+  const told =
+    /one\.yaml declares the medium [0-9a-f]{32}, which is two in the database, and one is [0-9a-f]{32} there/
+  const codes: number[] = []
+  for (const args of [['plan'], ['verify'], ['apply', '--yes']]) {
+    const { code, out, err } = await own.ntt(...args)
+    codes.push(code)
+    expect((out + err).replaceAll(/\s+/g, ' ')).toMatch(told)
+  }
+  expect(codes).toEqual([2, 3, 4])
+})
+
+test('a medium that the database does not take ends the run: nothing is waited for', async () => {
+  const ours = await freshDatabase()
+  const own = project({ database: ours })
+  writeFileSync(own.path('media.d/one.img'), Buffer.alloc(200_000, 'one'))
+  own.medium('one', 'label: one\nsource:\n  image: one.img\ntarget: imaged\n')
+  expect((await own.ntt('apply', '--yes')).code).toBe(0)
+  await ask(
+    ours,
+    `create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not today'; end $$`,
+  )
+  await ask(ours, 'create trigger refuse before insert or update on medium execute function refuse()')
+  const { code, out, err } = await own.ntt('verify')
+  expect([code, out + err]).toEqual([4, expect.stringContaining('not today')])
+  await ask(ours, 'drop trigger refuse on medium')
+  expect((await own.ntt('verify')).code).toBe(0)
 })

@@ -1,11 +1,14 @@
 // ntt verify --depth hash of several media: a content that they share is read once, the ledger knows of it, each medium has its verdict.
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   chmodSync,
   cpSync,
+  existsSync,
   mkdirSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   utimesSync,
@@ -157,6 +160,35 @@ test('a content of nobody who is declared is read with all, and its rot is not p
   expect(contradicted()).toEqual([])
   writeFileSync(file, yaml)
   expect((await made.ntt('verify', '--depth', 'hash')).code).toBe(3)
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+})
+
+test('a content that was away while all were read is vouched for by nobody, when it comes back rotten', async () => {
+  const shared = blobs().find((path) => statSync(made.path('.ntt/by-hash', path)).size > 1000) ?? ''
+  const [place, away] = [made.path('.ntt/by-hash', shared), made.path('away')]
+  renameSync(place, away)
+  const child = spawn(join(repository, 'bin/ntt'), ['verify', '--depth', 'hash', '--jobs', '1', '--json'], {
+    cwd: made.folder,
+    env: { ...process.env, NTT_DB_URL: database, CI: 'true' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let out = ''
+  child.stdout.setEncoding('utf8').on('data', (more: string) => {
+    out += more
+    if (existsSync(place) || !out.includes('copy_verification_failed')) return
+    // The first medium has its verdict, and the others are still to look.
+    child.kill('SIGSTOP')
+    renameSync(away, place)
+    rot(shared)
+    child.kill('SIGCONT')
+  })
+  const [code] = await once(child, 'close')
+  const [first, ...others] = contradicted()
+  expect([code, first, others]).toEqual([
+    3,
+    'one contents not in the store',
+    ['three contents not what their name says', 'two contents not what their name says'],
+  ])
   expect((await made.ntt('apply', '--yes')).code).toBe(0)
 })
 

@@ -1,7 +1,7 @@
 // Large contents on their way to the disk: past the page cache where that can be, whole everywhere, and failures of pieces that nobody waited for yet.
 import { blake3 } from '@napi-rs/blake-hash'
 import { execFileSync } from 'node:child_process'
-import { constants, openSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { constants, openSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { StoreError } from '../../src/model/errors.ts'
@@ -82,7 +82,11 @@ function open(memory = new Memory()) {
   return { path, file, temp: new Temp(() => false, folder, 'temp', file) }
 }
 
-test('a disk that cannot take a piece from where it lies gets it the usual way', async () => {
+test('a disk that cannot take a piece from where it lies gets it the usual way, also of who is not root', async () => {
+  if (root) {
+    process.seteuid?.(65_534)
+    onTestFinished(() => process.seteuid?.(0))
+  }
   const { path, file } = open()
   const content = noise(2 * 1024 * 1024, 4)
   for (const at of [0, 1024 * 1024]) {
@@ -93,6 +97,7 @@ test('a disk that cannot take a piece from where it lies gets it the usual way',
   }
   await file.close(content.length - 5)
   expect(readFileSync(path).equals(content.subarray(0, -5))).toBe(true)
+  expect(statSync(path).mode & 0o777).toBe(0o444)
 })
 
 test('parts come one after the other, whoever waits for them', async () => {

@@ -1,5 +1,5 @@
 // A new file of the store that is written piece by piece, past the page cache and some pieces at a time where the disk can do that.
-import { closeSync, constants, ftruncateSync, openSync, rmSync, write } from 'node:fs'
+import { closeSync, constants, fchmodSync, fstatSync, ftruncateSync, openSync, rmSync, write } from 'node:fs'
 import { promisify } from 'node:util'
 import { errnoOf } from '../../model/errors.ts'
 import { libc } from '../libc.ts'
@@ -93,8 +93,19 @@ export class PieceFile {
           throw Object.assign(new Error(`${bytesWritten} bytes were written`), { code: 'ENOSPC' })
       } catch (error) {
         if (errnoOf(error) !== 'EINVAL' || fd !== this.#fd) throw error
-        this.#usual ??= openSync(this.#path, constants.O_WRONLY)
+        this.#usual ??= this.#reopened()
       }
+    }
+  }
+
+  /** Only root may open a file for writing that its mode lets nobody write to. */
+  #reopened(): number {
+    const { mode } = fstatSync(this.#fd)
+    fchmodSync(this.#fd, mode | 0o200)
+    try {
+      return openSync(this.#path, constants.O_WRONLY)
+    } finally {
+      fchmodSync(this.#fd, mode)
     }
   }
 

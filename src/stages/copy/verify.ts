@@ -169,7 +169,7 @@ async function withPaths(id: number, { count, kept }: Examples, world: Reader): 
 
 /**
  * Every blob that is named is looked at where it lies; at depth hash it is read, unless this run has read it for all media.
- * That counts where exactly the blobs that are named here were read, and what was bad then is read once more.
+ * That counts where exactly the blobs that are there now were read, and what was bad then is read once more.
  */
 async function lookAtBlobs(id: number, world: Reader, depth: Depth, together = world.together ?? null) {
   const [unlisted, missing, wrong, altered] = [new Examples(), new Examples(), new Examples(), new Examples()]
@@ -189,7 +189,7 @@ async function lookAtBlobs(id: number, world: Reader, depth: Depth, together = w
           wrong.add(blob, `: ${stated} bytes expected, ${found} found`)
         else whole.push(blob)
       }
-      names.update(Buffer.from(batch.map(({ blob }) => blob).join(''), 'hex'))
+      names.update(Buffer.from(whole.join(''), 'hex'))
       world.progress(count, null, 'files')
       yield whole
     }

@@ -3,7 +3,7 @@ import { on, once } from 'node:events'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { Entry, EntryError } from '../model/entry.ts'
-import { stopIfAsked } from './errno.ts'
+import { stopIfAsked, unseen } from './errno.ts'
 import { metIn } from './walk/block.ts'
 import { giveUp, goOn, isPlain, setOut, type Going } from './walk/going.ts'
 import type { Told } from './walk/thread.ts'
@@ -25,7 +25,7 @@ const entry = new URL(
  * The root and all that is below it, a directory before its entries, names in byte order; those of a directory with a million names or more
  * in the order in which the filesystem has them. Links are not followed, other
  * filesystems not entered (told as an error `other-filesystem`), files not opened. What cannot be looked at is told in
- * its place; only a root that cannot be looked at throws. A directory is listed by the way that leads to it without any link,
+ * its place; only a root that cannot be looked at throws, and a machine that has run out of files or memory. A directory is listed by the way that leads to it without any link,
  * and looked at again when its last name has been: one that was put in its place meanwhile is told as an error (ENOTDIR for a link, ESTALE for another directory).
  * `sorted`: bytes of a directory up to which its names are put in order; `alone`: slices after which a thread is started.
  */
@@ -47,6 +47,8 @@ export async function* walkDirectory(
       if (thread?.isReady === true && isPlain(going)) break
     }
     if (thread !== null && going.open.length > 0) yield* thread.goOn(going, signal)
+  } catch (error) {
+    throw unseen(`walk ${directory}`, error)
   } finally {
     giveUp(going)
     await thread?.end()

@@ -370,6 +370,42 @@ describe('walking', () => {
     })
   })
 
+  test('a machine that has run out of open files has not looked, whoever walks', async () => {
+    const tree = scratch()
+    for (let at = 0; at < 2000; at += 1) writeFileSync(join(tree, `a${at}`), 'x')
+    mkdirSync(join(tree, ...Array.from({ length: 100 }, (_, at) => `z${at}`)), { recursive: true })
+    const descriptors = (): readonly string[] => readdirSync('/proc/self/fd')
+    const limit = (files: string): Buffer =>
+      execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${files}:`])
+    const usual = /open files +(\d+)/.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1] ?? ''
+    const taken: number[] = []
+    const takeAll = (): void => {
+      limit(String(Math.max(...descriptors().map(Number)) + 1))
+      expect(() => {
+        for (;;) taken.push(openSync('/dev/null', 'r'))
+      }).toThrow('EMFILE')
+    }
+    const giveBack = (): void => {
+      for (const fd of taken.splice(0)) closeSync(fd)
+      limit(usual)
+    }
+    onTestFinished(giveBack)
+    for (const walk of [walkDirectory(tree, live), beside(tree)]) {
+      const before = descriptors().length
+      let batches = 0
+      const walking = async (): Promise<void> => {
+        for await (const batch of walk) if (batch.length > 0 && ++batches === 3) takeAll()
+      }
+      await expect(walking()).rejects.toMatchObject({
+        name: 'ObserveError',
+        message: `cannot walk ${tree}: EMFILE`,
+      })
+      giveBack()
+      expect(descriptors().length).toBe(before)
+      expect(threads()).not.toContain('walk')
+    }
+  })
+
   test('a very large directory whose list breaks off is told as an error, after what was listed', () => {
     const { folder } = open()
     const names = 6000

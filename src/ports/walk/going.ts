@@ -184,8 +184,11 @@ function reach(root: number, inside: string, ino: bigint): number {
   throw Object.assign(new Error('another directory is in its place'), { code: 'ESTALE' })
 }
 
+/** We have run out of something, which says nothing of what lies there: no policy may accept that as the medium's damage. */
+const ours = new Set(['EMFILE', 'ENFILE', 'ENOMEM'])
+
 function failed(block: Block, inside: string, doing: string, error: unknown): void {
   const errno = errnoOf(error)
-  if (errno === undefined) throw error
+  if (errno === undefined || ours.has(errno)) throw error
   block.error(errno, inside, `cannot ${doing}: ${errno}`)
 }

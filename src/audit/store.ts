@@ -68,9 +68,14 @@ export async function auditStore(world: Reader): Promise<readonly Finding[]> {
     return found?.kind === 'directory'
   }
   await isFolder('by-hash:', root)
-  for (const first of await hexFolders(world, 'by-hash:')) {
+  const isOurs = (name: string): boolean => /^[0-9a-f]{2}$/.test(name)
+  const tops = (await world.names('by-hash:')) ?? []
+  for (const name of tops) if (!isOurs(name) && !isOfFilesystem(name)) orphan.add(name)
+  for (const first of tops.filter(isOurs)) {
     if (!(await isFolder(`by-hash:${first}`, first))) continue
-    for (const second of await hexFolders(world, `by-hash:${first}`)) {
+    const inside = (await world.names(`by-hash:${first}`)) ?? []
+    for (const name of inside) if (!isOurs(name)) orphan.add(`${first}/${name}`)
+    for (const second of inside.filter(isOurs)) {
       if (!(await isFolder(`by-hash:${first}/${second}`, `${first}/${second}`))) continue
       const names = (await world.names(`by-hash:${first}/${second}`)) ?? []
       const ids = names.filter((name) => /^[0-9a-f]{64}$/.test(name))
@@ -91,8 +96,8 @@ export async function auditStore(world: Reader): Promise<readonly Finding[]> {
   return [...orphan.done(), ...writable.done()]
 }
 
-const hexFolders = async (world: Reader, place: Place): Promise<readonly string[]> =>
-  ((await world.names(place)) ?? []).filter((name) => /^[0-9a-f]{2}$/.test(name))
+/** At the root of a store, which may be that of a filesystem: hidden names, ours among them, and what a mount point has by itself. */
+const isOfFilesystem = (name: string): boolean => name.startsWith('.') || name === 'lost+found'
 
 /** Counts all, keeps the first few. */
 function gather(

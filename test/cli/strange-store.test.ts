@@ -105,6 +105,19 @@ describe('something in the way of a content that is new', () => {
   )
 })
 
+test('what lies between the folders of the store is told, at each level; what a mount point has of itself is not', async () => {
+  const store = made.path('.ntt/by-hash')
+  const above = join(store, someBlob().slice(0, 2))
+  for (const place of [join(store, 'lost+found'), join(store, 'zz'), join(above, 'zz')]) mkdirSync(place)
+  writeFileSync(join(store, 'notes'), '')
+  const { code, out } = await made.ntt('audit')
+  for (const place of [join(store, 'lost+found'), join(store, 'zz'), join(above, 'zz'), join(store, 'notes')])
+    rmSync(place, { recursive: true })
+  expect([code, out]).toEqual([2, expect.stringContaining('3 contents of the store are not known')])
+  expect(out).toMatch(/^ {6}notes\n {6}zz\n {6}[0-9a-f]{2}\/zz\n/m)
+  expect((await made.ntt('audit')).code).toBe(0)
+})
+
 test('a content or a folder that somebody may write to is told, with the command that mends it', async () => {
   expect((await made.ntt('audit')).code).toBe(0)
   const blob = someBlob()

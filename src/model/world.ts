@@ -174,6 +174,8 @@ export interface Transaction {
    * process when the next one is asked for.
    */
   copyIn(sql: string, source: AsyncIterable<Buffer>): Promise<number>
+  /** Makes a table the part of a partitioned one that holds the rows of this medium. */
+  attach(parent: string, part: string, mediumId: number): Promise<void>
 }
 
 /** Where the bytes of one content are to be read. */

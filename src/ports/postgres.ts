@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import { ObserveError } from '../model/errors.ts'
+import { quoted } from '../model/partition.ts'
 import type { Transaction } from '../model/world.ts'
 import { Client, ask, ignoreLoss } from './postgres/connect.ts'
 import { nameOf } from './postgres/errors.ts'
@@ -82,7 +83,14 @@ export async function openDatabase({
     name,
     query: (sql, params, signal) => looking.lend((client) => ask(client, sql, params), signal),
     copyOut: (sql, signal) => looking.copyOut(sql, signal),
-    transaction: (work, signal) => writing.lend((client) => transact(client, work), signal),
+    transaction: (work, signal) =>
+      writing.lend(
+        (client) =>
+          transact(client, work, (commit) =>
+            looking.whileAttaching(client, () => writing.whileAttaching(client, commit)),
+          ),
+        signal,
+      ),
     session: (purpose) =>
       openSession({ ...common, application_name: `ntt ${run} ${purpose}` }, name, embedded),
     async close() {
@@ -105,7 +113,13 @@ export async function openDatabase({
   }
 }
 
-async function transact<T>(client: pg.ClientBase, work: (tx: Transaction) => Promise<T>): Promise<T> {
+/** `attaching`: runs a commit by which tables get parts. */
+async function transact<T>(
+  client: pg.ClientBase,
+  work: (tx: Transaction) => Promise<T>,
+  attaching: (commit: () => Promise<unknown>) => Promise<unknown>,
+): Promise<T> {
+  let attaches = false
   await client.query('begin')
   try {
     const result = await work({
@@ -117,11 +131,18 @@ async function transact<T>(client: pg.ClientBase, work: (tx: Transaction) => Pro
         await pipeline(source, rows)
         return rows.rowCount
       },
+      async attach(parent, part, mediumId) {
+        attaches = true
+        await client.query(
+          `alter table ${quoted(parent)} attach partition ${quoted(part)} for values in (${Math.trunc(mediumId)})`,
+        )
+      },
     })
     // The counters of written rows, by which later looks tell whether a table changed, would else lag by seconds. And where
     // a failed statement was swallowed, this one fails: COMMIT alone would roll back and call that a success.
     await client.query('select pg_stat_force_next_flush()')
-    await client.query('commit')
+    const commit = () => client.query('commit')
+    await (attaches ? attaching(commit) : commit())
     return result
   } catch (error) {
     // Roll back at once, so that its locks are free when the caller hears of it; a broken connection has done so.

@@ -31,6 +31,31 @@ test('a question cannot write, and its failure means that we do not know', async
   expect(await ask(url, 'select * from thing')).toEqual([])
 })
 
+test('who is busy while a part is attached may have missed it, and is not asked again', async () => {
+  await ask(url, 'create table whole (id int4 not null) partition by list (id)')
+  const own = await openDatabase({ where: url, run: 'r2', readers: 2 })
+  const pidOf = async (more: string): Promise<number> => {
+    const [row] = await own.query<{ pid: number }>(`select pg_backend_pid()::int4 as pid${more}`)
+    return row?.pid ?? 0
+  }
+  const usedWhile = async (work: () => Promise<unknown>): Promise<boolean> => {
+    const [busy] = await Promise.all([pidOf(', pg_sleep(0.5)'), work()])
+    const later = await Promise.all([pidOf(', pg_sleep(0.1)'), pidOf(', pg_sleep(0.1)')])
+    return later.includes(busy)
+  }
+  try {
+    expect(await usedWhile(() => own.transaction((tx) => tx.execute('create table part (like whole)')))).toBe(
+      true,
+    )
+    expect(await usedWhile(() => own.transaction((tx) => tx.attach('whole', 'part', 7)))).toBe(false)
+    expect(await own.query('select tableoid::regclass::text as name from whole where id = 8')).toEqual([])
+    await own.transaction((tx) => tx.execute('insert into whole values (7)'))
+    expect(await own.query('select tableoid::regclass::text as name from whole')).toEqual([{ name: 'part' }])
+  } finally {
+    await own.close()
+  }
+})
+
 test('values come as they are: int8 exact, bytea as bytes, times in ISO 8601 UTC', async () => {
   const [row] = await database.query(
     `select 9223372036854775807::int8 as big, '\\xff00'::bytea as bytes, 7::int4 as small, null as nothing,

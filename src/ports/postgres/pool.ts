@@ -16,11 +16,17 @@ export function openPool(config: pg.PoolConfig, { name, embedded, purpose }: Pla
   // A connection that breaks while nobody uses it: the pool drops it, and whoever comes next is told or gets another.
   pool.on('error', () => undefined)
   const ready = new WeakSet<pg.ClientBase>()
+  const lent = new Set<pg.ClientBase>()
+  /** Not to be asked again. */
+  const outdated = new WeakSet<pg.ClientBase>()
+  let attaching = 0
 
   const take = async (signal?: AbortSignal): Promise<pg.PoolClient> => {
     signal?.throwIfAborted()
     const client = await patiently(embedded, () => pool.connect())
     client.on('error', ignoreLoss)
+    lent.add(client)
+    if (attaching > 0) outdated.add(client)
     try {
       if (!ready.has(client)) await prepare(client, purpose, embedded)
       ready.add(client)
@@ -33,7 +39,8 @@ export function openPool(config: pg.PoolConfig, { name, embedded, purpose }: Pla
   }
   const give = (client: pg.PoolClient, broken: boolean) => {
     client.off('error', ignoreLoss)
-    client.release(broken)
+    lent.delete(client)
+    client.release(broken || outdated.has(client))
   }
 
   return {
@@ -73,6 +80,20 @@ export function openPool(config: pg.PoolConfig, { name, embedded, purpose }: Pla
         throw blame(error, name, purpose, signal)
       } finally {
         if (client) give(client, !whole)
+      }
+    },
+    /**
+     * Runs what makes a new part of a table be seen, `by` one of the connections. A server process that is busy in that moment may be gathering the parts for a
+     * question of its own, take the word of the new one for heard, and keep the list without it: it would find no rows there, until the
+     * list changes again (PostgreSQL builds it after it has dealt with what others changed). So it is not asked again.
+     */
+    async whileAttaching<T>(by: pg.ClientBase, attach: () => Promise<T>): Promise<T> {
+      attaching += 1
+      for (const client of lent) if (client !== by) outdated.add(client)
+      try {
+        return await attach()
+      } finally {
+        attaching -= 1
       }
     },
     end: () => pool.end(),

@@ -46,7 +46,7 @@ export async function startAnew({ hash }: Medium, id: number, origin: Origin, wo
     await tx.execute(
       `create table ${quoted(table)} (like outcome including all) with (vacuum_truncate = off)`,
     )
-    await tx.execute(`alter table outcome attach partition ${quoted(table)} for values in (${id})`)
+    await tx.attach('outcome', table, id)
     await writeOrigin(id, origin, tx)
     return names
   })

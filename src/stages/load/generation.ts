@@ -72,7 +72,7 @@ export async function swap(
       const [from, to] = [loadName(table, owner), partitionName(table, owner)]
       await tx.execute(`alter table ${quoted(from)} rename to ${quoted(to)}`)
       await tx.execute(`alter index ${quoted(`${from}_key`)} rename to ${quoted(`${to}_key`)}`)
-      await tx.execute(`alter table ${table} attach partition ${quoted(to)} for values in (${id})`)
+      await tx.attach(table, to, id)
       await tx.execute(`alter table ${quoted(to)} drop constraint one_medium, alter medium_id drop default`)
     }
     await tx.execute('delete from anomaly where medium_id = $1', [id])

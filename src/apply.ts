@@ -91,6 +91,13 @@ async function applyLane(
   if (medium.hash === null || !lane.steps.some(({ action }) => action === 'run' || action === 'prove')) {
     return tellHeld(lane.steps, lane.hash, hands)
   }
+  const mayGoOn = (): void => {
+    const stop = halted()
+    if (stop !== null) throw new StoreError(`not started, because ${stop.message}`)
+    if (hands.stopping.aborted) throw new InterruptedError('stopped before the next step')
+  }
+  // Before it is taken and looked at: thousands of media may be waiting, and a person for all of them.
+  mayGoOn()
   const wanted = wantedStages(medium, hands.stagesOf(medium.kind), options.only)
   const held = await failing(medium, lane.steps[0]?.stage ?? 'image', hands, () => hands.hold(medium))
   try {
@@ -99,9 +106,7 @@ async function applyLane(
     const redo = new Set(options.redo.get(medium.name))
     let now = await observeMedium(medium, proofs.get(medium.hash) ?? [], hands)
     for (const planned of lane.steps) {
-      const stop = halted()
-      if (stop !== null) throw new StoreError(`not started, because ${stop.message}`)
-      if (hands.stopping.aborted) throw new InterruptedError('stopped before the next step')
+      mayGoOn()
       await hands.unpaused()
       now = await lookAgain(now, medium, planned.stage, hands)
       const steps = diff(now, { wanted, run: hands.run, redo })

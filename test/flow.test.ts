@@ -316,6 +316,17 @@ describe('interrupted', () => {
     expect((await made.ntt('plan')).code).toBe(0)
   })
 
+  test('^C takes up none of the media that wait', async () => {
+    const database = await freshDatabase()
+    const made = sampleProject(['ceh-report.iso', 'floppy.img', 'disk.img'], { database })
+    sleeper(made, 'blkid', 2)
+    const running = made.start(['apply', '--yes', '--jobs', '1'])
+    await running.printed(/enumerate +starts/)
+    running.kill('SIGINT')
+    expect((await running.ended).code).toBe(130)
+    expect(await ask(database, 'select medium_hash from lease')).toHaveLength(1)
+  })
+
   test('^C twice stops at once with 130 and leaves no program running', async () => {
     const made = sampleProject(['ceh-report.iso'])
     sleeper(made, 'blkid', forever(600))

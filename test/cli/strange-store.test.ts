@@ -20,6 +20,8 @@ let made: Project
 
 beforeAll(async () => {
   made = project({ database: await freshDatabase() })
+  // A name that a shell would trip over, as the command that audit gives is typed into one.
+  made.write('ntt.yaml', `roots: { by-hash: "the store's" }\n`)
   for (const name of ['one', 'two']) {
     cpSync(join(sampleImages, 'box7'), made.path('media.d', name), { recursive: true })
     made.medium(name, `label: ${name}\nsource:\n  directory: ${name}\ntarget: copied\n`)
@@ -28,7 +30,7 @@ beforeAll(async () => {
   if (code !== 0) throw new Error(out + err)
 })
 
-const store = (): string => made.path('.ntt/by-hash')
+const store = (): string => made.path("the store's")
 const placeOf = (blob: string): string => join(store(), blob.slice(0, 2), blob.slice(2, 4), blob)
 
 /** A content that the store has, of some size. */
@@ -106,7 +108,7 @@ describe('something in the way of a content that is new', () => {
 })
 
 test('what lies between the folders of the store is told, at each level; what a mount point has of itself is not', async () => {
-  const store = made.path('.ntt/by-hash')
+  const store = made.path("the store's")
   const above = join(store, someBlob().slice(0, 2))
   for (const place of [join(store, 'lost+found'), join(store, 'zz'), join(above, 'zz')]) mkdirSync(place)
   writeFileSync(join(store, 'notes'), '')

@@ -259,6 +259,16 @@ describe('what is not an installation of the older pipeline', () => {
     expect([ran.code, ran.err]).toEqual([1, expect.stringContaining('--root by-hash=')])
   })
 
+  test.each(['copyjob.sql', 'mysql://host/copyjob'])(
+    '%s is no URL of a database: it is refused, and nothing is made',
+    async (url) => {
+      const made = project()
+      const ran = await made.ntt('import', url, '--root', `image=${scratch()}`)
+      expect([ran.code, ran.err]).toEqual([1, expect.stringContaining(`${url} is not the URL of a database`)])
+      expect(existsSync(made.path('.ntt'))).toBe(false)
+    },
+  )
+
   test("ntt does not put its tables among the older pipeline's", async () => {
     const older = await freshDatabase('empty')
     await olderInstallation(scratch(), older, [1, 0, 0], 7)

@@ -13,7 +13,7 @@ import { ObserveError, UsageError, survivable, type ExitCode } from '../model/er
 import { lostFiles, sortOlder, type Imported } from '../model/older.ts'
 import type { Reader } from '../model/world.ts'
 import { writeYaml } from '../model/yaml.ts'
-import { openDatabase, type Database } from '../ports/postgres.ts'
+import { isDatabaseUrl, openDatabase, type Database } from '../ports/postgres.ts'
 import { importLine, importText } from '../views/import.ts'
 import type { Flags } from './flags.ts'
 import { planFiles, type Planned } from './import-files.ts'
@@ -24,6 +24,10 @@ const rootsOfOlder = ['image', 'raw', 'by-hash', 'archive'] as const
 
 export async function importVerb([url]: readonly string[], flags: Flags): Promise<ExitCode> {
   if (url === undefined) throw new UsageError('which database is to be taken over?')
+  if (!isDatabaseUrl(url))
+    throw new UsageError(`${url} is not the URL of a database`, {
+      hint: 'ntt import postgres://user@host:5432/copyjob --root image=FOLDER …',
+    })
   await using verb = await openVerb(flags, { writes: true, anywhere: true })
   const { config, session, declarations } = verb
   if (rootsOfOlder.every((name) => config.from[`roots.${name}`] === 'default'))

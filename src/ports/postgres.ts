@@ -53,6 +53,8 @@ const types: pg.CustomTypesConfig = {
     oid === pg.types.builtins.TIMESTAMPTZ ? isoTime : pg.types.getTypeParser(oid, format),
 }
 
+export const isDatabaseUrl = (text: string): boolean => /^postgres(ql)?:/.test(text) && URL.canParse(text)
+
 function configOf(where: string | Address): { name: string; embedded: boolean; config: pg.ClientConfig } {
   if (typeof where !== 'string') {
     const { socket: host, port, user, database } = where
@@ -62,7 +64,7 @@ function configOf(where: string | Address): { name: string; embedded: boolean; c
       config: { host, port, user, database, ssl: false },
     }
   }
-  if (!/^postgres(ql)?:/.test(where) || !URL.canParse(where))
+  if (!isDatabaseUrl(where))
     throw new ObserveError('the database URL is not one', { hint: 'postgres://user@host:5432/database' })
   return { name: nameOf(where), embedded: false, config: { connectionString: where, keepAlive: true } }
 }

@@ -64,7 +64,7 @@ async function forget(path: string): Promise<void> {
   const file = await open(path, O_RDONLY | O_NONBLOCK).catch(() => null)
   if (file === null) return
   try {
-    libc()?.forget(file.fd)
+    await libc()?.forgetBeside(file.fd)
   } finally {
     await file.close()
   }

@@ -16,6 +16,8 @@ export interface Libc {
   readonly statx: ((directory: number, name: Buffer, into: Buffer) => string | 0) | null
   /** Drops what the page cache has of an open file and the disk has too. Where it cannot, what is read may come from memory. */
   forget(fd: number): void
+  /** The same by another thread: of a large file it takes its time. */
+  forgetBeside(fd: number): Promise<void>
   /** Where it lies in memory. */
   addressOf(memory: ArrayBuffer): bigint
   /** A pipe that holds so many bytes where the kernel allows it; null where there is none to be had. */
@@ -107,6 +109,7 @@ function load(): Libc | null {
       renameNew: (from, to) => told(rename(workingDirectory, from, workingDirectory, to, replaceNothing)),
       syncfs: (fd) => told(syncfs(fd)),
       forget: (fd) => void advise(fd, 0, 0, needNoMore),
+      forgetBeside: (fd) => new Promise((resolve) => advise.async(fd, 0, 0, needNoMore, () => resolve())),
       addressOf: (memory) => koffi.address(new Uint8Array(memory)),
       writebackBeside: (fd, offset, bytes) =>
         new Promise((resolve) => syncRange.async(fd, offset, bytes, writeFlag, () => resolve())),

@@ -233,7 +233,7 @@ function slices<T>(all: readonly T[], size: number): readonly (readonly T[])[] {
 }
 
 /** What lies where a content is to be named, by what the call that would name it says. */
-const strangers: Readonly<Record<string, string>> = {
+const inTheWay: Readonly<Record<string, string>> = {
   EISDIR: 'a folder lies under the name of a content',
   ENOTDIR: 'a file lies where a folder of the store belongs',
   EEXIST: 'a file lies where a folder of the store belongs',
@@ -252,9 +252,9 @@ function failure(error: unknown, root: string, signal?: AbortSignal): unknown {
       'Something removed or replaced it while it was written to. Find out what, then run the same command again.'
     return new StoreError(`cannot write by-hash: (${path}): the directory has gone`, { cause, hint })
   }
-  const stranger = strangers[errno]
-  if (stranger !== undefined)
-    return new RunError(`cannot write by-hash: (${path}): ${stranger} (${errno})`, {
+  const found = inTheWay[errno]
+  if (found !== undefined)
+    return new RunError(`cannot write by-hash: (${path}): ${found} (${errno})`, {
       cause,
       hint: 'It is nothing of ours: look what it is, move it away, and run the same command again.',
     })

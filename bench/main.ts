@@ -18,7 +18,7 @@ import { openStore, type Store } from './store.ts'
 const usage = `npm run bench -- [SECTION…] [--quick] [--rounds N] [--json FILE] [--dir DIR]
 
   SECTION     ${sectionNames.join(', ')}; all where none is named
-  --quick     small data and 3 rounds: under two minutes in all; its ratios are only hints
+  --quick     small data and one round: under two minutes in all; its ratios are only hints
   --rounds N  rounds of each comparison (5)
   --json F    also write everything that was measured to a file
   --dir DIR   where data and stores lie: a real disk, not tmpfs (.bench)
@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   })
   const wanted = sectionNames.filter((name) => positionals.length === 0 || positionals.includes(name))
   const strangers = positionals.filter((name) => !sectionNames.some((known) => known === name))
-  const rounds = Number(values.rounds ?? (values.quick ? 3 : 5))
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 5))
   if (values.help || strangers.length > 0 || !(rounds >= 1)) {
     process.stdout.write(usage)
     process.exitCode = values.help ? 0 : 1

@@ -60,6 +60,25 @@ export async function makeProject(folder: string, { database = true } = {}): Pro
   }
 }
 
+/**
+ * A project that has its schema and a first content: made once in a run, and copied. `work`: the run's working folder.
+ */
+export async function begunProject(work: string, folder: string): Promise<Project> {
+  const begun = join(work, 'begun')
+  if (!existsSync(begun)) {
+    const project = await makeProject(begun)
+    const one = join(work, 'one-file')
+    mkdirSync(one)
+    writeFileSync(join(one, 'file'), 'one')
+    const directory = JSON.stringify(one)
+    project.medium('begin', `kind: directory\nsource:\n  directory: ${directory}\ntarget: copied\n`)
+    await project.ntt(['apply', '--yes', 'begin'])
+    await project.close()
+  }
+  await run({ file: 'cp', args: ['-a', begun, folder] })
+  return makeProject(folder)
+}
+
 export const startServer = (folder: string): Promise<Server> =>
   openServer({
     directory: join(folder, '.ntt/postgres'),

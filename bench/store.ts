@@ -36,9 +36,17 @@ export function openStore(work: string, gigabytes: number): Store {
   closeSync(file)
   let device = ''
   const release = (): void => {
-    process.off('exit', release)
+    process.off('exit', leave)
     if (device === '') return
     unmount(folder)
+    detach()
+  }
+  /** Where we are stopped, what is still at work there ends after us: the kernel takes both away when it has. */
+  const leave = (): void => {
+    execFileSync('umount', ['--lazy', folder])
+    detach()
+  }
+  const detach = (): void => {
     execFileSync('losetup', ['--detach', device])
     device = ''
   }
@@ -59,7 +67,7 @@ export function openStore(work: string, gigabytes: number): Store {
         device = ''
         throw error
       }
-      process.on('exit', release)
+      process.on('exit', leave)
       return folder
     },
     release,

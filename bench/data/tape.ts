@@ -7,10 +7,13 @@ const places = ['/usr/share', '/usr/lib', '/usr/bin']
 /** So much of one file, at most: or a few archives of programs would be all there is. */
 const mostOfOne = 8 << 20
 
+/** A second to list. */
+let listed: readonly string[] | null = null
+
 /** Reads on where it stopped; begins again when it has come to the end. */
 export function openTape(seed: string): (bytes: number) => Buffer {
   const random = seeded(seed)
-  const files = places.flatMap((place) => regularFiles(place)).toSorted()
+  const files = [...(listed ??= places.flatMap((place) => regularFiles(place)).toSorted())]
   for (let last = files.length - 1; last > 0; last -= 1) {
     const other = random.between(0, last)
     const kept = files[last]

@@ -72,14 +72,15 @@ export function makeFolders(store: string): void {
 
 const pairs = Array.from({ length: 256 }, (_, at) => at.toString(16).padStart(2, '0'))
 
-/** Our own layout, with one fsync for each file, one for each folder, as one would write it first. */
-export const fsyncEach: Peer = {
+/** Our own layout, with one fsync for each file, one for each folder, as one would write it first. `isNew`: without its folders. */
+export const fsyncEach = (isNew: boolean): Peer => ({
   name: 'by-hash, fsync per file',
   async begin(folder) {
-    makeFolders(join(folder, 'by-hash'))
+    mkdirSync(join(folder, 'by-hash'))
+    if (!isNew) makeFolders(join(folder, 'by-hash'))
   },
   keep: (tree, folder) => ({
     file: process.execPath,
     args: [join(import.meta.dirname, 'fsync-each.ts'), tree, join(folder, 'by-hash')],
   }),
-}
+})

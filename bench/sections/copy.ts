@@ -1,11 +1,10 @@
 // copy: contents into the store, proven and committed, beside what people would pick instead.
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Measurements } from '../bars.ts'
 import { pairedRatio, type Sample, type Series } from '../figures.ts'
 import { interleave, run, settle, shell, type Contender } from '../measure.ts'
 import * as peers from '../peers/stores.ts'
-import { makeProject, stageTime, type Project } from '../project.ts'
+import { begunProject, stageTime, type Project } from '../project.ts'
 import type { Findings } from '../report.ts'
 import type { Store } from '../store.ts'
 import type { Bench, Section } from './section.ts'
@@ -84,12 +83,19 @@ export const copy: Section = async (bench) => {
 async function copySet(bench: Bench, set: Set, bar: Measurements) {
   for (const path of set.reads) await sets.warm(path)
   const store = bench.store()
-  const ours = nttContender(store, set, 'copied')
-  const whole = set.archive ? [nttContender(store, { ...set, again: null }, 'archived')] : []
+  const ours = nttContender(bench, set, 'copied')
+  const whole = set.archive ? [nttContender(bench, { ...set, again: null }, 'archived')] : []
   const few = await sets.tenth(bench)
-  const competitors = [peers.cp, peers.resticOff, peers.resticDefault, peers.borgDefault]
-  const others = [...competitors, peers.rsync].map((peer) => peerContender(store, set.tree, peer))
-  const slow = set.name === 'small' ? [tenTimes(peerContender(store, few, peers.fsyncEach))] : []
+  // A quick run has those that a bar is about.
+  const others = [
+    peers.cp,
+    ...(bench.quick && set.name !== 'small' ? [] : [peers.resticOff]),
+    peers.resticDefault,
+    peers.borgDefault,
+    ...(bench.quick ? [] : [peers.rsync]),
+  ].map((peer) => peerContender(store, set.tree, peer))
+  const fsyncEach = peers.fsyncEach(bench.quick)
+  const slow = set.name === 'small' ? [tenTimes(peerContender(store, few, fsyncEach))] : []
   const disc = set.archive ? [discByHand(store, set)] : []
   const contenders: readonly Contender[] = [ours, ...whole, ...others, ...slow, ...disc]
   const settled = contenders.map((contender) => ({
@@ -113,7 +119,7 @@ async function copySet(bench: Bench, set: Set, bar: Measurements) {
   hold('borg', peers.borgDefault)
   if (set.name === 'small') {
     hold('restic-off', peers.resticOff)
-    hold('fsync-each', peers.fsyncEach)
+    hold('fsync-each', fsyncEach)
     bar['copy/small/again'] = pairedRatio(
       samples.map(({ againStage }) => againStage),
       stage,
@@ -152,15 +158,10 @@ async function copySet(bench: Bench, set: Set, bar: Measurements) {
   }
 }
 
-/** A project with its database, schema and the folders of its store; and the two media declared. */
-async function begin(folder: string, set: Set, target: Target): Promise<Project> {
-  const project = await makeProject(join(folder, 'project'))
-  const one = join(folder, 'one-file')
-  mkdirSync(one)
-  writeFileSync(join(one, 'file'), 'one')
-  project.medium('begin', sets.directoryYaml(one, 'copied'))
-  await project.ntt(['apply', '--yes', 'begin'])
-  peers.makeFolders(join(project.state, 'by-hash'))
+/** A project with the folders of its store where the run is not a quick one; and the first medium declared. */
+async function begin({ quick, store, work }: Bench, set: Set, target: Target): Promise<Project> {
+  const project = await begunProject(work, join(store().fresh(), 'project'))
+  if (!quick) peers.makeFolders(join(project.state, 'by-hash'))
   project.medium('first', set.first(target))
   return project
 }
@@ -169,14 +170,14 @@ type Target = 'copied' | 'archived'
 
 const oursTo = (target: Target): string => (target === 'copied' ? 'ntt' : 'ntt, whole, up to its archive')
 
-function nttContender(store: Store, set: Set, target: Target): Contender & { readonly samples: Copied[] } {
+function nttContender(bench: Bench, set: Set, target: Target): Contender & { readonly samples: Copied[] } {
   let project: Project | null = null
   const samples: Copied[] = []
   return {
     name: oursTo(target),
     samples,
     async prepare() {
-      project = await begin(store.fresh(), set, target)
+      project = await begin(bench, set, target)
     },
     async run() {
       if (project === null) throw new Error('not prepared')
@@ -198,7 +199,7 @@ function nttContender(store: Store, set: Set, target: Target): Contender & { rea
     async clear() {
       await project?.close()
       project = null
-      store.release()
+      bench.store().release()
     },
   }
 }

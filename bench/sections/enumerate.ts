@@ -3,9 +3,8 @@ import { join } from 'node:path'
 import type { Measurements } from '../bars.ts'
 import { pairedRatio, type Sample } from '../figures.ts'
 import { interleave, run, shell, type Contender, type Program } from '../measure.ts'
-import { makeProject, stageTime, type Project } from '../project.ts'
-import type { Store } from '../store.ts'
-import type { Section } from './section.ts'
+import { begunProject, stageTime, type Project } from '../project.ts'
+import type { Bench, Section } from './section.ts'
 import * as sets from './sets.ts'
 
 export const enumerate: Section = async (bench) => {
@@ -48,7 +47,7 @@ export const enumerate: Section = async (bench) => {
         store.release()
       },
     }
-    const ours = ourContender(store, yaml)
+    const ours = ourContender(bench, yaml)
     const series = await interleave([ours, theirs], bench.rounds, (text) => bench.tell(`${name}  ${text}`))
     const [mine, other] = series.map(({ samples }) => samples.map(({ seconds }) => seconds))
     bar[`enumerate/${name}`] = pairedRatio(mine ?? [], other ?? [])
@@ -78,14 +77,15 @@ interface Enumerated extends Sample {
   readonly all: number
 }
 
-function ourContender(store: Store, yaml: string): Contender & { readonly samples: Enumerated[] } {
+function ourContender(bench: Bench, yaml: string): Contender & { readonly samples: Enumerated[] } {
+  const store = bench.store()
   let project: Project | null = null
   const samples: Enumerated[] = []
   return {
     name: 'ntt, enumerate stage',
     samples,
     async prepare() {
-      project = await makeProject(join(store.fresh(), 'project'))
+      project = await begunProject(bench.work, join(store.fresh(), 'project'))
       project.medium('medium', yaml.replace('enumerated', 'imaged'))
       await project.ntt(['apply', '--yes', 'medium'])
       project.medium('medium', yaml)

@@ -6,11 +6,11 @@ import type { Measurements } from '../bars.ts'
 import { median, pairedRatio, type Sample, type Series } from '../figures.ts'
 import { run, shell } from '../measure.ts'
 import { loadOlder, prepareOlder } from '../peers/older-load.ts'
-import { makeProject, serverSeconds, startServer, stageTime, type Project } from '../project.ts'
+import { begunProject, serverSeconds, startServer, stageTime, type Project } from '../project.ts'
 import type { Findings } from '../report.ts'
 import type { Server } from '../../src/ports/server/index.ts'
 import type { Bench, Section } from './section.ts'
-import { directoryYaml, enumeration, recordsYaml, type Enumeration } from './sets.ts'
+import { enumeration, recordsYaml, type Enumeration } from './sets.ts'
 
 const sizes = { small: 1_000_000, middle: 5_000_000, large: 11_000_000 } as const
 type Size = keyof typeof sizes
@@ -25,7 +25,7 @@ export const load: Section = async (bench) => {
   const tables: Findings['tables'][number][] = []
   const peaks: number[] = []
   const wanted: readonly (readonly [Size, number])[] = bench.quick
-    ? [['small', 200_000]]
+    ? [['small', 100_000]]
     : (Object.entries(sizes) as [Size, number][])
   for (const [size, paths] of wanted) {
     const set = await enumeration(bench, paths)
@@ -80,14 +80,9 @@ export const load: Section = async (bench) => {
   }
 }
 
-/** A project whose raws lie among the data; a first medium has brought database and schema. */
-async function begin(folder: string, raws: string): Promise<Project> {
-  const project = await makeProject(join(folder, 'project'))
-  const empty = join(folder, 'empty')
-  mkdirSync(empty)
-  writeFileSync(join(empty, 'file'), '')
-  project.medium('begin', directoryYaml(empty, 'loaded'))
-  await project.ntt(['apply', '--yes', 'begin'])
+/** A project whose raws lie among the data. */
+async function begin({ work }: Bench, folder: string, raws: string): Promise<Project> {
+  const project = await begunProject(work, join(folder, 'project'))
   writeFileSync(join(project.folder, 'ntt.yaml'), `roots:\n  raw: ${JSON.stringify(raws)}\n`)
   await run(shell('sync'))
   return project
@@ -96,7 +91,7 @@ async function begin(folder: string, raws: string): Promise<Project> {
 async function loadOurs(bench: Bench, { folder: raws, hash, paths }: Enumeration) {
   const store = bench.store()
   const folder = store.fresh()
-  const project = await begin(folder, raws)
+  const project = await begin(bench, folder, raws)
   try {
     project.medium('raw', recordsYaml(join(folder, 'trees'), hash))
     const server = serverSeconds(project.folder)
@@ -198,7 +193,7 @@ async function loadTheirs(bench: Bench, { older, hash, paths }: Enumeration): Pr
 async function loadBeside(
   bench: Bench,
 ): Promise<{ readonly bars: Measurements; readonly notes: readonly string[] }> {
-  const paths = bench.quick ? 100_000 : 1_000_000
+  const paths = bench.quick ? 50_000 : 1_000_000
   const two = [await enumeration(bench, paths, 'left'), await enumeration(bench, paths, 'right')]
   const waits: number[] = []
   const [beside, after]: [number[], number[]] = [[], []]
@@ -210,7 +205,7 @@ async function loadBeside(
       mkdirSync(raws)
       for (const { folder: from, hash } of two)
         await run(shell('cp "$1" "$2"', join(from, `${hash}.raw`), raws))
-      const project = await begin(folder, raws)
+      const project = await begin(bench, folder, raws)
       try {
         for (const [at, { hash }] of two.entries())
           project.medium(`raw${at}`, recordsYaml(join(folder, 'trees'), hash))

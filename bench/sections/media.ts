@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Measurements } from '../bars.ts'
 import { median, pairedRatio, type Sample } from '../figures.ts'
 import { run, shell } from '../measure.ts'
-import { makeProject, serverSeconds, type LogLine } from '../project.ts'
+import { begunProject, serverSeconds, type LogLine } from '../project.ts'
 import type { Bench, Section } from './section.ts'
 import * as sets from './sets.ts'
 
@@ -16,7 +16,9 @@ const count = 8
 export const media: Section = async (bench) => {
   const discs = []
   for (let made = 0; made < count; made += 1)
-    discs.push(await sets.disc(bench, `many-${made}`, bench.quick ? 15e6 : 150e6))
+    discs.push(
+      await sets.disc(bench, `many-${made}`, ...(bench.quick ? ([5e6, 60] as const) : ([150e6] as const))),
+    )
   const images = discs.map(({ image }) => image)
   const [one, eight, alone, beside]: [Sample[], Sample[], Sample[], Sample[]] = [[], [], [], []]
   const cores: number[] = []
@@ -68,12 +70,8 @@ export const media: Section = async (bench) => {
 
 async function converge(bench: Bench, images: readonly string[]) {
   const store = bench.store()
-  const project = await makeProject(join(store.fresh(), 'project'))
+  const project = await begunProject(bench.work, join(store.fresh(), 'project'))
   try {
-    const begin = join(store.folder, 'begin')
-    mkdirSync(begin)
-    project.medium('begin', sets.directoryYaml(begin, 'copied'))
-    await project.ntt(['apply', '--yes', 'begin'])
     const names = images.map((_, at) =>
       images.length === count ? `medium-${at}` : `medium-${at + count - images.length}`,
     )

@@ -14,7 +14,7 @@ import * as sets from './sets.ts'
 
 export const plan: Section = async (bench) => {
   const bar: Measurements = {}
-  const version = await many(20, () => run({ file: ntt, args: ['--version'] }))
+  const version = await many(bench.quick ? 10 : 20, () => run({ file: ntt, args: ['--version'] }))
   bar['plan/version'] = mean(version) * 1000
 
   const servers = await serverStarts(bench)
@@ -28,7 +28,7 @@ export const plan: Section = async (bench) => {
   const dozen = await manyMedia(bench, join(place, 'long'), 12, long)
   const brief = await manyMedia(bench, join(place, 'short'), 12, short)
   const [twelve, twelveShort]: [Sample[], Sample[]] = [[], []]
-  for (let round = 0; round < 10; round += 1) {
+  for (let round = 0; round < (bench.quick ? 3 : 10); round += 1) {
     twelve.push(await dozen.ntt(['plan']))
     twelveShort.push(await brief.ntt(['plan']))
   }
@@ -39,7 +39,7 @@ export const plan: Section = async (bench) => {
   store.release()
 
   // 100 million paths: 21 GB of database and 10 GB of enumerations, loaded in eight minutes.
-  const [count, paths] = bench.quick ? [60, 500] : [1_000, 100_000]
+  const [count, paths] = bench.quick ? [24, 200] : [1_000, 100_000]
   const project = await manyMedia(bench, store.fresh(), count, paths)
   const [plans, nothings]: [Sample[], Sample[]] = [[], []]
   for (let round = 0; round < Math.max(3, bench.rounds); round += 1) {
@@ -88,7 +88,7 @@ const mean = (samples: readonly Sample[]): number =>
 
 async function serverStarts(bench: Bench) {
   const [first, again]: [number[], number[]] = [[], []]
-  for (let round = 0; round < Math.max(3, bench.rounds); round += 1) {
+  for (let round = 0; round < bench.rounds; round += 1) {
     const folder = join(bench.store().fresh(), 'server')
     mkdirSync(folder)
     for (const times of [first, again]) {

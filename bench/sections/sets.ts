@@ -15,7 +15,7 @@ export const warm = async (path: string): Promise<void> => {
 
 /** Many small files; and another tree with the same names and contents. */
 export async function small({ quick, data, tell }: Bench): Promise<{ tree: string; again: string }> {
-  const files = quick ? 5_000 : 100_000
+  const files = quick ? 2_000 : 100_000
   const make = (folder: string): void => makeSmall(folder, files)
   return {
     tree: await made(data, `small-${files}`, { files }, make, tell),
@@ -25,7 +25,7 @@ export async function small({ quick, data, tell }: Bench): Promise<{ tree: strin
 
 /** A tenth as many of them, for what takes ten times as long. */
 export const tenth = ({ quick, data, tell }: Bench): Promise<string> => {
-  const files = quick ? 500 : 10_000
+  const files = quick ? 200 : 10_000
   return made(data, `small-${files}`, { files }, (folder) => makeSmall(folder, files), tell)
 }
 
@@ -37,7 +37,7 @@ export const big = ({ quick, data, tell }: Bench): Promise<string> => {
 
 /** A full folder tree that is listed only. */
 export const listing = ({ quick, data, tell }: Bench): Promise<string> => {
-  const files = quick ? 20_000 : 200_000
+  const files = quick ? 10_000 : 200_000
   return made(data, `listing-${files}`, { files }, (folder) => makeListing(folder, files), tell)
 }
 
@@ -49,8 +49,12 @@ export interface Disc {
   readonly files: number
 }
 
-export async function disc(bench: Bench, seed = 'cd', bytes = bench.quick ? 60e6 : 700e6): Promise<Disc> {
-  const files = 1331
+export async function disc(
+  bench: Bench,
+  seed = 'cd',
+  bytes = bench.quick ? 60e6 : 700e6,
+  files = 1331,
+): Promise<Disc> {
   const folder = await made(
     bench.data,
     `disc-${seed}-${bytes}`,

@@ -11,7 +11,8 @@ import {
 import { failureOf } from './model/event.ts'
 import { Slots } from './model/lanes.ts'
 import type { Medium, StageName } from './model/medium.ts'
-import type { Action, Lane, Observed, Plan, Stage, Step } from './model/stage.ts'
+import { latestOf } from './model/proofs.ts'
+import type { Action, Lane, Observed, Plan, Replaces, Stage, Step } from './model/stage.ts'
 import type { Writer } from './model/world.ts'
 import { observeMedium, observeStage, type Eyes } from './observe.ts'
 import { wantedStages } from './plan.ts'
@@ -158,10 +159,8 @@ async function carryOut(
   const world = hands.writer(medium, step.stage, signal)
   const made = step.action === 'run'
   const isRestored = made && step.because.code === 'restore'
-  if (made) {
-    const isFailed = step.because.code === 'failed-proof' || (isRestored && step.contradicts === 'proof')
-    await stage.run(medium, observation.seen, world, redo.has(step.stage) || isFailed, isRestored)
-  }
+  if (made)
+    await stage.run(medium, observation.seen, world, replaced(step, now, redo.has(step.stage)), isRestored)
   // What failed is looked at as deep as if it had never been proven: it may turn out to be what it was before.
   const depth = made
     ? ((step.because.code === 'failed-proof' ? stage.depths?.prove : stage.depths?.run) ?? 'counts')
@@ -188,6 +187,15 @@ async function carryOut(
     observations: now.observations.map((one) => (one.stage === step.stage ? after : one)),
     proofs: [...now.proofs, proof],
   }
+}
+
+/** Why what is there gives way to what a step makes. What a person asks for may be there to mend what failed. */
+function replaced({ stage, of, because, contradicts }: Step, now: Observed, isAsked: boolean): Replaces {
+  if (because.code === 'failed-proof' || (because.code === 'restore' && contradicts === 'proof'))
+    return 'failed-proof'
+  if (!isAsked) return null
+  const proofs = now.proofs.filter((proof) => proof.stage === stage)
+  return of !== null && latestOf(of, proofs)?.ok === false ? 'failed-proof' : 'asked'
 }
 
 const mayRun = (planned: Action): boolean => planned === 'run' || planned === 'wait'

@@ -137,7 +137,7 @@ describe('what was archived', () => {
     expect(await planned(3, 'floppy')).toMatch(/! +\+ +archive +gone since it was proven/)
     flip(archive)
     expect(await repaired('floppy')).toMatch(/! +\+ +archive +failed its verification/)
-    expect(asides(made.path('.ntt/archive'))).toHaveLength(1)
+    expect(asides(made.path('.ntt/archive'))).toEqual([expect.stringContaining('.aside-failed-proof-')])
   })
 
   test('an enumeration that is gone comes back from the archive, one that is altered from the image', async () => {
@@ -148,7 +148,23 @@ describe('what was archived', () => {
     expect(readFileSync(raw).equals(before)).toBe(true)
     flip(raw)
     expect(await repaired('floppy')).toMatch(/! +\+ +enumerate +failed its verification/)
-    expect(asides(made.path('.ntt/raw'))).toHaveLength(1)
+    expect(asides(made.path('.ntt/raw'))).toEqual([expect.stringContaining('.aside-failed-proof-')])
+  })
+
+  test('what is good and made again because a person asked is kept aside as that; what failed as what failed', async () => {
+    const redo = ['apply', '--yes', '--redo', 'floppy/enumerate', '--redo', 'floppy/archive']
+    const kept = (): readonly string[] =>
+      [...asides(made.path('.ntt/raw')), ...asides(made.path('.ntt/archive'))].map((name) =>
+        name.replace(/^.*\.aside-(\w+(?:-proof)?)-.*$/, '$1'),
+      )
+    const before = kept()
+    expect((await made.ntt(...redo)).code).toBe(0)
+    expect(kept().toSorted()).toEqual([...before, 'asked', 'asked'].toSorted())
+    const archive = made.path('.ntt/archive', `${await hashOf('floppy')}.tar.zst`)
+    flip(archive)
+    expect((await made.ntt('verify', '--depth', 'hash', 'floppy')).code).toBe(3)
+    expect((await made.ntt('apply', '--yes', '--redo', 'floppy/archive')).code).toBe(0)
+    expect(kept().toSorted()).toEqual([...before, 'asked', 'asked', 'failed-proof'].toSorted())
   })
 
   test('where the image is gone, a content comes back through the archive', async () => {

@@ -115,6 +115,12 @@ export interface Verification {
 }
 
 /**
+ * Why what is there gives way to what is made: it failed its proof, or a person asked for a new one. null: nothing that is there may be
+ * replaced.
+ */
+export type Replaces = 'failed-proof' | 'asked' | null
+
+/**
  * A stage of the pipeline. `Seen` is plain JSON data: it is printed, logged, digested and written in tests.
  * What changes in `Seen` makes an earlier proof stale; so it holds nothing volatile (no times of looking, no device numbers).
  */
@@ -130,11 +136,10 @@ export interface Stage<Seen = unknown> {
   /** What to do about it, and why. Judges the product, never the input. Pure. */
   plan(medium: Medium, seen: Seen): Decision
   /**
-   * Make it so. Safe to repeat after a crash. The only member that may write. `replace`: a product is there and is known
-   * to be wrong, or a person asked for a new one; without it nothing that is there may be replaced. `fromArchive`: not made
-   * anew but restored, as it was.
+   * Make it so. Safe to repeat after a crash. The only member that may write. `fromArchive`: not made anew but restored, as
+   * it was.
    */
-  run(medium: Medium, seen: Seen, world: Writer, replace: boolean, fromArchive?: boolean): Promise<void>
+  run(medium: Medium, seen: Seen, world: Writer, replaces: Replaces, fromArchive?: boolean): Promise<void>
   /** Prove it. Looks again, in depth; believes neither `run` nor the record. */
   verify(medium: Medium, world: Reader, depth: Depth): Promise<Verification>
 }

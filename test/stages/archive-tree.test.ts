@@ -99,7 +99,7 @@ async function settle(id: number, { path, ino, size }: Entry): Promise<void> {
 
 async function make(): Promise<void> {
   const world = hands(folder, { database })
-  await archive.run(box(), await archive.observe(box(), world), world, false)
+  await archive.run(box(), await archive.observe(box(), world), world, null)
 }
 
 const shape = (at: string): string[] =>

@@ -46,7 +46,7 @@ const noise = (bytes: number): Buffer =>
 
 async function make(): Promise<void> {
   const world = hands(folder)
-  await archive.run(disc(), await archive.observe(disc(), world), world, false)
+  await archive.run(disc(), await archive.observe(disc(), world), world, null)
 }
 
 const failed = ({ checks }: Verification): string[] => checks.filter(({ ok }) => !ok).map(({ name }) => name)
@@ -98,11 +98,11 @@ describe('what is written', () => {
     const world = hands(folder)
     const seen = await archive.observe(disc(), world)
     expect(archive.plan(disc(), seen).action).toBe('keep')
-    await expect(archive.run(disc(), seen, world, false)).rejects.toThrow('nobody asked')
-    await archive.run(disc(), seen, world, true)
+    await expect(archive.run(disc(), seen, world, null)).rejects.toThrow('nobody asked')
+    await archive.run(disc(), seen, world, 'asked')
     expect(readdirSync(join(folder, 'archive')).toSorted()).toEqual([
       `${hash}.tar.zst`,
-      `${hash}.tar.zst.aside-failed-proof-test`,
+      `${hash}.tar.zst.aside-asked-test`,
     ])
   })
 
@@ -115,7 +115,7 @@ describe('what is written', () => {
         damage(world.path(place), 3_000_000)
       },
     }
-    await expect(archive.run(disc(), await archive.observe(disc(), world), lying, false)).rejects.toThrow(
+    await expect(archive.run(disc(), await archive.observe(disc(), world), lying, null)).rejects.toThrow(
       'cannot be read back',
     )
     expect(readdirSync(join(folder, 'archive')).filter((name) => name.endsWith('.zst'))).toEqual([])
@@ -130,7 +130,7 @@ describe('what is written', () => {
     }
     const makeOne = async (): Promise<void> => {
       rmSync(file(), { force: true })
-      await archive.run(one, await archive.observe(one, world), counting, false)
+      await archive.run(one, await archive.observe(one, world), counting, null)
     }
     await makeOne()
     const proof = await archive.verify(one, counting, 'hash')
@@ -170,7 +170,7 @@ describe('what is written', () => {
         execFileSync('touch', ['-a', command.args.at(-1) ?? ''])
       },
     }
-    await archive.run(one, seen, touching, false)
+    await archive.run(one, seen, touching, null)
     expect(failed(await archive.verify(one, touching, 'hash'))).toEqual([])
     expect(read).toEqual(['zstd', 'zstd'])
     rmSync(file())
@@ -181,7 +181,7 @@ describe('what is written', () => {
         await world.publish(from, to)
       },
     }
-    await archive.run(one, seen, swapping, false)
+    await archive.run(one, seen, swapping, null)
     expect(failed(await archive.verify(one, world, 'hash'))).toEqual(['whole'])
   })
 
@@ -194,7 +194,7 @@ describe('what is written', () => {
         damage(world.path(place), statSync(world.path(place)).size - 20)
       },
     }
-    await expect(archive.run(disc(), await archive.observe(disc(), world), lying, false)).rejects.toThrow(
+    await expect(archive.run(disc(), await archive.observe(disc(), world), lying, null)).rejects.toThrow(
       'the seek table says',
     )
     expect(readdirSync(join(folder, 'archive'))).toEqual([])
@@ -219,7 +219,7 @@ describe('what is written', () => {
       const real = execFileSync('sh', ['-c', 'command -v zstd'], { encoding: 'utf8' }).trim()
       writeFileSync(join(programs, 'zstd'), `#!/bin/sh\nreal=${real}\n${script}\n`, { mode: 0o755 })
       const world = hands(folder, { path: `${programs}:${process.env['PATH'] ?? ''}` })
-      const told = await archive.run(disc(), await archive.observe(disc(), world), world, false).then(
+      const told = await archive.run(disc(), await archive.observe(disc(), world), world, null).then(
         () => null,
         (error: unknown) => (error instanceof NttError ? error : null),
       )
@@ -232,7 +232,7 @@ describe('what is written', () => {
   test('without a zstd nothing is packed: nobody could read it back', async () => {
     const world = hands(folder, { path: '/nowhere' })
     await expect(
-      archive.run(disc(), await archive.observe(disc(), world), world, false),
+      archive.run(disc(), await archive.observe(disc(), world), world, null),
     ).rejects.toMatchObject({ tag: 'observe', message: expect.stringContaining('zstd is not installed') })
     expect(world.told).toEqual([])
   })
@@ -246,7 +246,7 @@ describe('what is written', () => {
         return stat !== null && place.endsWith('.iso') ? { ...stat, bytes: stat.bytes - 1 } : stat
       },
     }
-    await expect(archive.run(disc(), await archive.observe(disc(), world), growing, false)).rejects.toThrow(
+    await expect(archive.run(disc(), await archive.observe(disc(), world), growing, null)).rejects.toThrow(
       'changed while it was archived',
     )
   })

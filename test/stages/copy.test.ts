@@ -18,7 +18,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { ObserveError, RunError, StoreError } from '../../src/model/errors.ts'
 import type { Medium } from '../../src/model/medium.ts'
-import type { Decision, Depth, Verification } from '../../src/model/stage.ts'
+import type { Decision, Depth, Verification, Replaces } from '../../src/model/stage.ts'
 import type { Writer } from '../../src/model/world.ts'
 import { openDatabase, type Database } from '../../src/ports/postgres.ts'
 import { openStore } from '../../src/ports/store/index.ts'
@@ -89,8 +89,8 @@ async function bench(parts: Partial<Medium> = {}, folder = scratch()): Promise<B
 
 /** Enumerates and loads what there is now. */
 async function prepare({ medium, world }: Bench): Promise<void> {
-  await enumerate.run(medium, await enumerate.observe(medium, world), world, true)
-  await load.run(medium, await load.observe(medium, world), world, true)
+  await enumerate.run(medium, await enumerate.observe(medium, world), world, 'asked')
+  await load.run(medium, await load.observe(medium, world), world, 'asked')
 }
 
 const plan = async ({ medium, world }: Bench, exclude = medium.exclude): Promise<Decision> => {
@@ -98,8 +98,8 @@ const plan = async ({ medium, world }: Bench, exclude = medium.exclude): Promise
   return copy.plan(declared, await copy.observe(declared, world))
 }
 
-const run = async ({ medium, world }: Bench, replace = false): Promise<void> =>
-  copy.run(medium, await copy.observe(medium, world), world, replace)
+const run = async ({ medium, world }: Bench, replaces: Replaces = null): Promise<void> =>
+  copy.run(medium, await copy.observe(medium, world), world, replaces)
 
 const verify = ({ medium, world }: Bench, depth: Depth = 'counts'): Promise<Verification> =>
   copy.verify(medium, world, depth)
@@ -192,7 +192,7 @@ describe('a tree', () => {
 
   test('that is not loaded is not copied', async () => {
     const one = await bench()
-    await enumerate.run(one.medium, await enumerate.observe(one.medium, one.world), one.world, false)
+    await enumerate.run(one.medium, await enumerate.observe(one.medium, one.world), one.world, null)
     await expect(run(one)).rejects.toThrow(RunError)
   })
 
@@ -305,7 +305,7 @@ describe('files that cannot be read', () => {
     })
     expect(failed(await verify(accepting))).toEqual([])
     renameSync(join(one.folder, 'a'), join(one.tree, 'a'))
-    await run(one, true)
+    await run(one, 'asked')
     expect(failed(await verify(one, 'hash'))).toEqual([])
     expect(await plan(one)).toMatchObject({ action: 'keep' })
   })
@@ -425,7 +425,7 @@ describe('damage behind our back', () => {
       missing: [`gone: ${hashOf('gone')}`],
       altered: [`flipped: ${hashOf('flipped')}`],
     })
-    await run(one, true)
+    await run(one, 'asked')
     expect(failed(await verify(one, 'hash'))).toEqual([])
     expect(readFileSync(at('flipped'), 'utf8')).toBe('flipped')
     expect(readFileSync(`${at('flipped')}.aside-failed-proof-test`, 'utf8')).toBe('flopped')
@@ -578,7 +578,7 @@ describe('images', () => {
       )
     map('-')
     expect(await plan(one)).toMatchObject({ action: 'run', because: { code: 'damaged' } })
-    await run(one, true)
+    await run(one, 'asked')
     expect((await outcomes(one)).filter(({ state }) => state === 'd').length).toBeGreaterThan(0)
     map('+')
     await run(one)

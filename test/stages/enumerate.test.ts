@@ -14,7 +14,7 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Medium } from '../../src/model/medium.ts'
 import { decodeRaw, type RawRecord } from '../../src/model/raw/index.ts'
-import type { Check, Depth } from '../../src/model/stage.ts'
+import type { Check, Depth, Replaces } from '../../src/model/stage.ts'
 import { enumerate, type Seen } from '../../src/stages/enumerate/index.ts'
 import { hands, type Hands } from '../support/hands.ts'
 import { make, put } from '../support/looking.ts'
@@ -40,8 +40,8 @@ const sized = (name: string, bytes: number): string => {
   return path
 }
 const seen = (of: Medium): Promise<Seen> => enumerate.observe(of, world)
-const run = async (of: Medium, replace = false): Promise<void> =>
-  enumerate.run(of, await seen(of), world, replace)
+const run = async (of: Medium, replaces: Replaces = null): Promise<void> =>
+  enumerate.run(of, await seen(of), world, replaces)
 const plan = async (of: Medium): Promise<string> => {
   const { action, because } = enumerate.plan(of, await seen(of))
   return `${action} ${because.code}: ${because.text}`
@@ -141,7 +141,7 @@ describe('a medium with one filesystem', () => {
     })
     expect(await plan(disc('blank.img'))).toMatch(/^refuse unread: .*partitions: \{0: skip\}/)
     sized('none.img', 0)
-    await expect(enumerate.run(disc('none.img'), { raw: null }, world, false)).rejects.toThrow('0 bytes')
+    await expect(enumerate.run(disc('none.img'), { raw: null }, world, null)).rejects.toThrow('0 bytes')
   })
 
   test('whose directory cannot be read is partial: told by path, refused, and waived only by a person', async () => {
@@ -157,7 +157,7 @@ describe('a medium with one filesystem', () => {
     put(image, Buffer.alloc(2048), start)
     const of = disc('a.img')
     expect(failed((await verify(of, 'hash')).checks)).toHaveLength(1)
-    await run(of, true)
+    await run(of, 'asked')
     expect(failed((await verify(of)).checks)).toEqual([
       expect.stringMatching(
         /^volumes: the medium \(vfat\) partial: 1 could not be read, the first: unreadable-directory, "sub"/,
@@ -202,7 +202,7 @@ describe('a disk with partitions', () => {
     ])
     expect(await plan(of)).toMatch(/^refuse unread: partition 3/)
     const waived = disc('disk.img', { policy: { ...of.policy, partitions: { 3: 'skip' } } })
-    await run(waived, true)
+    await run(waived, 'asked')
     expect((await seen(waived)).raw?.volumes[2]).toMatchObject({
       outcome: 'waived',
       reason: 'skipped, as its file says',
@@ -306,9 +306,9 @@ describe('what is at the place already', () => {
     await run(of)
     const first = readFileSync(rawFile())
     await expect(run(of)).rejects.toThrow('nobody asked for a new one')
-    await run(of, true)
+    await run(of, 'asked')
     const aside = readdirSync(join(folder, 'raw')).find((name) => name.includes('aside')) ?? ''
-    expect(aside).toBe(`${testHash}.raw.aside-failed-proof-test`)
+    expect(aside).toBe(`${testHash}.raw.aside-asked-test`)
     expect(readFileSync(join(folder, 'raw', aside)).equals(first)).toBe(true)
   })
 

@@ -78,10 +78,10 @@ test('ten are matched, three are refused, and not a byte is written for the thre
       const decision = image.plan(what, seen)
       if (decision.action !== 'run') {
         expect(decision).toMatchObject({ action: 'refuse', because: { code: 'wrong-medium' } })
-        await expect(image.run(what, seen, world, false)).rejects.toMatchObject({ tag: 'refused' })
+        await expect(image.run(what, seen, world, null)).rejects.toMatchObject({ tag: 'refused' })
         continue
       }
-      await image.run(what, seen, world, false)
+      await image.run(what, seen, world, null)
       taken.set(declaration.name, disc.name)
     }
   }

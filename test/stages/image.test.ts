@@ -21,7 +21,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { parseMapfile, unreadRanges } from '../../src/model/mapfile.ts'
 import type { Medium } from '../../src/model/medium.ts'
-import type { Verification } from '../../src/model/stage.ts'
+import type { Verification, Replaces } from '../../src/model/stage.ts'
 import { archive } from '../../src/stages/archive/index.ts'
 import { image, type Seen } from '../../src/stages/image/index.ts'
 import { device, mapOf, type Bad } from '../support/devices.ts'
@@ -55,8 +55,8 @@ const adopted = (path: string, parts: Partial<Medium> = {}) =>
 const policy = (rescued: number) =>
   ({ policy: { rescued, unreadableFiles: 'refuse', partitions: {} } }) as const
 const plan = async (what: Medium) => image.plan(what, await image.observe(what, hands(folder)))
-async function run(what: Medium, replace = false, world = hands(folder)): Promise<Seen> {
-  await image.run(what, await image.observe(what, world), world, replace)
+async function run(what: Medium, replaces: Replaces = null, world = hands(folder)): Promise<Seen> {
+  await image.run(what, await image.observe(what, world), world, replaces)
   return image.observe(what, world)
 }
 
@@ -134,7 +134,7 @@ describe('an image that a person has', () => {
     const gone = adopted(join(folder, 'gone.iso'))
     expect(await plan(gone)).toMatchObject({ action: 'refuse', because: { code: 'source-away' } })
     await expect(run(gone)).rejects.toMatchObject({ tag: 'refused' })
-    await expect(run(adopted(disc()), true)).rejects.toMatchObject({ tag: 'refused' })
+    await expect(run(adopted(disc()), 'asked')).rejects.toMatchObject({ tag: 'refused' })
   })
 })
 
@@ -142,7 +142,7 @@ describe('an image that lives in its archive', () => {
   const archived = async (path: string): Promise<void> => {
     const world = hands(folder)
     writeFileSync(join(folder, `raw/${hash}.raw`), 'raw')
-    await archive.run(adopted(path), await archive.observe(adopted(path), world), world, false)
+    await archive.run(adopted(path), await archive.observe(adopted(path), world), world, null)
   }
 
   test('is met by it, proven in it, and restored from it with its map', async () => {
@@ -337,7 +337,7 @@ describe('a device', { timeout: 400_000 }, () => {
     const what = drive(from, { expect: { bytes: 6_000_000 } })
     const seen = await image.observe(what, hands(folder))
     fail(true)
-    await expect(image.run(what, seen, hands(folder), false)).rejects.toMatchObject({
+    await expect(image.run(what, seen, hands(folder), null)).rejects.toMatchObject({
       message: expect.stringContaining('nothing can be read'),
     })
     expect(existsSync(final())).toBe(false)
@@ -422,7 +422,7 @@ describe('a device', { timeout: 400_000 }, () => {
     const { path: from } = await device(folder, disc())
     const what = drive(from, { expect: { bytes: 6_000_000 } })
     await run(what)
-    await run(what, true)
+    await run(what, 'asked')
     expect(readdirSync(at('')).filter((name) => name.includes('.aside-asked-'))).toHaveLength(3)
     expect(await plan(what)).toMatchObject({ action: 'keep' })
   })

@@ -9,7 +9,7 @@ import { ObserveError, RefusedError, RunError } from '../../src/model/errors.ts'
 import type { Medium } from '../../src/model/medium.ts'
 import { rawPlace } from '../../src/model/places.ts'
 import { encodeRaw, RawError, type RawRecord } from '../../src/model/raw/index.ts'
-import type { Verification } from '../../src/model/stage.ts'
+import type { Verification, Replaces } from '../../src/model/stage.ts'
 import type { Writer } from '../../src/model/world.ts'
 import { openDatabase, type Database } from '../../src/ports/postgres.ts'
 import { load } from '../../src/stages/load/index.ts'
@@ -140,12 +140,12 @@ async function enumerated(
 
 const decide = async (of = medium()) => load.plan(of, await load.observe(of, place.world))
 
-async function loaded(of = medium(), replace = false): Promise<void> {
+async function loaded(of = medium(), replaces: Replaces = null): Promise<void> {
   await load.run(
     of,
     await load.observe(of, place.world),
     { ...place.world, enrol: () => enrol(of.hash) },
-    replace,
+    replaces,
   )
 }
 
@@ -572,7 +572,7 @@ describe('a database that does not keep what it is given', () => {
     await enumerated(report)
     await loaded()
     await meddle('entry', `new.name = '\\x00'; return new;`)
-    await expect(loaded(medium(), true)).rejects.toThrow(/were sent for entry/)
+    await expect(loaded(medium(), 'asked')).rejects.toThrow(/were sent for entry/)
     expect(await proven('hash')).toEqual([])
   })
 
@@ -616,7 +616,7 @@ describe('rows of another enumeration', () => {
     await loaded()
     const [before] = await ask<{ oid: number }>(`select 'inode_1_da69350a'::regclass::oid as oid`)
     await enumerated(smaller)
-    await loaded(medium(), true)
+    await loaded(medium(), 'asked')
     expect(await paths()).toHaveLength(1000)
     expect(await proven('hash')).toEqual([])
     expect(await tableNames()).toHaveLength(3)
@@ -634,7 +634,7 @@ describe('rows of another enumeration', () => {
     const bytes = readFileSync(raw)
     bytes[40_000] = (bytes[40_000] ?? 0) ^ 4
     writeFileSync(raw, bytes)
-    await expect(load.run(medium(), seen, place.world, true)).rejects.toThrow(RawError)
+    await expect(load.run(medium(), seen, place.world, 'asked')).rejects.toThrow(RawError)
     expect(await paths()).toHaveLength(1161)
     expect(await tableNames()).toHaveLength(3)
   })
@@ -645,7 +645,7 @@ describe('rows of another enumeration', () => {
     await loaded()
     await enumerated(report)
     expect(await decide()).toMatchObject({ action: 'refuse' })
-    await loaded(medium(), true)
+    await loaded(medium(), 'asked')
     expect(await ask('select count(*)::int4 as n from anomaly')).toEqual([{ n: 0 }])
     expect(await proven('hash')).toEqual([])
   })

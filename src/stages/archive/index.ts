@@ -65,9 +65,10 @@ export const archive: Stage<Seen> = {
     }
   },
 
-  async run(medium, { archive: there, isOutgrown: isLess }, world, replace) {
+  async run(medium, { archive: there, isOutgrown: isLess }, world, replaces) {
     const place = archivePlace(medium)
-    if (there !== null && !isLess && !replace)
+    const why = isLess ? 'read-further' : replaces
+    if (there !== null && why === null)
       throw new RunError('an archive is there, and nobody asked for a new one')
     // Asked before hours of packing, not after.
     if (!(await world.has('zstd'))) {
@@ -83,7 +84,7 @@ export const archive: Stage<Seen> = {
       )
       const found = await readBack(medium, part, written, world)
       // The old one gives way only now that a good one is there.
-      if (there !== null) await world.setAside(place, isLess ? 'read-further' : 'failed-proof')
+      if (there !== null && why !== null) await world.setAside(place, why)
       await world.publish(part, place)
       const proven = found === null ? null : await named(found, place, world)
       if (proven !== null) justMade.set(medium, proven)

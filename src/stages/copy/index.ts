@@ -45,13 +45,13 @@ export const copy: Stage<Seen> = {
 
   plan: judge,
 
-  async run(medium, seen, world, replace) {
+  async run(medium, seen, world, replaces) {
     await needStore(world)
     const rows = contentOf((await world.catalogue(medium.hash))?.load ?? null)
     if (rows === null) throw new RunError('no rows are loaded')
     const made = parseOrigin(seen.outcomes?.origin ?? '')
     const before = (seen.outcomes?.tables.length ?? 0) > 0 ? made : null
-    await copyFiles(medium, { rows, before, replace }, world)
+    await copyFiles(medium, { rows, before, replace: replaces !== null }, world)
   },
 
   verify: verifyCopy,

@@ -124,12 +124,12 @@ export const enumerate: Stage<Seen> = {
     return { action: 'keep', because: { code: 'present', text }, ...follows }
   },
 
-  async run(medium, { raw }, world, replace, fromArchive = false) {
+  async run(medium, { raw }, world, replaces, fromArchive = false) {
     const place = rawPlace(medium)
     const isStranded =
       raw !== null && !(await hasSource(medium, world)) && (await isArchivedOf(medium, world))
     if ((fromArchive || isStranded) && (await restoreRaw(medium, world))) return
-    if (raw?.complete === true && raw.different === null && !replace)
+    if (raw?.complete === true && raw.different === null && replaces === null)
       throw new RunError('an enumeration is there, and nobody asked for a new one')
     const part = world.part(place)
     const source = await needSource(medium, world)
@@ -151,7 +151,7 @@ export const enumerate: Stage<Seen> = {
       if (isOlder) world.line(await compareLegacy(place, part, raw.format === 'legacy-v1', world))
       await world.setAside(
         place,
-        isOlder ? 'older-format' : replace ? 'failed-proof' : raw.complete ? 'unread' : 'incomplete',
+        isOlder ? 'older-format' : (replaces ?? (raw.complete ? 'unread' : 'incomplete')),
       )
     }
     await world.publish(part, place)

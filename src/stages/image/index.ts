@@ -75,7 +75,7 @@ export const image: Stage<Seen> = {
     return seen.image.place === imagePlace(medium) ? { ...decision, restorable: true } : decision
   },
 
-  async run(medium, seen, world, replace, fromArchive = false) {
+  async run(medium, seen, world, replaces, fromArchive = false) {
     if (fromArchive || (seen.image === null && seen.archive !== null && seen.unfinished === null))
       return restoreImage(medium, world)
     if (medium.source.type !== 'device') {
@@ -83,10 +83,11 @@ export const image: Stage<Seen> = {
         `${medium.source.path} is yours to make: ntt adopts an image, and never writes one there`,
       )
     }
-    if (seen.image !== null && !replace && !isMap(seen.map)) throw new RefusedError(mapless)
+    if (seen.image !== null && replaces === null && !isMap(seen.map)) throw new RefusedError(mapless)
     const isWhole = isMap(seen.map) && seen.map.rescued === seen.map.total
-    if (seen.image !== null && replace && (isWhole || !isMap(seen.map))) await setAside(medium, world)
-    return rescue(medium, world, replace)
+    if (seen.image !== null && replaces !== null && (isWhole || !isMap(seen.map)))
+      await setAside(medium, replaces, world)
+    return rescue(medium, world, replaces !== null)
   },
 
   verify: prove,
@@ -224,9 +225,9 @@ const refuse = (code: Decision['because']['code'], text: string): Decision => ({
   because: { code, text },
 })
 
-async function setAside(medium: Medium, world: Writer): Promise<void> {
+async function setAside(medium: Medium, why: string, world: Writer): Promise<void> {
   const final = imagePlace(medium)
   for (const place of [final, mapBeside(final), passesPlace(medium)]) {
-    if ((await world.stat(place)) !== null) await world.setAside(place, 'asked')
+    if ((await world.stat(place)) !== null) await world.setAside(place, why)
   }
 }

@@ -42,22 +42,22 @@ export const load: Stage<Seen> = {
 
   plan: judge,
 
-  async run(medium, seen, world, replace) {
+  async run(medium, seen, world, replaces) {
     const owner: Owner = { id: await world.enrol(), hash: medium.hash }
     await dropUnfinished(owner, world)
     const decision = judge(medium, seen)
-    if (decision.because.code === 'changed' && !replace) {
+    if (decision.because.code === 'changed' && replaces === null) {
       await refresh(owner, await readRaw(medium, world, null), world)
       return
     }
-    if (decision.action !== 'run' && !replace)
+    if (decision.action !== 'run' && replaces === null)
       throw new RefusedError(`nothing is replaced unasked: ${decision.because.text}`)
     const rows = new Rows(() => inOrder(world.hasher()))
     const tail = await fill(medium, owner, rows, world, seen.raw?.records ?? null)
     // A first load is looked at in its place. One that others have to give way to is looked at before.
     const again = async (mark: () => Mark): Promise<Rows> => (await remade(medium, world, mark)).rows
     if (seen.rows !== null) await checkBeside(owner, rows, again, world)
-    await swap(owner, rows, tail, world, replace || decision.outgrown === true)
+    await swap(owner, rows, tail, world, replaces !== null || decision.outgrown === true)
     justMade.set(medium, { tail, expected: rows.told() })
   },
 

@@ -1,4 +1,5 @@
 // The witness: look in depth, compare with the last good proof, and write down what was found. Used by apply and verify.
+import { mismatch } from './model/check.ts'
 import { ObserveError, RunError, VerifyError } from './model/errors.ts'
 import type { Emit } from './model/event.ts'
 import type { Medium } from './model/medium.ts'
@@ -86,9 +87,7 @@ export async function prove(
   if (!proof.ok) {
     const failed = checks.filter(({ ok }) => !ok)
     for (const check of failed) witness.emit({ type: 'step.contradicted', ...at, check })
-    const told = failed
-      .map(({ name, expected, actual }) => `${name}: expected ${expected}, found ${actual}`)
-      .join('; ')
+    const told = failed.map(mismatch).join('; ')
     throw new VerifyError(`verification failed: ${told}`, { hint: `ntt why ${medium.name} ${stage.name}` })
   }
   return proof

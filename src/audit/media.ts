@@ -1,4 +1,5 @@
 // A medium against what is claimed of it: its rows, its outcomes, its archive, and the last proof of each product.
+import { mismatch } from '../model/check.ts'
 import { examplesKept, finding, type Finding } from '../model/finding.ts'
 import { instant } from '../model/instant.ts'
 import { stageNames } from '../model/medium.ts'
@@ -32,7 +33,7 @@ export function failedProofs(row: CatalogueRow, proofs: readonly Proof[]): reado
     const last = latestOf(own.at(-1)?.of ?? '', own)
     if (last === undefined || last.ok) return []
     const broken = last.checks.filter(({ ok }) => !ok)
-    const told = broken.map(({ name, expected, actual }) => `${name}: expected ${expected}, found ${actual}`)
+    const told = broken.map(mismatch)
     return [
       finding('failed-proof', row, broken.length, `${stage}, ${instant(last.at)} UTC: ${told.join('; ')}`),
     ]

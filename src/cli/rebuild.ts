@@ -1,5 +1,6 @@
 // ntt rebuild: the catalogue again, when the database is gone. What the archives say of themselves is read first; then it is an
 // ordinary apply over an empty database, in which every product is proven anew.
+import { mismatch } from '../model/check.ts'
 import { readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Config } from '../config.ts'
@@ -131,7 +132,7 @@ async function readManifests(
       const { manifest, checks } = await look({ hash }, place, world, frames)
       const wrong = checks.find(({ ok }) => !ok)
       if (wrong === undefined) found.push(manifest.medium)
-      else strange.push(`${name}: ${wrong.name}: expected ${wrong.expected}, found ${wrong.actual}`)
+      else strange.push(`${name}: ${mismatch(wrong)}`)
     } catch (error) {
       if (!(error instanceof PackError)) throw error
       strange.push(`${name}: ${error.message}`)

@@ -1,4 +1,5 @@
 // What a run looks like now: the events folded, one after the other, into its view. Pure.
+import { mismatch } from './check.ts'
 import { counted } from './counted.ts'
 import type { Event } from './event.ts'
 import { stageNames, type StageName } from './medium.ts'
@@ -124,13 +125,12 @@ export function fold(view: RunView, event: Event): RunView {
       return tell(run, tag === 'interrupted' ? 'plain' : 'bad', message)
     }
     case 'step.contradicted': {
-      const { name, expected, actual } = event.check
       const run = changed(next, event, (stage) => ({
         ...stage,
         cell: 'contradicted',
         failedChecks: [...stage.failedChecks, event.check],
       }))
-      return tell(run, 'doubt', `${name}: expected ${expected}, found ${actual}`)
+      return tell(run, 'doubt', mismatch(event.check))
     }
     case 'step.held': {
       const run = changed(next, event, (stage) => ({

@@ -1,4 +1,5 @@
 // What one event says as a line, for those who read lines.
+import { mismatch } from '../model/check.ts'
 import { count, counted } from '../model/counted.ts'
 import type { Event } from '../model/event.ts'
 import { duration, pathName, readable, size } from './format.ts'
@@ -49,10 +50,8 @@ export function lineOf(event: Event, verbose: boolean, dated: boolean, manner: M
       const word = event.tag === 'interrupted' ? span('doubt', 'interrupted: ') : span('bad', 'failed: ')
       return [word, `${readable(event.message)}${hint}`]
     }
-    case 'step.contradicted': {
-      const { name, expected, actual } = event.check
-      return [span('bad', 'contradicted: '), readable(`${name}: expected ${expected}, found ${actual}`)]
-    }
+    case 'step.contradicted':
+      return [span('bad', 'contradicted: '), readable(mismatch(event.check))]
     case 'step.held':
       if (event.action === 'keep')
         return [span('good', 'met meanwhile: '), readable(typed(event.because.text, manner))]

@@ -158,7 +158,9 @@ function estimateText({ read, write, seconds, measured }: Estimate): string {
     ...(write > 0 ? [`${size(write)} to write`] : []),
   ]
   const time =
-    seconds === null ? [] : [`about ${roughly(seconds)}${measured ? '' : ' (a guess: no history yet)'}`]
+    seconds === null
+      ? []
+      : [`about ${roughly(seconds)}${measured ? '' : ' (a guess: too little was measured yet)'}`]
   const about = moved.length === 0 ? '' : `about ${moved.join(', ')}`
   return [...(about === '' ? [] : [about]), ...time].join(', ')
 }

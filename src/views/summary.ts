@@ -1,4 +1,5 @@
 // The end of a run: what converged, what did not and what to do about it, what was lost, and one line over all.
+import { mismatch } from '../model/check.ts'
 import { targets, type StageName } from '../model/medium.ts'
 import {
   hasWorked,
@@ -141,7 +142,7 @@ function reasonOf({ failure, failedChecks, because, startedMs, cell }: StageView
   if (failure !== null && failure.tag === 'interrupted') return 'interrupted'
   if (failure !== null) return failure.message
   const [check] = failedChecks
-  if (check !== undefined) return `${check.name}: expected ${check.expected}, found ${check.actual}`
+  if (check !== undefined) return mismatch(check)
   if (startedMs !== null && (cell === 'running' || cell === 'verifying')) return 'broken off'
   if (cell === 'waiting' && because?.code !== 'waits') return 'not started'
   return because?.text ?? word

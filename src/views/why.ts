@@ -1,4 +1,5 @@
 // The facts behind every verdict: expected, found, where, when, how deep; claims beside them, never used.
+import { mismatch } from '../model/check.ts'
 import type { Check, Lane, Observed, Proof, Step } from '../model/stage.ts'
 import { count } from '../model/counted.ts'
 import { age, glyph, pad, readable, short, wrap } from './format.ts'
@@ -135,7 +136,7 @@ function worded(path: string, value: Leaf): string {
 
 /** One fact that was tested: what was found, or that it is not what was expected. */
 export const checkText = ({ name, ok, expected, actual }: Check): string =>
-  ok ? `ok ${name}: ${brief(actual)}` : `${name}: expected ${brief(expected)}, found ${brief(actual)}`
+  ok ? `ok ${name}: ${brief(actual)}` : mismatch({ name, expected: brief(expected), actual: brief(actual) })
 
 const brief = (text: string): string =>
   /^[0-9a-f]{64}$/.test(text) ? short(text) : text.length > 300 ? `${text.slice(0, 300)}…` : text

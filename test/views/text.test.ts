@@ -59,7 +59,7 @@ test('a plan tells each step with its reason, in aligned columns, and what is me
 
     = keep   v verify   + make   x refused, look at it   | waits   ! contradicts a proof or a claim
     Plan: 3 media to converge, 1 met, 1 needs you.
-    about 225 MB to read, 158 MB to write, about 3 s (a guess: no history yet)
+    about 225 MB to read, 158 MB to write, about 3 s (a guess: too little was measured yet)
     1 claim contradicted (ceh-006): ntt why ceh-006
     "
   `)

@@ -1,4 +1,5 @@
 // A medium's row on the screen: its cells, and what its stage at work does. Pure; each line fits its width.
+import { mismatch } from '../../model/check.ts'
 import { mainAmount, rate, remaining, share } from '../../model/pace.ts'
 import type { Unit } from '../../model/world.ts'
 import { stageNames } from '../../model/medium.ts'
@@ -141,7 +142,7 @@ function tail(medium: MediumView, width: number, nowMs: number, ascii: boolean):
   const told =
     stuck.failure?.message ??
     (check !== undefined
-      ? `${check.name}: expected ${check.expected}, found ${check.actual}`
+      ? mismatch(check)
       : stuck.cell === 'contradicted' && stuck.because !== null
         ? `contradicted: ${stuck.because.text}`
         : stuck.because?.text)

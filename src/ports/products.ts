@@ -49,7 +49,9 @@ export function openProducts({
     try {
       if (isPart) makeDirectories(dirname(path))
       await writeFile(path, bytes, signal)
-      if (!isPart) await rename(path, whole.path)
+      // Nobody looks for a part after a power cut: its final name is flushed with its directory.
+      if (isPart) return
+      await rename(path, whole.path)
       await flushDirectory(dirname(path))
     } catch (error) {
       rmSync(path, { force: true })
@@ -183,7 +185,8 @@ async function flush(path: string): Promise<void> {
   try {
     const found = await file.stat()
     if (!found.isFile()) throw new TypeError(`${path} is not a file`)
-    await file.chmod(0o644)
+    // Even the mode that it has already would have to be written anew.
+    if ((found.mode & 0o7777) !== 0o644) await file.chmod(0o644)
     await file.sync()
   } finally {
     await file.close()

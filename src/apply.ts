@@ -13,6 +13,7 @@ import { Slots } from './model/lanes.ts'
 import type { Medium, StageName } from './model/medium.ts'
 import { latestOf } from './model/proofs.ts'
 import type { Action, Lane, Observed, Plan, Replaces, Stage, Step } from './model/stage.ts'
+import { takeRoot } from './model/store.ts'
 import type { Writer } from './model/world.ts'
 import { observeMedium, observeStage, type Eyes } from './observe.ts'
 import { wantedStages } from './plan.ts'
@@ -159,6 +160,7 @@ async function carryOut(
   const world = hands.writer(medium, step.stage, signal)
   const made = step.action === 'run'
   const isRestored = made && step.because.code === 'restore'
+  if (made && stage.root !== undefined) await takeRoot(stage.root, world)
   if (made)
     await stage.run(medium, observation.seen, world, replaced(step, now, redo.has(step.stage)), isRestored)
   // What failed is looked at as deep as if it had never been proven: it may turn out to be what it was before.

@@ -8,6 +8,7 @@ import { finding, findingCodes, type Finding, type FindingCode } from './model/f
 import { sideBySide } from './model/lanes.ts'
 import type { Declaration } from './model/medium.ts'
 import type { Proof } from './model/stage.ts'
+import { needKnownRoot, productRoots } from './model/store.ts'
 import type { CatalogueRow, Reader } from './model/world.ts'
 
 /** `hash`: null where nobody could tell which medium a file is about. */
@@ -30,6 +31,7 @@ export async function audit(
   world: Reader,
 ): Promise<readonly Finding[]> {
   const unloaded = new Set(declared.filter(stopsBefore).map(({ name }) => name))
+  for (const root of productRoots) await needKnownRoot(root, rows[0]?.rootIds[root] ?? null, world)
   const raws = hashesOf(await world.names('raw:'), '.raw')
   const archives = hashesOf(await world.names('archive:'), '.tar.zst')
   const known = new Set(rows.map(({ hash }) => hash))

@@ -5,6 +5,7 @@ import { sideBySide } from './model/lanes.ts'
 import type { Declaration, Identity, Medium, StageName } from './model/medium.ts'
 import type { OlderRecord } from './model/older.ts'
 import type { Claim, Observation, Observed, Proof, Stage, Unidentified } from './model/stage.ts'
+import { needKnownRoot } from './model/store.ts'
 import type { CatalogueRow, Reader } from './model/world.ts'
 
 /** What the flow needs of the outside; it imports no stage and no port. */
@@ -75,7 +76,15 @@ export async function observeMedium(medium: Medium, proofs: readonly Proof[], ey
 export async function observeStage(stage: Stage, medium: Medium, world: Reader): Promise<Observation> {
   try {
     const seen = await stage.observe(medium, world)
-    return { stage: stage.name, seen, decision: stage.plan(medium, seen), of: fingerprint(seen) }
+    const decision = stage.plan(medium, seen)
+    // What is not on another filesystem, or on none, is not gone.
+    if (stage.root !== undefined && decision.action === 'run')
+      await needKnownRoot(
+        stage.root,
+        (await world.catalogue(medium.hash))?.rootIds[stage.root] ?? null,
+        world,
+      )
+    return { stage: stage.name, seen, decision, of: fingerprint(seen) }
   } catch (error) {
     const { message, hint } = survivable(error)
     const text = hint === undefined ? message : `${message}. ${hint}`

@@ -280,3 +280,35 @@ test('a root of contents that is empty, or another store, is unknown for all med
   renameSync(made.path('away'), store)
   expect((await made.ntt('plan')).code).toBe(0)
 })
+
+test.each(['archive', 'raw'])(
+  'a root %s that is empty is unmounted, for all we know: 5, and nothing is made there until a person says that it is lost',
+  async (root) => {
+    const made = sampleProject(['floppy.img', 'disk.img'], { database: await freshDatabase() })
+    expect((await made.ntt('apply', '--yes')).code).toBe(0)
+    const [folder, away] = [made.path('.ntt', root), made.path('away')]
+    const products = readdirSync(folder).toSorted()
+    renameSync(folder, away)
+    mkdirSync(folder)
+    for (const verb of [['plan'], ['verify'], ['status'], ['audit'], ['apply', '--yes']]) {
+      const { code, out, err } = await made.ntt(...verb)
+      expect([verb[0], code], out + err).toEqual([verb[0], 5])
+      expect(out).not.toMatch(/contradict|verification failed|gone since/)
+    }
+    expect(readdirSync(folder)).toEqual([])
+    const doctor = await made.ntt('doctor')
+    expect([doctor.code === 0, doctor.out]).toEqual([false, expect.stringContaining('has no marker')])
+    rmSync(folder, { recursive: true })
+    renameSync(away, folder)
+    expect((await made.ntt('plan')).code).toBe(0)
+    // Lost for good: the command that is told makes the empty folder the one that is known.
+    rmSync(folder, { recursive: true })
+    mkdirSync(folder)
+    const { out } = await made.ntt('why', 'floppy', root === 'raw' ? 'enumerate' : 'archive', '--json')
+    const [, id = '', path = ''] = /echo ([0-9a-f-]{36}) >([^\s"]+)/.exec(out) ?? []
+    writeFileSync(path, `${id}\n`)
+    expect((await made.ntt('plan')).code).toBe(3)
+    expect((await made.ntt('apply', '--yes')).code).toBe(0)
+    expect(readdirSync(folder).toSorted()).toEqual(products)
+  },
+)

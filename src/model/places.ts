@@ -1,6 +1,6 @@
 // Where the products of a medium lie; the one place that knows their names.
 import type { Medium, StageName } from './medium.ts'
-import type { FileStat, Place, Reader } from './world.ts'
+import type { FileStat, Place, Reader, RootName } from './world.ts'
 
 type Named = Pick<Medium, 'hash'>
 
@@ -12,8 +12,8 @@ export const rawPlace = ({ hash }: Named): Place => `raw:${hash}.raw`
 export const archivePlace = ({ hash }: Named): Place => `archive:${hash}.tar.zst`
 
 export const blobPlace = (id: string): Place => `by-hash:${id.slice(0, 2)}/${id.slice(2, 4)}/${id}`
-/** Says which store `by-hash:` is, wherever it is mounted. */
-export const storeMarker: Place = 'by-hash:.ntt-store'
+/** Says which one a root is, wherever it is mounted. */
+export const rootMarker = (root: RootName): Place => `${root}:.ntt-store`
 
 /** The ddrescue map that belongs to an image: the same name, ending in `.map`. */
 export const mapBeside = (image: Place): Place => `${image.replace(/\.[^./:]*$/, '')}.map`

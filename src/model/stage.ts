@@ -1,5 +1,6 @@
 // The one interface of the pipeline, and the plain values that travel through it.
 import type { HashVersion, KindName, Medium, StageName, Target } from './medium.ts'
+import type { ProductRoot } from './store.ts'
 import type { Reader, Writer } from './world.ts'
 
 /**
@@ -129,6 +130,8 @@ export interface Stage<Seen = unknown> {
   readonly after: readonly StageName[]
   /** The column of `medium` that claims this stage is done; written with the proof, by nobody else. */
   readonly claim?: 'enum_done' | 'copy_done'
+  /** Where its product lies. Before it is missed or made, the flow sees to it that the root is the one that the database knows. */
+  readonly root?: ProductRoot
   /** How deep `apply` looks after a run, and at a product that nobody has verified. Counts where left out. */
   readonly depths?: { readonly run: Depth; readonly prove: Depth }
   /** What is true now of this stage's own product. Reads only, and cheaply: every plan asks it of every medium. */

@@ -68,8 +68,8 @@ export interface CatalogueRow {
   readonly outcome: TableLook | null
   /** What the older pipeline left of it, as `ntt import` saw it; null where it never had it. */
   readonly older: OlderRecord | null
-  /** Of the store of contents, the same for all media; null: there is none yet. */
-  readonly storeId: string | null
+  /** Of the roots that were written to, the same for all media. */
+  readonly rootIds: Readonly<Partial<Record<RootName, string>>>
 }
 
 /** Cheap look at a set of tables: changes when anything was written, or the tables were rebuilt. */

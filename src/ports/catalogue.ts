@@ -15,7 +15,7 @@ interface MediumRow {
   readonly loaded_from: string | null
   readonly copied_from: string | null
   readonly older: OlderRecord | null
-  readonly store_id: string | null
+  readonly root_ids: CatalogueRow['rootIds'] | null
 }
 
 interface PartitionRow {
@@ -38,7 +38,7 @@ const media = `
              'enumDone', to_char(o.enum_done at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'),
              'copyDone', to_char(o.copy_done at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'), 'health', o.health),
            'files', o.files, 'lost', o.lost, 'paths', o.paths, 'records', o.records) end as older,
-         (select store_id::text from store where root = 'by-hash') as store_id
+         (select json_object_agg(root, store_id) from store) as root_ids
     from medium m
     left join older o using (medium_hash)
     left join generation g using (medium_id)
@@ -99,7 +99,7 @@ export async function readCatalogue(
           load: look(row.loaded_from, loaded),
           outcome: look(row.copied_from, copied),
           older: row.older,
-          storeId: row.store_id,
+          rootIds: row.root_ids ?? {},
         },
       ]
     }),

@@ -2,8 +2,9 @@
 import { join } from 'node:path'
 import type { Config } from '../../config.ts'
 import { NttError } from '../../model/errors.ts'
-import { storeMarker } from '../../model/places.ts'
-import { knownStoreId } from '../../model/store.ts'
+import { rootMarker } from '../../model/places.ts'
+import { knownRootId, otherRoot, otherRootHint, productRoots } from '../../model/store.ts'
+import type { RootName } from '../../model/world.ts'
 import { readText } from '../../ports/files.ts'
 import { readMigrations, schemaState } from '../../ports/migrate.ts'
 import type { SchemaState } from '../../ports/migrate.ts'
@@ -32,12 +33,13 @@ export async function lookAtDatabase(
         writers: 1,
       })
       try {
-        const query = <Row>(sql: string): Promise<readonly Row[]> => open.query<Row>(sql)
+        const query = <Row>(sql: string, params?: readonly unknown[]): Promise<readonly Row[]> =>
+          open.query<Row>(sql, params)
         const [row] = await query<{ version: string }>("select current_setting('server_version') as version")
         const where = isOurs ? `in ${roots.postgres}` : open.name
         const text = `${where}; PostgreSQL ${row?.version ?? 'of unknown version'}`
         const state = await schemaState(query, await readMigrations(join(packageRoot, 'schemas/sql')))
-        const store = state === 'current' ? await storeFinding(query, roots['by-hash']) : []
+        const store = state === 'current' ? await rootFindings(query, roots) : []
         return [{ ...base, condition: 'good', text }, schemaFinding(state), ...store]
       } finally {
         await open.close()
@@ -53,25 +55,31 @@ export async function lookAtDatabase(
   }
 }
 
-/** Whether the root of contents holds the store that the database knows; nothing where it knows none yet. */
-async function storeFinding(
-  query: <Row>(sql: string) => Promise<readonly Row[]>,
-  root: string,
+/** Whether the roots are those that the database knows; nothing of those that it does not know yet. */
+async function rootFindings(
+  query: <Row>(sql: string, params?: readonly unknown[]) => Promise<readonly Row[]>,
+  roots: Readonly<Record<RootName, string>>,
 ): Promise<readonly Finding[]> {
-  const known = await knownStoreId(query)
-  if (known === null) return []
-  const base = { area: 'database', name: 'store' } as const
-  const found = await readText(join(root, storeMarker.replace('by-hash:', '')))
-  if (found?.trim() === known) return [{ ...base, condition: 'good', text: `the one in ${root}, ${known}` }]
-  const is = found === null ? 'has no marker' : `is the store ${found.trim()}`
-  return [
-    {
-      ...base,
-      condition: 'problem',
-      text: `${root} ${is}, the database knows the store ${known}`,
-      fix: 'Mount the right filesystem there, or set the root by-hash to where the store lies now.',
-    },
-  ]
+  const findings: Finding[] = []
+  for (const root of ['by-hash', ...productRoots] as const) {
+    const known = await knownRootId(root, query)
+    if (known === null) continue
+    const path = roots[root]
+    const found = (await readText(join(path, rootMarker(root).replace(`${root}:`, ''))))?.trim() ?? null
+    const other = otherRoot(root, path, { known, found })
+    const base = { area: 'database', name: root === 'by-hash' ? 'store' : `root ${root}` } as const
+    findings.push(
+      other === null
+        ? { ...base, condition: 'good', text: `the one in ${path}, ${known}` }
+        : {
+            ...base,
+            condition: 'problem',
+            text: other,
+            fix: otherRootHint(root, path, { known, found }),
+          },
+    )
+  }
+  return findings
 }
 
 function schemaFinding(state: SchemaState): Finding {

@@ -33,6 +33,7 @@ const lookOf = (stat: FileStat | null): Look =>
 export const archive: Stage<Seen> = {
   name: 'archive',
   after: ['load', 'copy'],
+  root: 'archive',
   depths: { run: 'hash', prove: 'hash' },
 
   async observe(medium, world) {

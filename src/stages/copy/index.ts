@@ -4,7 +4,7 @@ import { detachedText } from '../../model/detached.ts'
 import { RunError, StoreError } from '../../model/errors.ts'
 import type { Medium } from '../../model/medium.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
-import { knownStoreId, markedStoreId, needKnownStore, type StoreIds } from '../../model/store.ts'
+import { knownRootId, markedRootId, needKnownRoot, otherRootHint, type RootIds } from '../../model/store.ts'
 import { unreadPrint } from '../../model/unread.ts'
 import type { Reader, TableLook, Writer } from '../../model/world.ts'
 import { copyFiles } from './run.ts'
@@ -19,7 +19,7 @@ export interface Seen {
   readonly rows: string | null
   /** More or less of the image is read now than when it was copied. */
   readonly otherDamage: boolean
-  readonly store: StoreIds
+  readonly store: RootIds
 }
 
 export const copy: Stage<Seen> = {
@@ -32,7 +32,9 @@ export const copy: Stage<Seen> = {
     const catalogue = await world.catalogue(medium.hash)
     const outcomes = catalogue?.outcome ?? null
     const store =
-      catalogue === null ? { known: null, found: null } : await needKnownStore(catalogue.storeId, world)
+      catalogue === null
+        ? { known: null, found: null }
+        : await needKnownRoot('by-hash', catalogue.rootIds['by-hash'] ?? null, world)
     const made = parseOrigin(outcomes?.origin ?? '')
     const damage = made === null ? null : await lookAtDamage(medium, world)
     return {
@@ -106,9 +108,9 @@ function tallyText({ files, blobs, excluded, damaged, failed }: Tally): string {
 /** A load says what it was made from as `<records> <digest of the entries> <fingerprint of the volumes>`. */
 const contentOf = (load: TableLook | null): string | null => load?.origin.split(' ')[1] ?? null
 
-const lookAtStore = async (world: Reader): Promise<StoreIds> => ({
-  known: await knownStoreId((sql) => world.query(sql)),
-  found: await markedStoreId(world),
+const lookAtStore = async (world: Reader): Promise<RootIds> => ({
+  known: await knownRootId('by-hash', (sql, params) => world.query(sql, params)),
+  found: await markedRootId('by-hash', world),
 })
 
 /** A root that is suddenly another filesystem, or empty, must not be taken for the store. */
@@ -126,6 +128,6 @@ async function needStore(world: Writer): Promise<void> {
     if (now.known === now.found) return
   }
   throw new StoreError(`by-hash: (${world.path('by-hash:')}) is not the store that the database knows`, {
-    hint: 'Mount the right filesystem there, or set the root to where the store lies now.',
+    hint: otherRootHint('by-hash', world.path('by-hash:'), { known, found }),
   })
 }

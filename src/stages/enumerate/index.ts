@@ -46,6 +46,7 @@ export interface Seen {
 export const enumerate: Stage<Seen> = {
   name: 'enumerate',
   after: ['image'],
+  root: 'raw',
 
   async observe(medium, world) {
     const place = rawPlace(medium)

@@ -45,6 +45,7 @@ export interface Seen {
 export const image: Stage<Seen> = {
   name: 'image',
   after: [],
+  root: 'image',
   depths: { run: 'hash', prove: 'hash' },
 
   async observe(medium, world) {

@@ -15,6 +15,7 @@ import {
 import type { Check, Depth, Verification } from '../../model/stage.ts'
 import type { Reader } from '../../model/world.ts'
 import { readerNamed } from '../../readers/index.ts'
+import { sameAsArchived } from './archived.ts'
 import { changesOf } from './changes.ts'
 import type { Task } from './gather.ts'
 import { outcomes } from './outcome.ts'
@@ -154,8 +155,7 @@ async function walkAgain(
   medium: Medium,
   world: Reader,
 ): Promise<Check> {
-  if (source === null)
-    throw new ObserveError('there is nothing to walk again: neither image nor directory is there')
+  if (source === null) return sameAsArchived(medium, world)
   await needInhabited(medium, figuresOf(tail)['records'] ?? 0, world)
   const tasks = await Promise.all(tail.volumes.map((report) => sameTask(report, source, world)))
   const ended: RawTail[] = []

@@ -146,8 +146,9 @@ class Work {
     return {
       exit: this.#hands.stopping.aborted ? 130 : mostSerious(codes),
       products: this.#products,
-      blobs: this.#store.blobs,
-      bytes: this.#purse.spent,
+      blobs: this.#store.blobs - this.#store.bad,
+      bad: this.#store.bad,
+      bytes: this.#purse.spent - this.#store.unread,
       putOff: [...this.#putOff, ...large],
       isUnfinished: this.#isUnfinished || this.#putOff.length + large.length > 0,
     }
@@ -180,7 +181,7 @@ class Work {
         return
       }
       this.#purse.spent += product.bytes
-      this.#products += 1
+      if (code === 0) this.#products += 1
       this.codes.push(code)
     } finally {
       await held.release()

@@ -41,6 +41,8 @@ export class Reading {
   /** Blobs that were read and written down, and how many of them were bad. */
   blobs = 0
   bad = 0
+  /** Bytes that were to be read and are not there. */
+  unread = 0
   /**
    * `media`: those to whose record a bad content is told; `credits`: no blob between two that are read is left out; `most`: so many bad
    * ones are told one by one, where others will count them.
@@ -75,7 +77,8 @@ export class Reading {
   /** What is wrong with it, if anything. `size`: as the table of blobs has it; null: it is not in there. */
   async judge({ id, bytes, blake3 }: ReadBlob, size: number | null, reach: Reach): Promise<Bad | null> {
     reach.blobs += 1
-    reach.bytes += size ?? bytes
+    reach.bytes += bytes
+    this.unread += Math.max(0, (size ?? bytes) - bytes)
     reach.to = Math.max(reach.to, positionOf(id))
     const isGood = blake3 === id && (size === null || bytes === size)
     const [position, before] = [positionOf(id), reach.spans.at(-1)]

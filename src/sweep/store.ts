@@ -33,6 +33,11 @@ export class StoreSweep {
     return this.#reading.bad
   }
 
+  /** Bytes that were to be read and are not there. */
+  get unread(): number {
+    return this.#reading.unread
+  }
+
   /** Reads a range as far as the budget goes; true if to its end, but for what is too large for any budget. */
   async read(range: SweptRange): Promise<boolean> {
     const sizes = new Map<string, KnownBlob>()

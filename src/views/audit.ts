@@ -56,10 +56,19 @@ function wayOut(findings: readonly Finding[], manner: Manner): readonly string[]
     ({ code }) => code !== 'writable' && code !== 'name-taken' && !code.startsWith('orphan-'),
   )
   if (mendable.length === 0) return []
-  const what = mendable.length === findings.length ? 'them' : 'the others'
-  return [
-    `${command('plan', manner)} shows what would mend ${mendable.length === 1 && findings.length === 1 ? 'it' : what}.`,
-  ]
+  const what =
+    mendable.length < findings.length
+      ? 'what can be mended'
+      : findings.length === 1
+        ? 'what would mend it'
+        : 'what would mend them'
+  // A plan does not look at each content: a verification tells whose it is, and then the plan knows.
+  const isOfContents = mendable.some(({ code }) => code === 'missing-blob' || code === 'wrong-size-blob')
+  return isOfContents
+    ? [
+        `${command('verify', manner)} finds the media that hold such contents; ${command('plan', manner)} then shows ${what}.`,
+      ]
+    : [`${command('plan', manner)} shows ${what}.`]
 }
 
 function told({ medium, hash, text, count, examples }: Finding, verbose: boolean): readonly Line[] {

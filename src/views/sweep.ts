@@ -6,15 +6,15 @@ import { size, wrap } from './format.ts'
 import { command, render, span, type Line, type Manner } from './paint.ts'
 
 export function sweepText(
-  { exit, products, blobs, bytes, putOff, isUnfinished }: SweepEnd,
+  { exit, products, blobs, bad, bytes, putOff, isUnfinished }: SweepEnd,
   covered: Covered,
   { maxAgeMs, nowMs }: { readonly maxAgeMs: number; readonly nowMs: number },
   manner: Manner,
 ): string {
   const what =
-    products + blobs === 0
+    products + blobs + bad === 0 && exit === 0
       ? 'Nothing was due.'
-      : `Proven: ${counted(products, 'product')}, ${counted(blobs, 'content')}, ${size(bytes)} read${isUnfinished ? '; the budget is used up' : '; nothing else is due'}.`
+      : `Proven: ${counted(products, 'product')}, ${counted(blobs, 'content')}, ${size(bytes)} read${bad === 0 ? '' : `; ${counted(bad, 'content is', 'contents are')} not as known`}${isUnfinished ? '; the budget is used up' : '; nothing else is due'}.`
   const lines: Line[] = [
     [''],
     [span(exit === 0 ? 'good' : 'bad', what)],

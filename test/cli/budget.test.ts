@@ -88,6 +88,11 @@ test('a content that is gone, cut, grown or altered is named with medium and pat
   const { code, out } = await made.ntt('verify', '--budget', '1GB', '--max-age', '0s')
   expect([code, out]).toEqual([3, expect.stringContaining('ntt plan shows what would mend it')])
   expect(out).toMatch(/store: [0-9a-f]{64} is not in the store \(of (floppy|disk|box7): \S+/)
+  // What is not as it should be is not among the proven.
+  expect(out).toContain(`${blobs().length - 2} contents, `)
+  expect(out).toContain('; 3 contents are not as known; nothing else is due.')
+  const audited = await made.ntt('audit')
+  expect(audited.out).toContain('ntt verify finds the media that hold such contents; ntt plan then shows')
   // No plan announced these media: what was proven is told, and not how far they are.
   expect(out).toMatch(/= +floppy +\d products? /)
   expect(out).not.toContain('new ->')

@@ -93,13 +93,20 @@ async function applyLane(
   if (medium.hash === null || !lane.steps.some(({ action }) => action === 'run' || action === 'prove')) {
     return tellHeld(lane.steps, lane.hash, hands)
   }
-  const mayGoOn = (): void => {
+  const mayGoOn = (left: readonly Step[]): void => {
     const stop = halted()
-    if (stop !== null) throw new StoreError(`not started, because ${stop.message}`)
+    const next = left.find(({ action }) => action === 'run' || action === 'prove')
+    if (stop !== null) {
+      const because = { code: 'waits', text: `not started, because ${stop.message}` } as const
+      const at = { medium: medium.name, hash: medium.hash }
+      if (next !== undefined)
+        hands.emit({ type: 'step.held', ...at, stage: next.stage, action: 'wait', because })
+      throw new StoreError(because.text)
+    }
     if (hands.stopping.aborted) throw new InterruptedError('stopped before the next step')
   }
   // Before it is taken and looked at: thousands of media may be waiting, and a person for all of them.
-  mayGoOn()
+  mayGoOn(lane.steps)
   const wanted = wantedStages(medium, hands.stagesOf(medium.kind), options.only)
   const held = await failing(medium, lane.steps[0]?.stage ?? 'image', hands, () => hands.hold(medium))
   try {
@@ -107,8 +114,8 @@ async function applyLane(
     const proofs = await hands.proofs([medium.hash])
     const redo = new Set(options.redo.get(medium.name))
     let now = await observeMedium(medium, proofs.get(medium.hash) ?? [], hands)
-    for (const planned of lane.steps) {
-      mayGoOn()
+    for (const [at, planned] of lane.steps.entries()) {
+      mayGoOn(lane.steps.slice(at))
       await hands.unpaused()
       now = await lookAgain(now, medium, planned.stage, hands)
       const steps = diff(now, { wanted, run: hands.run, redo })

@@ -116,7 +116,10 @@ function judge(
       : `failed its verification: ${failed.name}, found ${failed.actual}`
   if (decision.restorable === true && isArchived(observed))
     return step('run', { code: 'restore', text: `${text}; restored from the archive` }, 'proof')
-  return step(stage === 'image' ? 'refuse' : 'run', { code: 'failed-proof', text }, 'proof')
+  if (stage !== 'image') return step('run', { code: 'failed-proof', text }, 'proof')
+  // It is the person's own: nobody else may move it.
+  const wayOut = isArchived(observed) ? '; move it away, and the archive serves in its place' : ''
+  return step('refuse', { code: 'failed-proof', text: `${text}${wayOut}` }, 'proof')
 }
 
 /** What was proven, and is not there, was not always so: a folder may only be in another place. */

@@ -67,6 +67,20 @@ describe.runIf(asRoot)('a full disk', () => {
     },
   )
 
+  test('a medium that is not begun because a root has no room for another says so, and where', async () => {
+    const made = sampleProject(['disk.img', 'floppy.img'], { database: await freshDatabase() })
+    const folder = made.path('.ntt/archive')
+    mountAt(folder, 1)
+    const makeRoom = fill(folder)
+    const { code, out } = await made.ntt('apply', '--yes', '--jobs', '1')
+    expect([code, out]).toEqual([
+      4,
+      expect.stringMatching(/floppy +image +not started, because cannot write archive:/),
+    ])
+    makeRoom()
+    await expectConverges(made)
+  })
+
   test('of the event log: nothing is done without its log', async () => {
     const database = await freshDatabase()
     const made = sampleProject(['floppy.img'], { database })

@@ -169,10 +169,7 @@ export function readConfig(flags: Flags = {}, around: Surroundings = here(), any
     roots,
     log: join(roots.log, 'events.jsonl'),
     jobs: Number(of('jobs', String(Math.min(8, Math.max(2, around.cores))))),
-    display: {
-      ...chooseDisplay(flags, around, from),
-      ...(flags.directory === undefined ? {} : { project: flags.directory }),
-    },
+    display: chooseDisplay(flags, around, from),
     path: searchPath(around.environment['PATH']),
     from,
     notes: notesOn(around.environment, project),

@@ -200,7 +200,7 @@ describe('the display', () => {
     readConfig(flags, { environment, folder: project, cores: 1, isTerminal }).display
 
   test('a terminal gets a screen in colour', () => {
-    expect(display(terminal)).toEqual({ plain: false, color: true, ascii: false })
+    expect(display(terminal)).toEqual({ leading: [], plain: false, color: true, ascii: false })
   })
 
   test.each([

@@ -4,6 +4,7 @@ import { UsageError, type ExitCode } from '../model/errors.ts'
 import type { Event } from '../model/event.ts'
 import { counted } from '../model/counted.ts'
 import { readable } from '../views/format.ts'
+import { command } from '../views/paint.ts'
 import { openPlain } from '../views/plain.ts'
 import type { Flags } from './flags.ts'
 import { readLog } from './read-log.ts'
@@ -37,7 +38,10 @@ export async function logVerb([medium]: readonly string[], flags: LogFlags): Pro
     (medium === undefined || ('medium' in event && event.medium === medium)) &&
     (run === undefined || event.run === run)
   const isWhole = flags.all === true || flags.json === true || flags.run !== undefined
-  const tail = openTail(isWhole ? Number.POSITIVE_INFINITY : lastLines)
+  const tail = openTail(
+    isWhole ? Number.POSITIVE_INFINITY : lastLines,
+    command(`log ${medium === undefined ? '' : `${readable(medium)} `}--all`, mannerOf(config)),
+  )
   const write = (text: string): void => tail.write(text)
   const plain = openPlain({ manner: mannerOf(config), write, verbose: true, dated: true })
   let [told, damaged] = [0, 0]
@@ -84,8 +88,8 @@ export async function logVerb([medium]: readonly string[], flags: LogFlags): Pro
   }
 }
 
-/** Keeps the last lines until `end`, then says how many were left out before them, and writes what comes. */
-function openTail(most: number): { write(text: string): void; end(): void } {
+/** Keeps the last lines until `end`, then says how many were left out before them and what shows them, and writes what comes. */
+function openTail(most: number, all: string): { write(text: string): void; end(): void } {
   const kept: string[] = []
   let [left, isOpen] = [0, most === Number.POSITIVE_INFINITY]
   return {
@@ -101,7 +105,7 @@ function openTail(most: number): { write(text: string): void; end(): void } {
     end() {
       left += kept.splice(0, Math.max(0, kept.length - most)).length
       isOpen = true
-      if (left > 0) process.stdout.write(`${counted(left, 'line')} before: ntt log --all shows them\n`)
+      if (left > 0) process.stdout.write(`${counted(left, 'line')} before: ${all} shows them\n`)
       process.stdout.write(kept.join(''))
     },
   }

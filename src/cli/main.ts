@@ -1,14 +1,35 @@
 // The door: what was typed goes to its verb, errors become sentences; the only place that ends the process.
+import { writeSync } from 'node:fs'
 import { CommanderError } from 'commander'
+import { leadingWords } from '../config/display.ts'
 import { NttError } from '../model/errors.ts'
+import { withoutPasswords } from '../ports/postgres/errors.ts'
 import type { Flags } from './flags.ts'
 import { lookers } from './manual.ts'
 import { program } from './program.ts'
 
-/** Whoever read our words has left (`ntt log | head`). Who makes something goes on, and the event log keeps what it says. */
+let isTold = false
+
+/**
+ * Whoever read our words has left (`ntt log | head`), or they cannot be written (`> report` on a full disk). Who makes something goes on,
+ * and the event log keeps what it says.
+ */
 function mute(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error
-  if (lookers.includes(program.args[0] ?? '')) process.exit(130)
+  const looks = lookers.includes(program.args[0] ?? '')
+  if (error.code === 'EPIPE') {
+    if (looks) process.exit(130)
+    return
+  }
+  if (!isTold) {
+    isTold = true
+    const end = looks ? '' : '; the work goes on, and the event log keeps what is said'
+    try {
+      writeSync(2, `error: the output cannot be written: ${error.code ?? error.message}${end}\n`)
+    } catch {
+      // There is nowhere left to say it; the exit code does.
+    }
+  }
+  if (looks) process.exit(1)
 }
 
 /** Ends the process; nobody else does. */
@@ -30,10 +51,13 @@ async function main(): Promise<void> {
       return
     }
     const { failureText } = await import('../views/failure.ts')
-    const { color, ascii } = program.opts<Flags>()
+    const { color, ascii, C: directory, ...flags } = program.opts<Flags>()
+    const leading = withoutPasswords(
+      leadingWords({ ...flags, ...(directory === undefined ? {} : { directory }) }),
+    )
     const paint = color !== false && process.stderr.isTTY && process.env['NO_COLOR'] === undefined
     process.stderr.write(
-      `${failureText(error, { color: paint, ascii: ascii === true, width: process.stderr.columns ?? 100 })}\n`,
+      `${failureText(error, { leading, color: paint, ascii: ascii === true, width: process.stderr.columns ?? 100 })}\n`,
     )
     process.exitCode = error instanceof NttError ? error.exitCode : 1
   }

@@ -18,16 +18,33 @@ export interface Surroundings {
 
 /** How to speak. `plain`: lines only, not one escape byte. */
 export interface Display {
-  /** The folder of the project as it was typed after -C, so that commands that are told can be typed as they stand. */
-  readonly project?: string
+  /** What was typed to lead here (`-C box --root archive=/mnt/cold`), so that commands that are told can be typed as they stand. */
+  readonly leading: readonly string[]
   readonly plain: boolean
   readonly color: boolean
   readonly ascii: boolean
 }
 
+/** Where a command is to look, as it was typed. */
+interface LeadingFlags {
+  /** The folder after -C. */
+  readonly directory?: string
+  readonly config?: string
+  readonly db?: string
+  readonly root?: readonly string[]
+}
+
+/** The words of these flags. */
+export const leadingWords = ({ directory, config, db, root = [] }: LeadingFlags): readonly string[] => [
+  ...(directory === undefined ? [] : ['-C', directory]),
+  ...(config === undefined ? [] : ['--config', config]),
+  ...(db === undefined ? [] : ['--db', db]),
+  ...root.flatMap((one) => ['--root', one]),
+]
+
 /** Decides, and writes down in `from` why. */
 export function chooseDisplay(
-  flags: DisplayFlags,
+  flags: DisplayFlags & LeadingFlags,
   { environment, isTerminal }: Surroundings,
   from: Record<string, string>,
 ): Display {
@@ -46,6 +63,7 @@ export function chooseDisplay(
   from['display.color'] = flags.color === false ? '--no-color' : (plain?.[0] ?? 'default')
   from['display.ascii'] = flags.ascii === true ? '--ascii' : (locale ?? 'no locale')
   return {
+    leading: leadingWords(flags),
     plain: plain !== undefined,
     color: flags.color !== false && plain === undefined,
     ascii: flags.ascii === true || !utf8,

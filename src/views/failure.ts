@@ -2,7 +2,7 @@
 import { DesiredError, NttError, RunError } from '../model/errors.ts'
 import { counted } from '../model/counted.ts'
 import { columns, readable, readableLines, wrap } from './format.ts'
-import { render, span, type Line, type Manner } from './paint.ts'
+import { render, span, typed, type Line, type Manner } from './paint.ts'
 
 /** The whole text, without a newline at its end. */
 export const failureText = (error: unknown, manner: Manner): string =>
@@ -71,8 +71,8 @@ function hintLines(hint: string | undefined, manner: Manner): readonly Line[] {
     lines.length === 1 &&
     /^ntt [a-z]/.test(lines[0] ?? '') &&
     !/\.$| (?:begins|carries|lists|makes|proves|shows|tells|writes) /.test(lines[0] ?? '')
-  if (!isCommand) return [blank, ...lines.flatMap((line) => paragraphs(line, manner))]
-  return [blank, ['To see more, run:'], [`    ${lines[0] ?? ''}`]]
+  if (!isCommand) return [blank, ...lines.flatMap((line) => paragraphs(typed(line, manner), manner))]
+  return [blank, ['To see more, run:'], [`    ${typed(lines[0] ?? '', manner)}`]]
 }
 
 const paragraphs = (text: string, { width }: Manner): readonly Line[] =>

@@ -9,21 +9,25 @@ export type Line = readonly Span[]
 
 /** How text is to be written for this reader. */
 export interface Manner {
-  /** The folder that a command which is told must name after -C; where left out, the present one does. */
-  readonly project?: string
+  /** The flags that a command which is told must repeat to lead to the same place, as words. */
+  readonly leading?: readonly string[]
   readonly color: boolean
   readonly ascii: boolean
   /** Columns; Infinity where nothing is to be wrapped or cut. */
   readonly width: number
 }
 
+/** A word as a shell takes it for one. */
+const quoted = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
+
 /** A command as the reader can type it where they are. */
-export const command = (words: string, { project }: Manner): string =>
-  `ntt ${project === undefined ? '' : `-C ${/^[\w@%+=:,./-]+$/.test(project) ? project : `'${project.replaceAll("'", "'\\''")}'`} `}${words}`
+export const command = (words: string, { leading = [] }: Manner): string =>
+  ['ntt', ...leading.map(quoted), words].join(' ')
 
 /** Commands within a sentence, at its beginning or behind a backtick, as the reader can type them. */
 export const typed = (text: string, manner: Manner): string =>
-  text.replace(/(^|`)ntt (?!-C )/g, (_, before: string) => `${before}${command('', manner)}`)
+  text.replace(/(^|`)ntt (?!-)/g, (_, before: string) => `${before}${command('', manner)}`)
 
 /** For files, pipes and tests. */
 export const plainManner: Manner = { color: false, ascii: false, width: Number.POSITIVE_INFINITY }

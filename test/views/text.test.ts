@@ -296,19 +296,25 @@ test('a bug prints its stack', () => {
   expect(text).toMatch(/TypeError: x is not a function\n\s+at .*text\.test\.ts/)
 })
 
-test('a command that is told can be typed where the reader is: with the -C that was typed', () => {
+test('a command that is told can be typed where the reader is: with what was typed to lead there', () => {
   expect(command('why a', plainManner)).toBe('ntt why a')
-  expect(command('why a', { ...plainManner, project: '../box' })).toBe('ntt -C ../box why a')
-  expect(command('why a', { ...plainManner, project: "mum's box" })).toBe("ntt -C 'mum'\\''s box' why a")
+  expect(command('why a', { ...plainManner, leading: ['-C', '../box'] })).toBe('ntt -C ../box why a')
+  expect(command('why a', { ...plainManner, leading: ['-C', "mum's box"] })).toBe(
+    "ntt -C 'mum'\\''s box' why a",
+  )
+  const leading = ['--config', 'two.yaml', '--root', 'archive=/mnt/cold']
+  expect(command('plan', { ...plainManner, leading })).toBe(
+    'ntt --config two.yaml --root archive=/mnt/cold plan',
+  )
   const view = stamped([{ type: 'plan.ready', lanes: tour.lanes }], 1000).reduce(fold, emptyRun)
   const told = (manner: Manner): string =>
     /next: (.*ceh-005.*)/.exec(summaryText(view, manner))?.[1] ?? 'nothing'
   expect(told(plainManner)).toBe('ntt why ceh-005 image')
-  expect(told({ ...plainManner, project: 'box' })).toBe('ntt -C box why ceh-005 image')
+  expect(told({ ...plainManner, leading: ['-C', 'box'] })).toBe('ntt -C box why ceh-005 image')
 })
 
 test('a command within a sentence names the folder after -C; other words that begin alike do not', () => {
-  const manner = { color: false, ascii: false, width: 100, project: 'box' }
+  const manner = { color: false, ascii: false, width: 100, leading: ['-C', 'box'] }
   expect(typed('x; `ntt apply --redo a/load` goes on', manner)).toBe(
     'x; `ntt -C box apply --redo a/load` goes on',
   )

@@ -1,0 +1,26 @@
+// Output that cannot be written: who only looks ends with a sentence, who makes something goes on.
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { freshDatabase } from '../support/postgres.ts'
+import { repository, sampleProject } from '../support/project.ts'
+
+test('a full disk below stdout is told in one line, without a stack; a verification goes on and is recorded', async () => {
+  const database = await freshDatabase()
+  const made = sampleProject(['floppy.img'], { database })
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  const toFull = (verb: string): readonly [number | null, string] => {
+    const ran = spawnSync('sh', ['-c', `exec "$0" ${verb} >/dev/full`, join(repository, 'bin/ntt')], {
+      cwd: made.folder,
+      env: { PATH: process.env['PATH'], NTT_DB_URL: database, CI: 'true' },
+      encoding: 'utf8',
+    })
+    return [ran.status, ran.stderr]
+  }
+  for (const verb of ['plan', 'status', 'audit'])
+    expect(toFull(verb)).toEqual([1, 'error: the output cannot be written: ENOSPC\n'])
+  const [code, said] = toFull('verify')
+  expect([code, said]).toEqual([0, expect.stringMatching(/^error: .*ENOSPC; the work goes on.*\n$/)])
+  const log = await made.ntt('log', '--runs')
+  expect(log.out).not.toContain('no end told')
+})

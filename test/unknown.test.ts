@@ -28,7 +28,9 @@ const stepsOf = (out: string): readonly string[] => {
 }
 
 const archives = (made: Project): readonly string[] =>
-  existsSync(made.path('.ntt/archive')) ? readdirSync(made.path('.ntt/archive')) : []
+  existsSync(made.path('.ntt/archive'))
+    ? readdirSync(made.path('.ntt/archive')).filter((name) => name !== '.ntt-store')
+    : []
 
 /** A PATH with everything of the system's but one program. */
 function without(made: Project, program: string): string {

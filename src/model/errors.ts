@@ -4,7 +4,7 @@
 export const exitCodes = {
   0: 'what is declared is what is; nothing to do, nothing unknown',
   1: 'wrong use, wrong documents, or a bug (a bug prints its stack)',
-  2: 'work to do (`plan`, `status`, `audit`, `verify`, `apply` where nobody said yes), or something is lost (`losses`)',
+  2: 'work to do (`plan`, `status`, `audit`, `verify`, `apply` that was answered with no), or something is lost (`losses`)',
   3: 'contradicted: a proof or a claim says so, reality does not; or a verification failed',
   4: '`apply` ended and some media did not converge',
   5: 'something could not be observed',

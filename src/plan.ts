@@ -28,7 +28,7 @@ export function lane(observed: Observed, steps: readonly Step[], exclusive: stri
     kind: medium.kind,
     hash: medium.hash,
     hashVersion: known === null ? null : known.version,
-    bytes: known === null ? null : known.bytes,
+    bytes: known === null ? null : (known.bytes ?? enumeratedBytes(observed.proofs)),
     health: provenHealth(observed.proofs.findLast(({ stage, ok }) => stage === 'image' && ok)),
     target: lowered(medium.target, steps.at(-1)?.stage),
     steps,
@@ -37,6 +37,10 @@ export function lane(observed: Observed, steps: readonly Step[], exclusive: stri
     exclusive,
   }
 }
+
+/** What the files of a directory come to, as they were last enumerated; null: they never were. */
+const enumeratedBytes = (proofs: Observed['proofs']): number | null =>
+  proofs.findLast(({ stage, ok }) => stage === 'enumerate' && ok)?.figures['bytes'] ?? null
 
 /** The rung that the steps lead to: a person may have asked for a lower one than is declared. */
 const lowered = (declared: Target, last: StageName | undefined): Target =>

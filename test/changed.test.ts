@@ -33,6 +33,18 @@ test('verify, apply, plan and why name what changed in a directory, and how to g
   for (const verb of [['plan'], ['verify', '--depth', 'hash']]) expect((await made.ntt(...verb)).code).toBe(0)
 })
 
+test('what is left of a directory is told by its size, once it was enumerated', async () => {
+  const made = project({ database: await freshDatabase() })
+  mkdirSync(made.path('box'))
+  for (const name of ['one', 'two']) writeFileSync(made.path('box', name), name.repeat(1_000_000))
+  made.medium('box', `source: {directory: ${made.path('box')}}\ntarget: enumerated\n`)
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  made.medium('box', `source: {directory: ${made.path('box')}}\ntarget: archived\n`)
+  const { out } = await made.ntt('plan')
+  expect(out).toMatch(/box +directory +6\.0 MB/)
+  expect(out).toContain('about 12 MB to read, 12 MB to write')
+})
+
 const entry = (path: string, type: 'f' | 'd', mtimeNs: bigint): RawRecord => ({
   fs: 0,
   entry: {

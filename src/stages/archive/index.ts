@@ -48,12 +48,14 @@ export const archive: Stage<Seen> = {
     }
   },
 
-  plan(_medium, { archive: there, image, raw, ...seen }): Decision {
+  plan(medium, { archive: there, image, raw, ...seen }): Decision {
     const read = (image?.bytes ?? 0) + (raw?.bytes ?? 0)
+    // How much the files of a directory come to, its lane knows.
+    const work = medium.source.type === 'directory' ? {} : { work: { read, write: read } }
     if (there !== null && seen.isOutgrown) {
       const text = 'the image has been read further since it was archived'
       const because = { code: 'damaged', text } as const
-      return { action: 'run', because, outgrown: true, work: { read, write: read } }
+      return { action: 'run', because, outgrown: true, ...work }
     }
     if (there !== null) {
       const because = { code: 'present', text: counted(there.bytes, 'byte') } as const
@@ -62,7 +64,7 @@ export const archive: Stage<Seen> = {
     return {
       action: 'run',
       because: { code: 'absent', text: 'not archived yet' },
-      work: { read, write: read },
+      ...work,
     }
   },
 

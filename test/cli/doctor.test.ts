@@ -193,3 +193,16 @@ test('each setting is shown with where it comes from, and what nobody reads is n
   expect(text('raw')).toMatch(/^\/x \(NTT_RAW_ROOT, will be made\)/)
   expect(text('unread')).toBe('NTT_RAMDISK is set and is not read')
 })
+
+test('a private database that is gone beside archives is noted, with the command that makes it again', async () => {
+  const made = sampleProject(['floppy.img'])
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  rmSync(made.path('.ntt/postgres'), { recursive: true })
+  const { code, out } = await made.ntt('doctor')
+  expect([code, out]).toEqual([
+    0,
+    expect.stringMatching(/1 archive in .*: was it lost\?[^]*ntt rebuild makes it again/),
+  ])
+  expect((await made.ntt('rebuild', '--yes')).code).toBe(0)
+  expect((await made.ntt('doctor')).out).not.toContain('was it lost?')
+})

@@ -1,6 +1,8 @@
 // The database: which one, whether it answers, its version, and how far its schema is. Makes and changes nothing in it.
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Config } from '../../config.ts'
+import { counted } from '../../model/counted.ts'
 import { NttError } from '../../model/errors.ts'
 import { rootMarker } from '../../model/places.ts'
 import { knownRootId, otherRoot, otherRootHint, productRoots } from '../../model/store.ts'
@@ -21,8 +23,13 @@ export async function lookAtDatabase(
   const isOurs = database === null
   const name = isOurs ? 'private' : 'PostgreSQL'
   const base = { area: 'database', name } as const
-  if (isOurs && !serverExists(roots.postgres))
-    return [{ ...base, condition: 'good', text: `in ${roots.postgres}; the first 'ntt apply' makes it` }]
+  if (isOurs && !serverExists(roots.postgres)) {
+    const archives = await archivesIn(roots.archive)
+    if (archives === 0)
+      return [{ ...base, condition: 'good', text: `in ${roots.postgres}; the first 'ntt apply' makes it` }]
+    const text = `none in ${roots.postgres}, and ${counted(archives, 'archive')} in ${roots.archive}: was it lost?`
+    return [{ ...base, condition: 'note', text, fix: 'ntt rebuild makes it again from what is there.' }]
+  }
   try {
     const server = isOurs ? await openServer({ directory: roots.postgres, packageRoot, signal }) : null
     try {
@@ -53,6 +60,12 @@ export async function lookAtDatabase(
     const text = error.message.includes(where) ? error.message : `${where}: ${error.message}`
     return [{ ...base, condition: 'unknown', text, ...(error.hint !== undefined && { fix: error.hint }) }]
   }
+}
+
+/** Whether any can be read is told with the roots. */
+async function archivesIn(root: string): Promise<number> {
+  const names = await readdir(root).catch(() => [])
+  return names.filter((name) => name.endsWith('.tar.zst')).length
 }
 
 /** Whether the roots are those that the database knows; nothing of those that it does not know yet. */

@@ -58,7 +58,7 @@ test.each(['raw', 'archive'])(
   async (root) => {
     const made = await converged()
     const folder = made.path('.ntt', root)
-    const [product = ''] = readdirSync(folder)
+    const [product = ''] = readdirSync(folder).filter((name) => name !== '.ntt-store')
     pipe(join(folder, product))
     for (const verb of [['plan'], ['verify', '--depth', 'hash'], ['audit'], ['apply', '--yes']]) {
       const { code, out, err } = await made.ntt(...verb)

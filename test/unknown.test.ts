@@ -277,7 +277,7 @@ test('a root of contents that is empty, or another store, is unknown for all med
   }
   await unknown('has no marker')
   writeFileSync(join(store, '.ntt-store'), '00000000-0000-0000-0000-000000000000\n')
-  await unknown('is the store 00000000')
+  await unknown('is marked 00000000')
   rmSync(store, { recursive: true })
   renameSync(made.path('away'), store)
   expect((await made.ntt('plan')).code).toBe(0)
@@ -287,8 +287,10 @@ test.each(['archive', 'raw'])(
   'a root %s that is empty is unmounted, for all we know: 5, and nothing is made there until a person says that it is lost',
   async (root) => {
     const made = sampleProject(['floppy.img', 'disk.img'], { database: await freshDatabase() })
+    // A name that a shell would trip over, as the command that is told is typed into one.
+    made.write('ntt.yaml', `roots: { ${root}: "the ${root}'s drive" }\n`)
     expect((await made.ntt('apply', '--yes')).code).toBe(0)
-    const [folder, away] = [made.path('.ntt', root), made.path('away')]
+    const [folder, away] = [made.path(`the ${root}'s drive`), made.path('away')]
     const products = readdirSync(folder).toSorted()
     renameSync(folder, away)
     mkdirSync(folder)
@@ -307,8 +309,9 @@ test.each(['archive', 'raw'])(
     rmSync(folder, { recursive: true })
     mkdirSync(folder)
     const { out } = await made.ntt('why', 'floppy', root === 'raw' ? 'enumerate' : 'archive', '--json')
-    const [, id = '', path = ''] = /echo ([0-9a-f-]{36}) >([^\s"]+)/.exec(out) ?? []
-    writeFileSync(path, `${id}\n`)
+    const text = out.replaceAll('\\\\', '\\')
+    const [command = ''] = /echo [0-9a-f-]{36} >'.*?\.ntt-store'/.exec(text) ?? []
+    execFileSync('sh', ['-c', command])
     expect((await made.ntt('plan')).code).toBe(3)
     expect((await made.ntt('apply', '--yes')).code).toBe(0)
     expect(readdirSync(folder).toSorted()).toEqual(products)

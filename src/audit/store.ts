@@ -2,6 +2,7 @@
 import { counted } from '../model/counted.ts'
 import { examplesKept, finding, type Finding, type FindingCode } from '../model/finding.ts'
 import { olderEmpty } from '../model/older.ts'
+import { shellWord } from '../model/shell.ts'
 import { inPlaceOf, knownRootId, needKnownRoot } from '../model/store.ts'
 import type { Place, Reader } from '../model/world.ts'
 
@@ -59,11 +60,10 @@ export async function auditStore(world: Reader): Promise<readonly Finding[]> {
       `${counted(count, 'content')} of the store ${count === 1 ? 'is' : 'are'} not known to the database`,
   )
   const root = world.path('by-hash:')
-  const typed = `'${root.replaceAll("'", String.raw`'\''`)}'`
   const writable = gather(
     'writable',
     (count) =>
-      `${counted(count, 'name')} of the store can be written to; where the filesystem keeps modes, this puts it right: chmod -R go-w ${typed}; find ${typed}/?? -type f -exec chmod a-w {} +`,
+      `${counted(count, 'name')} of the store can be written to; where the filesystem keeps modes, this puts it right: chmod -R go-w ${shellWord(root)}; find ${shellWord(root)}/?? -type f -exec chmod a-w {} +`,
   )
   // Who may write to a folder may put another content in the place of one.
   const isFolder = async (place: Place, name: string): Promise<boolean> => {

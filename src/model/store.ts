@@ -2,6 +2,7 @@
 import { each } from './each.ts'
 import { ObserveError, survivable } from './errors.ts'
 import { blobPlace, rootMarker } from './places.ts'
+import { shellWord } from './shell.ts'
 import type { Reader, RootName, Writer } from './world.ts'
 
 /** Ids of a root: as the database knows it (null: it knows of none yet), and as the marker file says (null: there is none). */
@@ -30,12 +31,12 @@ export const markedRootId = async (root: RootName, world: Pick<Reader, 'text'>):
 /** Why a root is not the one that the database knows; null: it is, or the database knows none. */
 export function otherRoot(root: RootName, path: string, { known, found }: RootIds): string | null {
   if (known === null || known === found) return null
-  const is = found === null ? 'has no marker' : `is the store ${found}`
-  return `${root}: (${path}) ${is}, the database knows the store ${known}`
+  const is = found === null ? 'has no marker' : `is marked ${found}`
+  return `${root}: (${path}) ${is}, and the database knows it as ${known}`
 }
 
 export const otherRootHint = (root: RootName, path: string, { known }: RootIds): string =>
-  `Mount the right filesystem there, or set the root ${root} to where it lies now. If it is lost for good, and this folder is to take its place: echo ${known} >${path}/${rootMarker(root).replace(`${root}:`, '')}`
+  `Mount the right filesystem there, or set the root ${root} to where it lies now. If it is lost for good, and this folder is to take its place: echo ${known} >${shellWord(`${path}/${rootMarker(root).replace(`${root}:`, '')}`)}`
 
 /** Throws ObserveError where another filesystem, or none, is in the place of a root: that says nothing about what it holds. */
 export async function needKnownRoot(

@@ -1,4 +1,5 @@
 // Lines of spans into text: the only place that writes escape bytes, and only where colours are wanted.
+import { shellWord } from '../model/shell.ts'
 import { readable, toAscii } from './format.ts'
 
 /** What a span means; its shape is in the text, its colour is only the second sign. */
@@ -17,13 +18,9 @@ export interface Manner {
   readonly width: number
 }
 
-/** A word as a shell takes it for one. */
-const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
-
 /** A command as the reader can type it where they are. */
 export const command = (words: string, { leading = [] }: Manner): string =>
-  ['ntt', ...leading.map(quoted), words].join(' ')
+  ['ntt', ...leading.map(shellWord), words].join(' ')
 
 /** Commands within a sentence, at its beginning or behind a backtick, as the reader can type them. */
 export const typed = (text: string, manner: Manner): string =>

@@ -115,8 +115,8 @@ const lookAtStore = async (world: Reader): Promise<RootIds> => ({
 
 /** A root that is suddenly another filesystem, or empty, must not be taken for the store. */
 async function needStore(world: Writer): Promise<void> {
-  const { known, found } = await lookAtStore(world)
-  if (known === null || known === found) {
+  let ids = await lookAtStore(world)
+  if (ids.known === null || ids.known === ids.found) {
     const id = await world.storeId()
     await world.transaction((tx) =>
       tx.execute('insert into store (root, store_id) values ($1, $2) on conflict do nothing', [
@@ -124,10 +124,10 @@ async function needStore(world: Writer): Promise<void> {
         id,
       ]),
     )
-    const now = await lookAtStore(world)
-    if (now.known === now.found) return
+    ids = await lookAtStore(world)
+    if (ids.known === ids.found) return
   }
   throw new StoreError(`by-hash: (${world.path('by-hash:')}) is not the store that the database knows`, {
-    hint: otherRootHint('by-hash', world.path('by-hash:'), { known, found }),
+    hint: otherRootHint('by-hash', world.path('by-hash:'), ids),
   })
 }

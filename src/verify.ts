@@ -73,7 +73,7 @@ async function verifyMedium(observed: Observed, hands: Hands, depth: Depth): Pro
       if (hands.stopping.aborted) return 130
       const code = isThere(observation)
         ? await verifyStage(observation.stage, { medium, proofs }, hands, {
-            depth,
+            depth: depthFor(observation, proofs, depth, hands),
             signal: held.signal,
             over: null,
           })
@@ -84,6 +84,15 @@ async function verifyMedium(observed: Observed, hands: Hands, depth: Depth): Pro
     await held.release()
   }
   return mostSerious(codes)
+}
+
+/** What nobody has verified as it is now is looked at as deep as apply would: a shallow look must not be its first proof. */
+function depthFor(observation: Observation, proofs: readonly Proof[], asked: Depth, hands: Hands): Depth {
+  const { stage } = observation
+  const isKnown =
+    'of' in observation &&
+    proofs.some((proof) => proof.stage === stage && proof.ok && proof.of === observation.of)
+  return isKnown || asked === 'hash' ? asked : (stageNamed(hands.stages, stage).depths?.prove ?? asked)
 }
 
 const isThere = (one: Observation): boolean => 'decision' in one && one.decision.action === 'keep'

@@ -26,8 +26,20 @@ interface ApplyFlags extends Flags {
   readonly device?: string
 }
 
+/** A saved plan was looked at as it is; what would widen it was not. */
+function needNothingElse({ only, redo, target, device }: ApplyFlags): void {
+  const given = Object.entries({ only, redo, target, device }).flatMap(([name, value]) =>
+    value === undefined || value.length === 0 ? [] : [`--${name}`],
+  )
+  if (given.length > 0)
+    throw new UsageError(`${given.join(' and ')} cannot be given beside a saved plan`, {
+      hint: 'ntt plan takes them with --out FILE; ntt apply FILE then does what was planned.',
+    })
+}
+
 export async function applyVerb(named: readonly string[], flags: ApplyFlags): Promise<ExitCode> {
   const saved = await savedPlan(named)
+  if (saved !== null) needNothingElse(flags)
   const names = saved === null ? named : saved.lanes.map(({ medium }) => medium)
   const check = (declarations: readonly Declaration[]): void => {
     fromDevice(select(declarations, names, flags.only), flags.device)

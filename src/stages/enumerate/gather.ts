@@ -14,6 +14,7 @@ import type { RawRecord } from '../../model/raw/index.ts'
 import { rangesText, withReadErrors } from '../../model/unread.ts'
 import { bytesIn, intersect, subtract } from '../../model/ranges.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
+import { skipped } from './outcome.ts'
 import { readersFor } from '../../readers/index.ts'
 import { unreadNames, type FsReader } from '../../readers/reader.ts'
 import type { FoundVolume, Verdict } from '../../readers/volumes/judging.ts'
@@ -56,7 +57,7 @@ export const tasksFor = (
   policy: Pick<Policy, 'partitions'>,
 ): readonly Task[] =>
   volumes.map(({ alsoTypes, verdict: found, doubt = null, ...volume }) => {
-    const waived: Verdict = { outcome: 'waived', reason: 'skipped, as its file says' }
+    const waived: Verdict = { outcome: 'waived', reason: skipped }
     const verdict = policy.partitions[volume.fs] === 'skip' ? waived : found
     const types = verdict === null ? [volume.type, ...alsoTypes] : []
     const readers = types.flatMap((type) => {

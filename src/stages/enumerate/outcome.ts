@@ -6,13 +6,20 @@ import type { Check } from '../../model/stage.ts'
 
 type Ended = Pick<VolumeReport, 'fs' | 'type' | 'outcome' | 'reason'>
 
+/** The reason of a volume that was left out because the medium's file said so, for as long as it does. */
+export const skipped = 'skipped, as its file says'
+
 /** Whether nothing is left to do about a volume: it was read, is empty, or is waived, by its nature or by a person. */
-export function isSettled({ fs, outcome }: Ended, { partitions }: Pick<Policy, 'partitions'>): boolean {
+export function isSettled(
+  { fs, outcome, reason }: Ended,
+  { partitions }: Pick<Policy, 'partitions'>,
+): boolean {
   switch (outcome) {
     case 'read':
     case 'empty':
-    case 'waived':
       return true
+    case 'waived':
+      return reason !== skipped || partitions[fs] === 'skip'
     case 'partial':
     case 'unreadable':
       return partitions[fs] !== undefined
@@ -26,9 +33,11 @@ export const outcomeText = ({ fs, type, outcome, reason }: Ended): string =>
 
 /** What a person can do about volumes of which something may be missing. */
 export const wayOut = (open: readonly Ended[]): string =>
-  `; read the medium further (another drive: --device), or accept what was read: \`policy: {partitions: {${open
-    .map(({ fs, outcome }) => `${fs}: ${outcome === 'partial' ? 'accept' : 'skip'}`)
-    .join(', ')}}}\``
+  open.every(({ outcome }) => outcome === 'waived')
+    ? '; its file no longer says so: `--redo` of enumerate and load reads it'
+    : `; read the medium further (another drive: --device), or accept what was read: \`policy: {partitions: {${open
+        .map(({ fs, outcome }) => `${fs}: ${outcome === 'partial' ? 'accept' : 'skip'}`)
+        .join(', ')}}}\``
 
 /** Every volume has an outcome that leaves nothing open. */
 export function outcomes(volumes: readonly Ended[], policy: Pick<Policy, 'partitions'>): Check {

@@ -1,0 +1,64 @@
+// What a person or a shallow look might pass off as proven: an image that nobody has hashed, a skip that was taken back, a plan with more than was shown.
+import { copyFileSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { freshDatabase } from './support/postgres.ts'
+import { sampleProject, type Project } from './support/project.ts'
+
+/** Another image in the place of the floppy's: the same size, the same times, some bytes of its middle changed. */
+function exchange(made: Project): void {
+  const image = made.path('media.d/floppy.img')
+  const { atime, mtime } = statSync(image)
+  const bytes = readFileSync(image)
+  bytes.write('ZZZZ', 700_000)
+  writeFileSync(made.path('other.img'), bytes)
+  utimesSync(made.path('other.img'), atime, mtime)
+  renameSync(made.path('other.img'), image)
+}
+
+test('what was changed since it was proven is not made good by a verification by counts', async () => {
+  const made = sampleProject(['floppy.img'], { database: await freshDatabase() })
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  exchange(made)
+  expect((await made.ntt('verify')).code).toBe(3)
+  const { code, out } = await made.ntt('plan')
+  expect([code, out]).toEqual([2, expect.stringMatching(/ x +image +.*failed its verification/)])
+})
+
+test('an image that is verified before it is applied is hashed, and its archive stays the good one', async () => {
+  const made = sampleProject(['floppy.img'], { database: await freshDatabase() })
+  expect((await made.ntt('verify')).code).toBe(0)
+  expect((await made.ntt('why', 'floppy', 'image')).out).toMatch(/blake3 +[0-9a-f]{8}/)
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  exchange(made)
+  const { code, out } = await made.ntt('apply', '--yes')
+  expect([code, out]).toEqual([3, expect.stringMatching(/! +floppy +image +/)])
+})
+
+test('a partition whose skip is taken back is no longer as declared, and is read when a person says so', async () => {
+  const made = sampleProject(['disk.img'], { database: await freshDatabase() })
+  made.medium('disk', 'source: {image: disk.img}\npolicy: {partitions: {2: skip}}\n')
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  expect((await made.ntt('plan')).code).toBe(0)
+  made.medium('disk', 'source: {image: disk.img}\n')
+  const { code, out } = await made.ntt('plan')
+  expect([code, out]).toEqual([2, expect.stringContaining('its file no longer says so')])
+  const redo = ['enumerate', 'load', 'archive'].flatMap((stage) => ['--redo', `disk/${stage}`])
+  const redone = await made.ntt('apply', '--yes', ...redo)
+  expect([redone.code, redone.out + redone.err]).toEqual([0, expect.anything()])
+  expect((await made.ntt('plan')).code).toBe(0)
+})
+
+test('nothing is done beside a saved plan that it does not have', async () => {
+  const made = sampleProject(['floppy.img'], { database: await freshDatabase() })
+  copyFileSync(made.path('media.d/floppy.img'), made.path('media.d/other.img'))
+  expect((await made.ntt('plan', 'floppy', '--out', './plan.json')).code).toBe(2)
+  for (const flag of [
+    ['--only', 'floppy'],
+    ['--redo', 'floppy/copy'],
+    ['--target', 'loaded'],
+  ]) {
+    const { code, err } = await made.ntt('apply', './plan.json', ...flag)
+    expect([code, err]).toEqual([1, expect.stringContaining('beside a saved plan')])
+  }
+  expect((await made.ntt('apply', './plan.json')).code).toBe(0)
+})

@@ -4,6 +4,13 @@ import { expect, test } from 'vitest'
 import { freshDatabase } from './support/postgres.ts'
 import { sampleProject, type Project } from './support/project.ts'
 
+/** A floppy whose file says which medium it is: another image is not told by its identity. */
+async function named(): Promise<Project> {
+  const made = sampleProject(['floppy.img'], { database: await freshDatabase() })
+  made.medium('floppy', 'source: {image: floppy.img}\nmedium_hash: f232a107347b651c3f9f799c3d012ae8\n')
+  return made
+}
+
 /** Another image in the place of the floppy's: the same size, the same times, some bytes of its middle changed. */
 function exchange(made: Project): void {
   const image = made.path('media.d/floppy.img')
@@ -16,16 +23,16 @@ function exchange(made: Project): void {
 }
 
 test('what was changed since it was proven is not made good by a verification by counts', async () => {
-  const made = sampleProject(['floppy.img'], { database: await freshDatabase() })
+  const made = await named()
   expect((await made.ntt('apply', '--yes')).code).toBe(0)
   exchange(made)
   expect((await made.ntt('verify')).code).toBe(3)
   const { code, out } = await made.ntt('plan')
-  expect([code, out]).toEqual([2, expect.stringMatching(/ x +image +.*failed its verification/)])
+  expect([code, out]).toEqual([3, expect.stringMatching(/ x +image +.*failed its verification/)])
 })
 
 test('an image that is verified before it is applied is hashed, and its archive stays the good one', async () => {
-  const made = sampleProject(['floppy.img'], { database: await freshDatabase() })
+  const made = await named()
   expect((await made.ntt('verify')).code).toBe(0)
   expect((await made.ntt('why', 'floppy', 'image')).out).toMatch(/blake3 +[0-9a-f]{8}/)
   expect((await made.ntt('apply', '--yes')).code).toBe(0)

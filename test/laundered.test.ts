@@ -1,8 +1,8 @@
-// What a person or a shallow look might pass off as proven: an image that nobody has hashed, a skip that was taken back, a plan with more than was shown.
-import { copyFileSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+// What a person or a shallow look might pass off as proven: an image that nobody has hashed, a skip that was taken back, an archive with less than was copied, a plan with more than was shown.
+import { copyFileSync, mkdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { freshDatabase } from './support/postgres.ts'
-import { sampleProject, type Project } from './support/project.ts'
+import { project, sampleProject, type Project } from './support/project.ts'
 
 /** A floppy whose file says which medium it is: another image is not told by its identity. */
 async function named(): Promise<Project> {
@@ -53,6 +53,24 @@ test('a partition whose skip is taken back is no longer as declared, and is read
   const redone = await made.ntt('apply', '--yes', ...redo)
   expect([redone.code, redone.out + redone.err]).toEqual([0, expect.anything()])
   expect((await made.ntt('plan')).code).toBe(0)
+})
+
+test('the archive of a directory holds what is copied, or is told as one that does not', async () => {
+  const made = project({ database: await freshDatabase() })
+  mkdirSync(made.path('tree'))
+  made.write('tree/a.txt', 'kept from the first\n')
+  made.write('tree/b.log', 'excluded at first\n')
+  made.medium('tree', 'source: {directory: ../tree}\nexclude: ["*.log"]\n')
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  made.medium('tree', 'source: {directory: ../tree}\n')
+  const applied = await made.ntt('apply', '--yes')
+  expect([applied.code, applied.out]).toEqual([
+    3,
+    expect.stringMatching(/archive +contradicted: copied: expected 2 files, .* found 1 files/),
+  ])
+  const again = await made.ntt('apply', '--yes')
+  expect([again.code, again.out]).toEqual([0, expect.stringContaining('copied -> archived')])
+  expect((await made.ntt('verify', '--depth', 'hash')).code).toBe(0)
 })
 
 test('nothing is done beside a saved plan that it does not have', async () => {

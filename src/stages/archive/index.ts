@@ -5,7 +5,7 @@ import type { Medium } from '../../model/medium.ts'
 import { archivePlace, findImage, rawPlace } from '../../model/places.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
 import { plainHeader, tarBytes } from '../../model/tar.ts'
-import type { FileStat, Place, Writer } from '../../model/world.ts'
+import type { FileStat, Place, Reader, Writer } from '../../model/world.ts'
 import { unreadOf } from '../../model/unread.ts'
 import { partsOf } from './members.ts'
 import { isOutgrown } from './outgrown.ts'
@@ -21,6 +21,8 @@ export interface Seen {
   /** What it should hold: an archive is proven again when one of these has changed. */
   readonly image: Look
   readonly raw: Look
+  /** Of a directory: what its outcomes were decided by, for its files come from the store; null: nothing is copied, or no directory. */
+  readonly copied: string | null
   /** Some of the image is not read. */
   readonly isDamaged: boolean
   /** It holds the medium as it was when less of it had been read. */
@@ -29,6 +31,9 @@ export interface Seen {
 
 const lookOf = (stat: FileStat | null): Look =>
   stat === null ? null : { bytes: stat.bytes, mtimeNs: stat.mtimeNs, ino: stat.ino }
+
+const copiedOf = async ({ source, hash }: Medium, world: Reader): Promise<string | null> =>
+  source.type === 'directory' ? ((await world.catalogue(hash))?.outcome?.origin ?? null) : null
 
 export const archive: Stage<Seen> = {
   name: 'archive',
@@ -43,6 +48,7 @@ export const archive: Stage<Seen> = {
       archive: lookOf(there),
       image: lookOf(image?.stat ?? null),
       raw: lookOf(await world.stat(rawPlace(medium))),
+      copied: await copiedOf(medium, world),
       isDamaged: image !== null && (await unreadOf(image, world)).length > 0,
       isOutgrown: there !== null && image !== null && (await isOutgrown(medium, there, image, world)),
     }

@@ -3,7 +3,7 @@ import { fingerprint } from '../../model/canonical.ts'
 import { listName, manifestName, type Manifest } from '../../model/manifest.ts'
 import { both } from '../../model/lanes.ts'
 import type { Medium } from '../../model/medium.ts'
-import { archivePlace } from '../../model/places.ts'
+import { archivePlace, rawPlace } from '../../model/places.ts'
 import { readRange } from '../../model/range.ts'
 import { PackError, readSeekTable } from '../../model/seekable.ts'
 import type { Check, Depth, Verification } from '../../model/stage.ts'
@@ -13,7 +13,8 @@ import { unpackedBy } from '../../model/zstd.ts'
 import { belongs, contentBytes, look } from './look.ts'
 import { placeOfPart } from './members.ts'
 import { isUntouched, type Found } from './read-back.ts'
-import { memberText, readContents, type Contents } from './read.ts'
+import { memberText, readContents, treeTally, type Contents } from './read.ts'
+import { treeMembers } from './tree.ts'
 
 /**
  * Proves what lies under an archive's name. One without a seek table, of the older pipeline, is read whole at any depth. `made`: it
@@ -58,7 +59,8 @@ async function proveWhole(
 ): Promise<Verification> {
   const members = compareMembers(manifest, contents)
   const sources = await compareSources(medium, contents, world)
-  return told(medium, figures, [...checks, ...members, ...sources], contents)
+  const copied = await compareCopied(medium, contents, world)
+  return told(medium, figures, [...checks, ...members, ...sources, ...copied], contents)
 }
 
 const whole = { name: 'whole', ok: false, expected: 'a whole archive' } as const
@@ -159,12 +161,27 @@ async function compareSources(
   return checks
 }
 
+/** The tree that was unpacked against what is enumerated and copied now: what was copied after the archive was made is not in it. */
+async function compareCopied(medium: Medium, { tree }: Contents, world: Reader): Promise<readonly Check[]> {
+  if (medium.source.type !== 'directory') return []
+  const row = await world.catalogue(medium.hash)
+  if (row?.outcome == null || (await world.stat(rawPlace(medium))) === null) return []
+  const tally = treeTally(world)
+  for await (const member of treeMembers(medium, world)) {
+    if (!('leftOut' in member)) tally.add(member.header, member.blake3 ?? '')
+  }
+  const copied = tally.result()
+  const ok = copied?.blake3 === tree?.blake3
+  return [{ name: 'copied', ok, expected: treeText(copied), actual: treeText(tree) }]
+}
+
 /** An archive that has no frames: of the older pipeline, or one of ours that somebody packed anew. */
 async function provePlain(medium: Medium, contents: Contents, world: Reader): Promise<readonly Check[]> {
   const { manifest } = contents
   if (manifest === null) return proveOlder(medium, contents, world)
   const sources = await compareSources(medium, contents, world)
-  return [belongs(medium, manifest), ...compareMembers(manifest, contents), ...sources]
+  const copied = await compareCopied(medium, contents, world)
+  return [belongs(medium, manifest), ...compareMembers(manifest, contents), ...sources, ...copied]
 }
 
 /**

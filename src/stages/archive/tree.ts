@@ -68,7 +68,9 @@ function file(
   outcome: OutcomeRow | undefined,
   links: Map<bigint, { readonly name: Buffer; left: number }>,
 ): TreeMember | LeftOut {
-  if (outcome === undefined) throw new RunError(`${shown(entry)} has no outcome: the copy is not complete`)
+  // Nothing is wrong with an archive that is held against half a copy: it cannot be done yet.
+  if (outcome === undefined)
+    throw new ObserveError(`${shown(entry)} has no outcome: the copy is not complete`)
   if (outcome.state !== 'b') return { leftOut: states[outcome.state] ?? outcome.state }
   const { blob, size } = outcome
   if (blob === null || size === null) throw new RunError(`${shown(entry)} has an outcome without a blob`)

@@ -3,7 +3,7 @@ import { counted } from '../model/counted.ts'
 import { examplesKept, finding, type Finding, type FindingCode } from '../model/finding.ts'
 import { olderEmpty } from '../model/older.ts'
 import { shellWord } from '../model/shell.ts'
-import { inPlaceOf, knownRootId, needKnownRoot } from '../model/store.ts'
+import { inPlaceOf, needRoot } from '../model/store.ts'
 import type { Place, Reader } from '../model/world.ts'
 
 const batch = 1000
@@ -11,11 +11,7 @@ const batch = 1000
 /** Every blob that the database knows is looked at on the disk, with its size. */
 export async function auditBlobs(world: Reader): Promise<readonly Finding[]> {
   // Another filesystem in the place of the store, or none, says nothing about its contents.
-  await needKnownRoot(
-    'by-hash',
-    await knownRootId('by-hash', (sql, params) => world.query(sql, params)),
-    world,
-  )
+  await needRoot('by-hash', (sql, params) => world.query(sql, params), world)
   const missing = gather(
     'missing-blob',
     (count) =>

@@ -4,7 +4,7 @@ import { ObserveError, UsageError, type ExitCode } from '../model/errors.ts'
 import { blobPlace } from '../model/places.ts'
 import { latestOf } from '../model/proofs.ts'
 import type { Proof } from '../model/stage.ts'
-import { knownRootId, needKnownRoot } from '../model/store.ts'
+import { needRoot } from '../model/store.ts'
 import type { Reader } from '../model/world.ts'
 import { readProofs } from '../record.ts'
 import { contentText, type Content } from '../views/content.ts'
@@ -29,11 +29,7 @@ export async function content(
   const query: Reader['query'] = (sql, params) => database.query(sql, params)
   const row = await rowOf(word, query)
   const world = eyes.reader('why')
-  await needKnownRoot(
-    'by-hash',
-    await knownRootId('by-hash', (sql, params) => database.query(sql, params)),
-    world,
-  )
+  await needRoot('by-hash', query, world)
   const owners = await query<Owner>(ownersOf, [row.blob])
   const proofs = await readProofs(query, [...new Set(owners.map(({ hash }) => hash))])
   const copies = owners.map(({ hash, name }) => ({

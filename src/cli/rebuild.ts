@@ -1,10 +1,10 @@
 // ntt rebuild: the catalogue again, when the database is gone. What the archives say of themselves is read first; then it is an
 // ordinary apply over an empty database, in which every product is proven anew.
-import { mismatch } from '../model/check.ts'
 import { readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Config } from '../config.ts'
 import { nameProblem } from '../desired.ts'
+import { mismatch } from '../model/check.ts'
 import { ObserveError, UsageError, errnoOf, type ExitCode } from '../model/errors.ts'
 import type { Manifest } from '../model/manifest.ts'
 import { archivePlace } from '../model/places.ts'

@@ -16,10 +16,7 @@ export type ProductRoot = Extract<RootName, 'image' | 'raw' | 'archive'>
 export const productRoots: readonly ProductRoot[] = ['image', 'raw', 'archive']
 
 /** The id of a root that the database knows; null: it knows of none yet. */
-export async function knownRootId(
-  root: RootName,
-  query: <Row>(sql: string, params?: readonly unknown[]) => Promise<readonly Row[]>,
-): Promise<string | null> {
+export async function knownRootId(root: RootName, query: Reader['query']): Promise<string | null> {
   const [row] = await query<{ store_id: string }>('select store_id from store where root = $1', [root])
   return row?.store_id ?? null
 }
@@ -49,6 +46,15 @@ export async function needKnownRoot(
   const other = otherRoot(root, path, ids)
   if (other !== null) throw new ObserveError(other, { hint: otherRootHint(root, path, ids) })
   return ids
+}
+
+/** The same, with what the database knows asked for as well. */
+export async function needRoot(
+  root: RootName,
+  query: Reader['query'],
+  world: Pick<Reader, 'text' | 'path'>,
+): Promise<void> {
+  await needKnownRoot(root, await knownRootId(root, query), world)
 }
 
 /** A root that is to be written to: it must be the one that the database knows; where that knows none, this one is marked. */

@@ -1,6 +1,6 @@
 // What was read of the store since the last note: each blob judged by its name and size, told where it is bad, written down.
 import { credit, discredit, positionOf, type Span } from '../ledger.ts'
-import { inPlaceOf, knownRootId, needKnownRoot } from '../model/store.ts'
+import { inPlaceOf, needRoot } from '../model/store.ts'
 import type { Observed } from '../model/stage.ts'
 import type { Reader } from '../model/world.ts'
 import type { SweepHands } from './hands.ts'
@@ -125,11 +125,7 @@ export class Reading {
   /** Another filesystem in the place of the store, or none, says nothing about the blobs. */
   async needStore(again = false): Promise<void> {
     if (this.#isChecked && !again) return
-    await needKnownRoot(
-      'by-hash',
-      await knownRootId('by-hash', (sql, params) => this.#hands.query(sql, params)),
-      this.#world,
-    )
+    await needRoot('by-hash', (sql, params) => this.#hands.query(sql, params), this.#world)
     this.#isChecked = true
   }
 

@@ -1,4 +1,6 @@
 // Carry out a plan: look again, run, verify, record. One lane fails, the others go on.
+import { stageNamed, type Hands } from './apply/hands.ts'
+import { carryOut } from './apply/step.ts'
 import { diff } from './diff.ts'
 import {
   InterruptedError,
@@ -11,26 +13,9 @@ import {
 import { failureOf } from './model/event.ts'
 import { Slots } from './model/lanes.ts'
 import type { Medium, StageName } from './model/medium.ts'
-import { latestOf } from './model/proofs.ts'
-import type { Action, Lane, Observed, Plan, Replaces, Stage, Step } from './model/stage.ts'
-import { takeRoot } from './model/store.ts'
-import type { Writer } from './model/world.ts'
-import { observeMedium, observeStage, type Eyes } from './observe.ts'
+import type { Lane, Observed, Plan, Step } from './model/stage.ts'
+import { observeMedium, observeStage } from './observe.ts'
 import { wantedStages } from './plan.ts'
-import { healthMember, prove, type Witness } from './prove.ts'
-
-/** What apply needs from outside; it imports no stage, no port and no view. */
-export interface Hands extends Eyes, Witness {
-  writer(medium: Medium, stage: StageName, signal: AbortSignal): Writer
-  /** One exclusive hold of a medium; its signal fires if the hold is lost. */
-  hold(medium: Medium): Promise<{ readonly signal: AbortSignal; release(): Promise<void> }>
-  /** Seconds on a clock that only goes forward. */
-  seconds(): number
-  /** Fires when nothing new may be started. */
-  readonly stopping: AbortSignal
-  /** Resolves when the person has not paused. */
-  unpaused(): Promise<void>
-}
 
 export interface ApplyOptions {
   /** Media at work at the same time. */
@@ -143,72 +128,6 @@ async function applyLane(
   }
 }
 
-/** One step: run where that is due, then the witness, then the record. Returns what is known afterwards. */
-async function carryOut(
-  step: Step,
-  planned: Step,
-  medium: Medium,
-  now: Observed,
-  hands: Hands,
-  signal: AbortSignal,
-  redo: ReadonlySet<StageName>,
-): Promise<Observed> {
-  // The plan is a promise about the most that will happen.
-  if (step.action === 'run' && !mayRun(planned.action)) {
-    throw new RefusedError(`since the plan: ${step.because.text}`, { hint: `ntt plan ${medium.name}` })
-  }
-  const stage = stageNamed(hands.stages, step.stage)
-  const observation = now.observations.find((one) => one.stage === step.stage)
-  if (observation === undefined || !('seen' in observation))
-    throw new RefusedError('it can no longer be observed')
-  const at = { medium: medium.name, hash: medium.hash, stage: step.stage } as const
-  const began = hands.seconds()
-  hands.emit({ type: 'step.started', ...at, action: step.action, because: step.because })
-  const world = hands.writer(medium, step.stage, signal)
-  const made = step.action === 'run'
-  const isRestored = made && step.because.code === 'restore'
-  if (made && stage.root !== undefined) await takeRoot(stage.root, world)
-  if (made)
-    await stage.run(medium, observation.seen, world, replaced(step, now, redo.has(step.stage)), isRestored)
-  // What failed is looked at as deep as if it had never been proven: it may turn out to be what it was before.
-  const depth = made
-    ? ((step.because.code === 'failed-proof' ? stage.depths?.prove : stage.depths?.run) ?? 'counts')
-    : step.because.code === 'gate'
-      ? 'counts'
-      : (stage.depths?.prove ?? 'counts')
-  const proof = await prove(stage, medium, world, hands, {
-    depth,
-    made: made && !isRestored,
-    before: now.proofs,
-  })
-  hands.emit({
-    type: 'step.done',
-    ...at,
-    action: made ? 'run' : 'prove',
-    depth,
-    durationSec: hands.seconds() - began,
-    figures: proof.figures,
-    ...healthMember(proof),
-  })
-  const after = await observeStage(stage, medium, hands.reader(medium.name))
-  return {
-    ...now,
-    observations: now.observations.map((one) => (one.stage === step.stage ? after : one)),
-    proofs: [...now.proofs, proof],
-  }
-}
-
-/** Why what is there gives way to what a step makes. What a person asks for may be there to mend what failed. */
-function replaced({ stage, of, because, contradicts }: Step, now: Observed, isAsked: boolean): Replaces {
-  if (because.code === 'failed-proof' || (because.code === 'restore' && contradicts === 'proof'))
-    return 'failed-proof'
-  if (!isAsked) return null
-  const proofs = now.proofs.filter((proof) => proof.stage === stage)
-  return of !== null && latestOf(of, proofs)?.ok === false ? 'failed-proof' : 'asked'
-}
-
-const mayRun = (planned: Action): boolean => planned === 'run' || planned === 'wait'
-
 async function lookAgain(now: Observed, medium: Medium, name: StageName, hands: Hands): Promise<Observed> {
   const fresh = await observeStage(stageNamed(hands.stages, name), medium, hands.reader(medium.name))
   return { ...now, observations: now.observations.map((one) => (one.stage === name ? fresh : one)) }
@@ -254,10 +173,4 @@ function tellHeld(steps: readonly Step[], hash: string | null, hands: Hands): Ex
     }
   })
   return mostSerious(codes)
-}
-
-export function stageNamed(stages: readonly Stage[], name: StageName): Stage {
-  const found = stages.find((stage) => stage.name === name)
-  if (found === undefined) throw new Error(`no stage is called ${name}`)
-  return found
 }

@@ -1,5 +1,6 @@
 // The library: the flow and its types, for those who build their own door.
-export { apply, type ApplyOptions, type Hands, type LaneEnd } from './apply.ts'
+export { apply, type ApplyOptions, type LaneEnd } from './apply.ts'
+export type { Hands } from './apply/hands.ts'
 export { audit, auditExit } from './audit.ts'
 export { readDesired, type MediumFile } from './desired.ts'
 export { diff, type DiffOptions } from './diff.ts'

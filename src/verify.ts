@@ -5,7 +5,7 @@ import { sideBySide } from './model/lanes.ts'
 import type { Medium, StageName } from './model/medium.ts'
 import { isStillSo, latestOf } from './model/proofs.ts'
 import type { Depth, Observation, Observed, Proof } from './model/stage.ts'
-import { stageNamed, type Hands } from './apply.ts'
+import { stageNamed, type Hands } from './apply/hands.ts'
 import { healthMember, prove } from './prove.ts'
 
 /** Verifies every product of these media that is there; what is not there is left to `plan`. One code a medium. */

@@ -1,5 +1,13 @@
 // What a person or a shallow look might pass off as proven: an image that nobody has hashed, a skip that was taken back, an archive with less than was copied, a plan with more than was shown.
-import { copyFileSync, mkdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { expect, test } from 'vitest'
 import { freshDatabase } from './support/postgres.ts'
 import { project, sampleProject, type Project } from './support/project.ts'

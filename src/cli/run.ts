@@ -1,7 +1,7 @@
 // A run: its name, its log, its locks and its hands. Begins with run.started, ends with run.finished, and nothing is said outside.
-import type { Hands } from '../apply.ts'
+import type { Hands } from '../apply/hands.ts'
 import { anchorLog, endLog, sealRun } from '../evidence.ts'
-import { remember } from '../identify.ts'
+import { remember } from '../identify/known.ts'
 import { LockedError, ObserveError, RunError, type ExitCode } from '../model/errors.ts'
 import type { Emit, Event } from '../model/event.ts'
 import type { Medium, StageName } from '../model/medium.ts'

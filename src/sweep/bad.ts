@@ -1,5 +1,5 @@
 // Contents of the store that are not what their names say, told to people and to the media that hold them.
-import { stageNamed } from '../apply.ts'
+import { stageNamed } from '../apply/hands.ts'
 import { ObserveError } from '../model/errors.ts'
 import type { Medium } from '../model/medium.ts'
 import type { Observed, Proof } from '../model/stage.ts'

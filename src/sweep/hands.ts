@@ -1,5 +1,5 @@
 // What a verification by a budget needs beside the hands of a run: the table of contents, and the store itself.
-import type { Hands } from '../apply.ts'
+import type { Hands } from '../apply/hands.ts'
 import type { Reader, Transaction } from '../model/world.ts'
 
 export interface SweepHands extends Hands {

@@ -1,5 +1,5 @@
 // Contents of several media read together: each once, in the order of the store, however many of them have it.
-import type { Hands } from '../apply.ts'
+import type { Hands } from '../apply/hands.ts'
 import { positionOf, positions } from '../ledger.ts'
 import { numberOrNull, rowsOf } from '../model/copy-rows.ts'
 import { InterruptedError, survivable, type ExitCode } from '../model/errors.ts'

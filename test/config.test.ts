@@ -203,6 +203,16 @@ describe('the display', () => {
     expect(display(terminal)).toEqual({ leading: [], plain: false, color: true, ascii: false })
   })
 
+  test('words that lead to a place are kept as they were typed, without a password', () => {
+    const db = 'postgres://ann:secret@archive/ntt?password=secret'
+    expect(display(terminal, { db, root: ['archive=/cold'] }).leading).toEqual([
+      '--db',
+      'postgres://ann:…@archive/ntt?password=…',
+      '--root',
+      'archive=/cold',
+    ])
+  })
+
   test.each([
     ['NO_COLOR', { ...terminal, NO_COLOR: '1' }],
     ['CI', { ...terminal, CI: 'true' }],

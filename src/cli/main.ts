@@ -3,7 +3,6 @@ import { writeSync } from 'node:fs'
 import { CommanderError } from 'commander'
 import { leadingWords } from '../config/display.ts'
 import { NttError } from '../model/errors.ts'
-import { withoutPasswords } from '../ports/postgres/errors.ts'
 import type { Flags } from './flags.ts'
 import { lookers } from './manual.ts'
 import { program } from './program.ts'
@@ -52,9 +51,7 @@ async function main(): Promise<void> {
     }
     const { failureText } = await import('../views/failure.ts')
     const { color, ascii, C: directory, ...flags } = program.opts<Flags>()
-    const leading = withoutPasswords(
-      leadingWords({ ...flags, ...(directory === undefined ? {} : { directory }) }),
-    )
+    const leading = leadingWords({ ...flags, ...(directory === undefined ? {} : { directory }) })
     const paint = color !== false && process.stderr.isTTY && process.env['NO_COLOR'] === undefined
     process.stderr.write(
       `${failureText(error, { leading, color: paint, ascii: ascii === true, width: process.stderr.columns ?? 100 })}\n`,

@@ -1,7 +1,6 @@
 // What all verbs share: configuration, declarations, a session, signals, and the way to the terminal.
 import { readConfig, type Config } from '../config.ts'
 import type { Declaration } from '../model/medium.ts'
-import { withoutPasswords } from '../ports/postgres/errors.ts'
 import type { Manner } from '../views/paint.ts'
 import { readDeclarations } from './look.ts'
 import type { Flags } from './flags.ts'
@@ -28,7 +27,7 @@ export const configOf = ({ C: directory, json, plain, ...flags }: Flags, anywher
 
 /** How text is written to stdout. */
 export const mannerOf = ({ display }: Config): Manner => ({
-  leading: withoutPasswords(display.leading),
+  leading: display.leading,
   color: display.color,
   ascii: display.ascii,
   width: display.plain ? Number.POSITIVE_INFINITY : (process.stdout.columns ?? 100),

@@ -1,4 +1,5 @@
 // How to speak: lines or a screen, colours, characters beyond ASCII.
+import { withoutPasswords } from '../model/passwords.ts'
 
 /** What was typed about it. */
 export interface DisplayFlags {
@@ -34,11 +35,11 @@ interface LeadingFlags {
   readonly root?: readonly string[]
 }
 
-/** The words of these flags. */
+/** The words of these flags, without a password. */
 export const leadingWords = ({ directory, config, db, root = [] }: LeadingFlags): readonly string[] => [
   ...(directory === undefined ? [] : ['-C', directory]),
   ...(config === undefined ? [] : ['--config', config]),
-  ...(db === undefined ? [] : ['--db', db]),
+  ...(db === undefined ? [] : ['--db', ...withoutPasswords([db])]),
   ...root.flatMap((one) => ['--root', one]),
 ]
 

@@ -192,6 +192,8 @@ test('each setting is shown with where it comes from, and what nobody reads is n
   expect(text('jobs')).toBe('3 (NTT_JOBS)')
   expect(text('raw')).toMatch(/^\/x \(NTT_RAW_ROOT, will be made\)/)
   expect(text('unread')).toBe('NTT_RAMDISK is set and is not read')
+  const shown = findings.filter(({ name }) => name.startsWith('display.')).map(({ name }) => name)
+  expect(shown).toEqual(['display.plain', 'display.color', 'display.ascii'])
 })
 
 test('a private database that is gone beside archives is noted, with the command that makes it again', async () => {

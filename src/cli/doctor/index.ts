@@ -81,7 +81,10 @@ function settings(config: Config): readonly Finding[] {
     database: config.database === null ? 'private' : nameOf(config.database),
     jobs: config.jobs,
     ...Object.fromEntries(
-      Object.entries(config.display).map(([name, on]) => [`display.${name}`, on ? 'yes' : 'no']),
+      (['plain', 'color', 'ascii'] as const).map((name) => [
+        `display.${name}`,
+        config.display[name] ? 'yes' : 'no',
+      ]),
     ),
   }
   const shown = Object.entries(values).map(([name, value]): Finding => ({

@@ -17,12 +17,6 @@ export function nameOf(url: string): string {
   return `${user ? `${decodeURIComponent(user)}@` : ''}${decodeURIComponent(place)}${decodeURIComponent(pathname)}`
 }
 
-/** Words from a command line, with the passwords of all URLs in them left out. */
-export const withoutPasswords = (words: readonly string[]): readonly string[] =>
-  words.map((word) =>
-    word.replace(/(:\/\/[^:@/?#\s]*):[^/?#\s]*@/g, '$1:…@').replace(/([?&]password=)[^&\s]*/g, '$1…'),
-  )
-
 const unreachable = 'Is the server running, and is the database URL (NTT_DB_URL) right?'
 const refused = 'The user or the password in the database URL (NTT_DB_URL) is wrong.'
 

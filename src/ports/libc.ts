@@ -4,8 +4,8 @@ import { constants } from 'node:os'
 
 /** All return 0 or the name of an errno. */
 export interface Libc {
-  /** Flushes the filesystem of an open file; tells write errors that occurred since the file was opened. */
-  syncfs(fd: number): string | 0
+  /** Has another thread flush the filesystem of an open file; tells write errors that occurred since the file was opened. */
+  syncfsBeside(fd: number): Promise<string | 0>
   /** Has another thread begin to write out a range of a file: where the disk is slow, even that may take its time. Tells nothing: the flush at the end will. */
   writebackBeside(fd: number, offset: number, bytes: number): Promise<void>
   /** Renames; EEXIST where the new name is taken, EINVAL where the filesystem cannot do it in one step. */
@@ -107,7 +107,13 @@ function load(): Libc | null {
         return { reading, writing }
       },
       renameNew: (from, to) => told(rename(workingDirectory, from, workingDirectory, to, replaceNothing)),
-      syncfs: (fd) => told(syncfs(fd)),
+      syncfsBeside: (fd) =>
+        // Of a call by another thread the errno is there while it is answered.
+        new Promise((resolve, reject) =>
+          syncfs.async(fd, (error: unknown, result: number) =>
+            error === null ? resolve(told(result)) : reject(error as Error),
+          ),
+        ),
       forget: (fd) => void advise(fd, 0, 0, needNoMore),
       forgetBeside: (fd) => new Promise((resolve) => advise.async(fd, 0, 0, needNoMore, () => resolve())),
       addressOf: (memory) => koffi.address(new Uint8Array(memory)),

@@ -25,6 +25,7 @@ import { InterruptedError, ObserveError, RunError, StoreError } from '../../src/
 import type { Piece, Stored } from '../../src/model/world.ts'
 import { markOf } from '../../src/ports/mark.ts'
 import { openStore, type Store } from '../../src/ports/store/index.ts'
+import { openThreads, type Thread } from '../../src/ports/store/threads.ts'
 import { scratch } from '../support/project.ts'
 
 const root = process.getuid?.() === 0
@@ -707,4 +708,23 @@ test('frames packed in threads are one archive, in order, whatever its last fram
   expect(unpacked.equals(content)).toBe(true)
   // Six frames and their table.
   expect(packed).toHaveLength(7)
+})
+
+test('a job goes to the thread that has less to do, not to the one that has fewer jobs', async () => {
+  const folder = scratch()
+  const file = join(folder, 'hole')
+  writeFileSync(file, '')
+  truncateSync(file, 2 ** 28)
+  const threads = openThreads(folder, 2)
+  onTestFinished(() => threads.close())
+  const lane = {}
+  const ask = (on: Thread, weight: number) =>
+    threads.ask(lane, 'digest', { path: file, start: 0, end: 2 ** 28 }, { on, weight })
+  const [heavy, jobs] = [threads.pick(lane), [] as Promise<unknown>[]]
+  jobs.push(ask(heavy, 100))
+  const light = threads.pick(lane)
+  expect(light).not.toBe(heavy)
+  jobs.push(ask(light, 10), ask(light, 10))
+  expect([light.busy, heavy.busy, threads.pick(lane) === light]).toEqual([2, 1, true])
+  await Promise.all(jobs)
 })

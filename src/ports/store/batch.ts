@@ -1,9 +1,9 @@
 // A batch of contents on their way into the store: handed to threads in shards, streams in slabs, outcomes gathered.
-import { ObserveError } from '../../model/errors.ts'
 import type { Slots } from '../../model/lanes.ts'
 import type { Piece, Range, Stored } from '../../model/world.ts'
+import { drain, sizeChanged } from './drain.ts'
 import { slabBytes, type Kept, type Read, type Slice } from './jobs.ts'
-import type { Lane, Threads } from './threads.ts'
+import { contentWeight, type Lane, type Threads } from './threads.ts'
 
 const shardFiles = 256
 const shardBytes = 16 * 1024 * 1024
@@ -151,7 +151,8 @@ export class Batch<Key> {
         told.contents = contents
         told.bytes = done
       }
-      const kept = await threads.ask(lane, 'read', { folder, reads }, { signal, progress })
+      const weight = bytes + reads.length * contentWeight
+      const kept = await threads.ask(lane, 'read', { folder, reads }, { signal, progress, weight })
       for (const [at, { index }] of shard.entries()) this.#settle(index, kept[at])
       moved(shard.length - told.contents, bytes - told.bytes)
     })
@@ -187,7 +188,12 @@ export class Batch<Key> {
         lane,
         'slab',
         { folder, slab: memory, slices: slab.slices },
-        { signal, transfer: [memory], returned: (back) => slabs.push(back) },
+        {
+          signal,
+          weight: slab.filled + slab.slices.length * contentWeight,
+          transfer: [memory],
+          returned: (back) => slabs.push(back),
+        },
       )
       for (const [at, index] of slab.indexes.entries()) this.#settle(index, kept[at])
       moved(slab.indexes.length, slab.filled)
@@ -207,7 +213,7 @@ export class Batch<Key> {
           lane,
           'part',
           { folder, stream, slab: memory, bytes: count, end },
-          { on, signal, transfer: [memory], returned: (back) => slabs.push(back) },
+          { on, signal, weight: count, transfer: [memory], returned: (back) => slabs.push(back) },
         )
         if (kept !== null) this.#settle(index, kept)
         const [contents, more] = end === null ? [0, count] : [1, size - told]
@@ -264,35 +270,6 @@ export class Batch<Key> {
     this.#kept[index] = kept
   }
 }
-
-/** Hands all of a stream to `take`. A stream that says ObserveError is a content that cannot be had; others end all. */
-async function drain(
-  bytes: AsyncIterable<Buffer>,
-  take: (chunk: Buffer) => void | Promise<void>,
-): Promise<Kept | null> {
-  const stream = bytes[Symbol.asyncIterator]()
-  try {
-    for (;;) {
-      let next: IteratorResult<Buffer>
-      try {
-        next = await stream.next()
-      } catch (error) {
-        if (error instanceof ObserveError) return { class: 'unreadable', message: error.message }
-        throw error
-      }
-      if (next.done === true) return null
-      await take(next.value)
-    }
-  } catch (error) {
-    await stream.return?.()
-    throw error
-  }
-}
-
-const sizeChanged = (expected: number, found: number): Kept => ({
-  class: 'size-changed',
-  message: `${expected} bytes when it was enumerated, ${found} now`,
-})
 
 const flat = (ranges: readonly Range[]): readonly number[] => ranges.flatMap(({ start, end }) => [start, end])
 

@@ -8,11 +8,12 @@ import { markOf } from '../mark.ts'
 import { stopReason, unseen, unwritten } from '../errno.ts'
 import { packFrames } from '../zstd.ts'
 import { openFolder, type StoreFolder } from './folder.ts'
+import { openBarrier, type Barrier } from './barrier.ts'
 import type { Ingest } from './batch.ts'
 import { Flushed } from './flushed.ts'
 import { ingestBatches } from './ingest.ts'
 import type { JobName, Jobs } from './jobs.ts'
-import { JobFailure, openThreads, type JobOptions, type Threads } from './threads.ts'
+import { JobFailure, openThreads, type JobOptions } from './threads.ts'
 
 export interface StoreOptions {
   /** Absolute path of the store. */
@@ -53,14 +54,17 @@ const hashIds = 64
 /** Nothing is started or made before it is needed. */
 export function openStore({ root, run, path, width }: StoreOptions): Store {
   const threads = openThreads(root, width ?? Math.max(2, Math.min(4, availableParallelism())))
-  const barrier = new Barrier(threads, root)
   const digests = new Map<string, { readonly mark: string; readonly digest: Digest }>()
   let folder: Promise<StoreFolder> | null = null
-  const open = (): Promise<StoreFolder> =>
-    (folder ??= openFolder(root, run).then(async (opened) => {
-      await threads.ask(opened, 'watch', {})
+  let barrier: Barrier | null = null
+  const open = (): Promise<StoreFolder> => {
+    // What is opened to be written to has work for one at least, and starting it takes longer than what comes before that.
+    if (folder === null) threads.pick({})
+    return (folder ??= openFolder(root, run).then(async (opened) => {
+      barrier = await openBarrier(root)
       return opened
     }))
+  }
 
   return {
     speak({ signal, progress }) {
@@ -121,7 +125,7 @@ export function openStore({ root, run, path, width }: StoreOptions): Store {
         async *ingest(pieces, moved = () => {}) {
           const opened = await open()
           const temporary = opened.temporary()
-          const flushed = new Flushed(() => barrier.pass(), moved)
+          const flushed = new Flushed(async () => barrier?.pass(), moved)
           const ingest: Ingest = {
             threads,
             lane,
@@ -153,39 +157,9 @@ export function openStore({ root, run, path, width }: StoreOptions): Store {
       folder = null
       const opened = await opening?.catch(() => null)
       await threads.close()
+      await barrier?.close()
       opened?.close()
     },
-  }
-}
-
-/** Flushes of the store, shared by all who wait for one; each begins after they asked. */
-class Barrier {
-  readonly #threads: Threads
-  readonly #root: string
-  #running: Promise<void> | null = null
-  #next: Promise<void> | null = null
-  /** The kernel tells an error once, and not whose bytes it lost: from then on nothing here is durable. */
-  #failed: unknown = null
-  constructor(threads: Threads, root: string) {
-    this.#threads = threads
-    this.#root = root
-  }
-
-  pass(): Promise<void> {
-    return (this.#next ??= this.#flush(this.#running))
-  }
-
-  async #flush(running: Promise<void> | null): Promise<void> {
-    await running?.catch(() => undefined)
-    this.#running = this.#next
-    this.#next = null
-    if (this.#failed !== null) throw this.#failed
-    try {
-      await this.#threads.ask(this, 'flush', {})
-    } catch (error) {
-      this.#failed = failure(error, this.#root)
-      throw this.#failed
-    }
   }
 }
 

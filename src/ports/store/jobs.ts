@@ -37,10 +37,6 @@ export interface Jobs {
     ask: { names: readonly (readonly [temp: string, blob: string])[]; drop: readonly string[] }
     answer: null
   }
-  /** Open the store for flushing; errors of writing are told since then. */
-  watch: { ask: Record<never, never>; answer: null }
-  /** Make all that was written to the store's filesystem durable. */
-  flush: { ask: Record<never, never>; answer: null }
   /** Size of each blob, -1 for what is not there. */
   sizes: { ask: { ids: readonly string[] }; answer: readonly number[] }
   /** Which of the blobs somebody may write to. */

@@ -1,4 +1,4 @@
-// The store's threads: some that read, hash and write, and one that only flushes. Started when first needed.
+// The store's threads: they read, hash and write. Started when first needed.
 import { Worker } from 'node:worker_threads'
 import type { Ask, Answer, Broken, JobName, Jobs, ThreadSetup } from './jobs.ts'
 
@@ -19,6 +19,8 @@ export interface JobOptions {
   readonly signal?: AbortSignal
   /** Which thread; where left out, one that is not held up by another lane. */
   readonly on?: Thread
+  /** How much there is to do: bytes, and `contentWeight` for each content. */
+  readonly weight?: number
   /** Given away to the thread. */
   readonly transfer?: readonly ArrayBuffer[]
   /** Told how far a long job is: bytes, and contents that it is done with. */
@@ -45,6 +47,9 @@ export interface Threads {
 /** Beside this file: its source, or its bundle. */
 const entry = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './store-worker.mjs', import.meta.url)
 
+/** A content costs calls, however short it is: as much as so many bytes. */
+export const contentWeight = 64 * 1024
+
 /** More lanes than this share threads. */
 const most = 32
 
@@ -56,7 +61,6 @@ const most = 32
  */
 export function openThreads(root: string, width: number): Threads {
   const threads: Thread[] = []
-  let flusher: Thread | null = null
   let ids = 0
   const start = (): Thread => {
     const fresh = new Thread({ root, thread: String(threads.length) })
@@ -77,23 +81,21 @@ export function openThreads(root: string, width: number): Threads {
     width,
     pick,
     async ask(lane, job, what, { on, ...options } = {}) {
-      // The one that flushes does nothing else, so that a slow disk holds up nobody who reads.
-      const isFlush = job === 'flush' || job === 'watch'
-      const thread = isFlush ? (flusher ??= new Thread({ root, thread: 'flush' })) : (on ?? pick(lane))
       ids += 1
-      return (await thread.ask(lane, { job, id: ids, ...what } as Ask, options)) as Jobs[typeof job]['answer']
+      return (await (on ?? pick(lane)).ask(
+        lane,
+        { job, id: ids, ...what } as Ask,
+        options,
+      )) as Jobs[typeof job]['answer']
     },
     async close() {
-      const all = [...threads, ...(flusher === null ? [] : [flusher])]
-      threads.length = 0
-      flusher = null
-      await Promise.all(all.map((thread) => thread.end()))
+      await Promise.all(threads.splice(0).map((thread) => thread.end()))
     },
   }
 }
 
 const leastBusy = (threads: readonly Thread[]): Thread | undefined =>
-  threads.toSorted((one, other) => one.busy - other.busy)[0]
+  threads.toSorted((one, other) => one.load - other.load || one.busy - other.busy)[0]
 
 interface Waiting {
   readonly lane: Lane
@@ -120,8 +122,16 @@ export class Thread {
     this.#worker.on('exit', () => this.#fail(new Error('a thread of the store has ended')))
   }
 
+  /** How many jobs it has. */
   get busy(): number {
     return this.#waiting.size
+  }
+
+  /** What they weigh. */
+  get load(): number {
+    let load = 0
+    for (const { options } of this.#waiting.values()) load += options.weight ?? 0
+    return load
   }
 
   /** It is at work, for this lane alone. */

@@ -1,7 +1,6 @@
 // A thread of the store: takes a job, does it with synchronous calls, answers. Started by threads.ts.
 import { Blake3Hasher } from '@napi-rs/blake-hash'
-import { spawnSync } from 'node:child_process'
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, constants, lstatSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
@@ -22,8 +21,6 @@ const growing = new Map<number, Temp>()
 const stopped = new Set<number>()
 /** So long does a job go on before it tells how far it is, and lets others have a turn: by time, since a drive may give a megabyte a minute. */
 const turnMs = 200
-/** The store's directory, open since it was asked to be watched. */
-let watched: number | null = null
 
 const say = (answer: Answer, transfer: readonly ArrayBuffer[] = []): void =>
   port.postMessage(answer, transfer)
@@ -109,12 +106,6 @@ async function answer(ask: Ask): Promise<void> {
     case 'name':
       keeper.name(ask.names, ask.drop)
       return say({ id, answer: null })
-    case 'watch':
-      watched ??= openSync(setup.root, constants.O_RDONLY | constants.O_DIRECTORY)
-      return say({ id, answer: null })
-    case 'flush':
-      flush()
-      return say({ id, answer: null })
     case 'sizes':
       return say({ id, answer: ask.ids.map(sizeOf) })
     case 'writable':
@@ -136,22 +127,6 @@ async function answer(ask: Ask): Promise<void> {
     default:
       return ask satisfies never
   }
-}
-
-/** One flush for all that was written since the last one. By syncfs, else by sync(1), which is told less about errors. */
-function flush(): void {
-  if (watched === null) throw new Error('flushed before it was watched')
-  const [now, then] = [statSync(setup.root), fstatSync(watched)]
-  if (now.dev !== then.dev || now.ino !== then.ino) {
-    throw new WriteFailure('', new Error('it is no longer the directory that it was when the run began'))
-  }
-  const errno = libc()?.syncfs(watched)
-  if (errno === 0) return
-  if (errno !== undefined)
-    throw new WriteFailure('', Object.assign(new Error(`syncfs: ${errno}`), { code: errno }))
-  const { status, stderr, error } = spawnSync('sync', ['--file-system', setup.root], { encoding: 'utf8' })
-  if (status !== 0)
-    throw new WriteFailure('', error ?? new Error(`sync ended with ${status}: ${stderr.trim()}`))
 }
 
 function sizeOf(id: string): number {

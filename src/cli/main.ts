@@ -53,8 +53,10 @@ async function main(): Promise<void> {
     const { color, ascii, C: directory, ...flags } = program.opts<Flags>()
     const leading = leadingWords({ ...flags, ...(directory === undefined ? {} : { directory }) })
     const paint = color !== false && process.stderr.isTTY && process.env['NO_COLOR'] === undefined
+    const width = process.stderr.columns ?? 100
+    const told = failureText(error, { leading, color: paint, ascii: ascii === true, width })
     process.stderr.write(
-      `${failureText(error, { leading, color: paint, ascii: ascii === true, width: process.stderr.columns ?? 100 })}\n`,
+      `${error instanceof NttError ? told : (await import('./sources.ts')).inSources(told)}\n`,
     )
     process.exitCode = error instanceof NttError ? error.exitCode : 1
   }

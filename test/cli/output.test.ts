@@ -1,4 +1,4 @@
-// Output that cannot be written: who only looks ends with a sentence, who makes something goes on.
+// Output that cannot be written: who only looks ends with a sentence, who makes something goes on. And a bug, with the place where it is.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -23,4 +23,24 @@ test('a full disk below stdout is told in one line, without a stack; a verificat
   expect([code, said]).toEqual([0, expect.stringMatching(/^error: .*ENOSPC; the work goes on.*\n$/)])
   const log = await made.ntt('log', '--runs')
   expect(log.out).not.toContain('no end told')
+})
+
+test('a bug is told with the lines of the source that it came by', async () => {
+  const made = sampleProject(['floppy.img'])
+  const saboteur = made.write(
+    'saboteur.mjs',
+    `const { toSorted } = Array.prototype
+     Array.prototype.toSorted = function (...args) {
+       if (new Error().stack.includes('readConfig')) throw new TypeError('a sabotaged sort')
+       return toSorted.apply(this, args)
+     }`,
+  )
+  made.env('NODE_OPTIONS', `--import ${saboteur}`)
+  const { code, err } = await made.ntt('plan')
+  expect([code, err]).toEqual([
+    1,
+    expect.stringMatching(
+      /this is a bug in ntt[^]*a sabotaged sort\n[^]* at readConfig \(\S*\/src\/config\.ts:\d+:\d+\)\n/,
+    ),
+  ])
 })

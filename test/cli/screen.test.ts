@@ -200,7 +200,7 @@ describe.concurrent('ntt apply at a terminal', { timeout: 180_000 }, () => {
          return pad.apply(this, args)
        }`,
     )
-    const env = { NODE_OPTIONS: `--import ${saboteur}` }
+    const env = { NODE_OPTIONS: `--enable-source-maps --import ${saboteur}` }
     await using terminal = sit(made, 'ntt apply --yes', { ...seat, env })
     await until(terminal, '2 running')
     writeFileSync(signal, '')

@@ -28,7 +28,6 @@ const node = join(
 /** What bin/ntt starts; started here without the shell before it, so that a tracer may let go of whatever is started later. */
 const command = [
   node,
-  '--enable-source-maps',
   '--max-semi-space-size=4',
   '--disable-warning=ExperimentalWarning',
   join(repository, 'dist/cli.mjs'),

@@ -1,6 +1,7 @@
 // What of a medium could not be read, by path: the enumeration laid over the map of the image, and the outcomes of its files.
 import { damageOf, damageText, unreadIn } from './model/damage.ts'
-import { hidesNames, type Entry, type VolumeReport } from './model/entry.ts'
+import { hidesNames, otherFilesystem, type Entry, type VolumeReport } from './model/entry.ts'
+import { excludingMount } from './model/exclusions.ts'
 import type { Loss } from './model/loss.ts'
 import type { Medium } from './model/medium.ts'
 import { findImage, rawPlace } from './model/places.ts'
@@ -35,7 +36,7 @@ export async function* losses(medium: Medium, world: Reader): AsyncGenerator<Los
     const text = 'it was enumerated when other bytes were unread: ntt apply reads it again'
     yield { ...at, kind: 'unknown', text }
   }
-  const search = new Search(medium.name, unread, tail, await outcomesOf(medium, world))
+  const search = new Search(medium, unread, tail, await outcomesOf(medium, world))
   for (const volume of tail.volumes) yield* search.volume(volume)
   for await (const records of decodeRaw(world.read(raw))) yield* await search.among(records)
   yield* search.outside()
@@ -95,18 +96,27 @@ class Search {
   #covered: Range[] = []
   /** Directories that were hit, until their error comes. */
   readonly #hit = new Map<string, readonly Range[]>()
+  readonly #mountLeftOut: (path: string) => string | null
   #isAllNamed: boolean
-  constructor(medium: string, unread: readonly Range[], tail: RawTail, outcomes: Outcomes) {
-    this.#medium = medium
+  constructor(medium: Medium, unread: readonly Range[], tail: RawTail, outcomes: Outcomes) {
+    this.#medium = medium.name
+    this.#mountLeftOut = excludingMount(medium.exclude)
     this.#unread = unread
     this.#tail = tail
     this.#outcomes = outcomes
     this.#isAllNamed = !tail.volumes.some(({ outcome }) => outcome === 'partial' || outcome === 'unreadable')
   }
 
-  *volume({ fs, type, outcome, reason }: VolumeReport): Generator<Loss> {
+  *volume({ fs, type, outcome, reason, mounts = [] }: VolumeReport): Generator<Loss> {
     if (outcome === 'read' || outcome === 'empty') return
-    yield { medium: this.#medium, kind: 'volume', fs, type, outcome, text: reason }
+    const at = { medium: this.#medium, kind: 'volume', fs, type } as const
+    const leftOut = mounts.flatMap((path) => {
+      const pattern = this.#mountLeftOut(path)
+      const name = JSON.stringify(Buffer.from(path, 'latin1').toString())
+      return pattern === null ? [] : [`what is mounted at ${name} is left out, by ${pattern}`]
+    })
+    for (const text of leftOut) yield { ...at, outcome: 'waived', text }
+    if (leftOut.length === 0 || leftOut.length < mounts.length) yield { ...at, outcome, text: reason }
   }
 
   async among(records: readonly RawRecord[]): Promise<readonly Loss[]> {
@@ -119,6 +129,7 @@ class Search {
         const place = path.toString('latin1')
         // Of a file whose content is not whole its outcome tells.
         if (!hidesNames(record.error)) return []
+        if (error === otherFilesystem && this.#mountLeftOut(place) !== null) return []
         this.#isAllNamed = false
         const ranges = this.#hit.get(`${fs}:${place}`) ?? []
         return [

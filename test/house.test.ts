@@ -63,7 +63,7 @@ const packages: Record<string, readonly string[]> = {
   commander: ['cli/main.ts', 'cli/program.ts'],
   yaml: ['model/yaml.ts'],
   ajv: ['generated/'],
-  ignore: ['stages/copy/exclusions.ts'],
+  ignore: ['model/exclusions.ts'],
   ink: ['views/tui/'],
   react: ['views/tui/'],
   koffi: ['ports/'],

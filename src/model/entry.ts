@@ -62,8 +62,8 @@ export const bareRoot = (ino: bigint): Entry => ({
 /** Something below a root that could not be read. `path` empty: the root, or not known. */
 export interface EntryError {
   /**
-   * errno name, or a word of ours: `unreadable-directory` (names below it are missing), `reader`. These leave names intact:
-   * `content` (bytes of a file are missing), `bad-name` (a name had to be mended), `other-filesystem` (a mount, not ours).
+   * errno name, or a word of ours: `unreadable-directory` (names below it are missing), `other-filesystem` (what is mounted there was not
+   * read), `reader`. These leave names intact: `content` (bytes of a file are missing), `bad-name` (a name had to be mended).
    */
   readonly error: string
   readonly path: Buffer
@@ -105,9 +105,17 @@ export interface VolumeReport extends Volume {
   readonly reader: string
   /** Readers with their versions that were asked before it and failed; left out where there were none. */
   readonly failed?: readonly string[]
+  /**
+   * Where filesystems are mounted that were not read, one char for each byte of a path. Only where nothing else is missing, so that who
+   * leaves these out leaves out all that is.
+   */
+  readonly mounts?: readonly string[]
 }
 
-const leaveNamesIntact: readonly string[] = ['content', 'bad-name', 'other-filesystem']
+/** The word of an error that stands for what is mounted inside a directory. */
+export const otherFilesystem = 'other-filesystem'
+
+const leaveNamesIntact: readonly string[] = ['content', 'bad-name']
 
 /** Whether there may be entries that nobody told us of. */
 export const hidesNames = ({ error }: EntryError): boolean => !leaveNamesIntact.includes(error)

@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Medium } from '../../src/model/medium.ts'
-import { decodeRaw, type RawRecord } from '../../src/model/raw/index.ts'
+import { decodeRaw, encodeRaw, type RawRecord, type RawTail } from '../../src/model/raw/index.ts'
 import type { Check, Depth, Replaces } from '../../src/model/stage.ts'
 import { enumerate, type Seen } from '../../src/stages/enumerate/index.ts'
 import { hands, type Hands } from '../support/hands.ts'
@@ -395,6 +395,26 @@ describe('a directory', () => {
     writeFileSync(join(folder, 'tree/new'), 'new')
     expect(failed((await verify(tree())).checks)).toEqual([])
     expect(failed((await verify(tree(), 'hash')).checks)).toEqual([expect.stringMatching(/^walk: /)])
+  })
+
+  test('that was called read, though something in it was not, fails its verification', async () => {
+    plainTree(join(folder, 'tree'))
+    await run(tree())
+    const tails: RawTail[] = []
+    for await (const batch of decodeRaw(world.read(rawFile()), (tail) => tails.push(tail))) void batch
+    const error = { error: 'other-filesystem', path: Buffer.from('mnt'), message: 'mounted here' }
+    async function* more(): AsyncGenerator<readonly RawRecord[]> {
+      yield* decodeRaw(world.read(rawFile()))
+      yield [{ fs: 0, error }]
+    }
+    const about = { hash: testHash, source: folder, writer: 'ntt' }
+    const chunks: Buffer[] = []
+    for await (const chunk of encodeRaw(more(), () => tails[0]?.volumes ?? [], about))
+      chunks.push(Buffer.from(chunk))
+    writeFileSync(rawFile(), Buffer.concat(chunks))
+    expect(failed((await verify(tree())).checks)).toEqual([
+      'whole: 0: read, other-filesystem, "mnt": mounted here',
+    ])
   })
 
   test('that is not there is unknown, and nothing is written', async () => {

@@ -96,11 +96,12 @@ export function readVolume(text: string): VolumeReport {
     outcome,
     reason: report.text('reason'),
     reader: report.text('reader'),
-    ...(from['failed'] === undefined ? {} : { failed: readFailed(from['failed']) }),
+    ...(from['failed'] === undefined ? {} : { failed: readStrings(from['failed']) }),
+    ...(from['mounts'] === undefined ? {} : { mounts: readStrings(from['mounts']) }),
   }
 }
 
-function readFailed(value: unknown): readonly string[] {
+function readStrings(value: unknown): readonly string[] {
   if (!Array.isArray(value) || !value.every((one) => typeof one === 'string'))
     throw new RawError('the volume report is damaged')
   return value

@@ -3,6 +3,7 @@
 // Names are latin1 strings, one character a byte, and go back to the kernel as Buffers; `withFileTypes` is not used,
 // because it costs an lstat of its own where the filesystem does not tell types.
 import { closeSync, constants, fstatSync, opendirSync, readdirSync, readlinkSync, type Dir } from 'node:fs'
+import { otherFilesystem } from '../../model/entry.ts'
 import { ObserveError, errnoOf } from '../../model/errors.ts'
 import { unseen } from '../errno.ts'
 import { openBeneath, openRoot } from '../open-beneath.ts'
@@ -103,8 +104,7 @@ function look(at: Open, name: string, dev: number, block: Block): boolean {
   try {
     if (at.fd === null || !lookIn(at.fd, name)) lookAt(path())
     if (deviceSeen() !== dev) {
-      const message = 'another filesystem is mounted here; what is on it is not part of this medium'
-      block.error('other-filesystem', at.inside + name, message)
+      block.error(otherFilesystem, at.inside + name, 'another filesystem is mounted here, and was not read')
       return false
     }
     const type = modeSeen() & constants.S_IFMT

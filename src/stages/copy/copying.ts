@@ -9,7 +9,7 @@ import { rawPlace } from '../../model/places.ts'
 import { decodeRaw, type RawTail } from '../../model/raw/index.ts'
 import type { Origin as Origins, Piece, Range, Stored, Writer } from '../../model/world.ts'
 import { Due, type Wanted } from './due.ts'
-import { exclusionsPrint } from './exclusions.ts'
+import { exclusionsPrint } from '../../model/exclusions.ts'
 import { inMediumOrder } from './order.ts'
 import type { Origin } from './origin.ts'
 import {

@@ -8,7 +8,7 @@ import { knownRootId, markedRootId, needKnownRoot, otherRootHint, type RootIds }
 import { unreadPrint } from '../../model/unread.ts'
 import type { Reader, TableLook, Writer } from '../../model/world.ts'
 import { copyFiles } from './run.ts'
-import { exclusionsPrint } from './exclusions.ts'
+import { exclusionsPrint } from '../../model/exclusions.ts'
 import { parseOrigin, type Tally } from './origin.ts'
 import { lookAtDamage } from './source.ts'
 import { verifyCopy } from './verify.ts'

@@ -3,7 +3,7 @@ import type { Entry } from '../../model/entry.ts'
 import { RunError } from '../../model/errors.ts'
 import { InodeSet } from '../../model/inodes.ts'
 import type { RawRecord } from '../../model/raw/index.ts'
-import { excluding, type Exclude } from './exclusions.ts'
+import { excluding, type Exclude } from '../../model/exclusions.ts'
 
 /** A name of a file, with the number that the database has for it. */
 export interface Named {

@@ -3,6 +3,7 @@ import { unreadIn } from '../../model/damage.ts'
 import {
   hidesNames,
   isEntry,
+  otherFilesystem,
   type Entry,
   type EntryError,
   type Volume,
@@ -23,6 +24,8 @@ import type { FoundVolume, Verdict } from '../../readers/volumes/judging.ts'
 const mostErrors = 10_000
 /** No filesystem has longer paths; a loop of directories has. */
 const longestPath = 65_536
+/** So many places where something is mounted are kept; what goes beyond that nobody leaves out one by one. */
+const mostMounts = 1000
 
 /** A reader, and what it is told that the volume is. */
 export interface Candidate {
@@ -145,6 +148,7 @@ class Tally {
   #hidden = 0
   #entries = 0
   #first = ''
+  readonly #mounts: string[] = []
   /** Of what a blind reader did not see that it was never read: what no file was met in. */
   #unseen: readonly Range[]
   readonly #unread: readonly Range[]
@@ -168,7 +172,9 @@ class Tally {
   #count(found: Entry | EntryError, fs: number): RawRecord {
     if (!isEntry(found)) {
       this.errors += 1
-      if (hidesNames(found)) {
+      if (found.error === otherFilesystem && this.#mounts.length < mostMounts)
+        this.#mounts.push(found.path.toString('latin1'))
+      else if (hidesNames(found)) {
         this.#hidden += 1
         this.#first ||= brief(`${found.error}, ${JSON.stringify(found.path.toString())}: ${found.message}`)
       }
@@ -186,7 +192,7 @@ class Tally {
     return { fs, entry: found }
   }
 
-  verdict({ volume, imageBytes, doubt }: Task): Verdict {
+  verdict({ volume, imageBytes, doubt }: Task): Verdict & Pick<VolumeReport, 'mounts'> {
     const missing = volume.start + volume.bytes - imageBytes
     const reasons = [
       ...(this.errors > mostErrors ? [`given up after ${mostErrors} errors`] : []),
@@ -197,10 +203,24 @@ class Tally {
         : []),
       ...(missing > 0 ? [`its last ${missing} bytes are past the end of the image`] : []),
     ]
+    if (this.#mounts.length > 0) {
+      const reason = [...reasons, mountsText(this.#mounts)].join('; ')
+      return { outcome: 'partial', reason, ...(reasons.length === 0 ? { mounts: this.#mounts } : {}) }
+    }
     if (reasons.length > 0) return { outcome: 'partial', reason: reasons.join('; ') }
     if (this.#entries > 0) return { outcome: 'read', reason: '' }
     return { outcome: 'empty', reason: `a ${volume.type ?? 'filesystem'} without a file in it` }
   }
+}
+
+const mountsTold = 5
+
+function mountsText(mounts: readonly string[]): string {
+  const told = mounts
+    .slice(0, mountsTold)
+    .map((path) => JSON.stringify(Buffer.from(path, 'latin1').toString()))
+  const more = mounts.length > mountsTold ? ', …' : ''
+  return brief(`not read, because another filesystem is mounted there: ${told.join(', ')}${more}`)
 }
 
 /** Whether a path leads elsewhere than down, one name after the other: readers of ours mend such names, programs may pass them on. */

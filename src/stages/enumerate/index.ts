@@ -31,7 +31,10 @@ export interface Seen {
     readonly digest: string
     readonly records: number
     readonly files: number
-    readonly volumes: readonly Pick<VolumeReport, 'fs' | 'type' | 'outcome' | 'reason' | 'reader'>[]
+    readonly volumes: readonly Pick<
+      VolumeReport,
+      'fs' | 'type' | 'outcome' | 'reason' | 'reader' | 'mounts'
+    >[]
     /** An enumeration of the older pipeline, and the source is there to be read again. */
     readonly renewable: boolean
     /** Why it may find more if it is made again; null: it would not, or it left nothing open. */
@@ -56,7 +59,7 @@ export const enumerate: Stage<Seen> = {
     const { bytes, mtimeNs, ino } = stat
     const tail = await readTail((start, end) => readRange(world, place, { start, end }), bytes)
     const { counts = [], volumes = [] } = tail ?? {}
-    const open = volumes.filter((volume) => !isSettled(volume, medium.policy))
+    const open = volumes.filter((volume) => !isSettled(volume, medium))
     const isOurs = tail?.format === 'ntt-1' && tail.complete
     return {
       raw: {
@@ -68,12 +71,13 @@ export const enumerate: Stage<Seen> = {
         digest: tail?.digest ?? '',
         records: counts.reduce((sum, { records }) => sum + records, 0),
         files: counts.reduce((sum, { files }) => sum + files, 0),
-        volumes: volumes.map(({ fs, type, outcome, reason, reader }) => ({
+        volumes: volumes.map(({ fs, type, outcome, reason, reader, mounts }) => ({
           fs,
           type,
           outcome,
           reason,
           reader,
+          ...(mounts === undefined ? {} : { mounts }),
         })),
         renewable: tail !== null && tail.format !== 'ntt-1' && (await hasSource(medium, world)),
         different: isOurs && leftOpen(tail) ? await different(tail, open, mtimeNs, medium, world) : null,
@@ -102,14 +106,14 @@ export const enumerate: Stage<Seen> = {
       return { action: 'run', because: { code: 'incomplete', text: `${size} without an end` } }
     }
     const follows = raw.mayGrow ? { follows: true } : {}
-    const open = raw.volumes.filter((volume) => !isSettled(volume, medium.policy))
+    const open = raw.volumes.filter((volume) => !isSettled(volume, medium))
     const left = open.map(outcomeText).join('; ')
     if (raw.different !== null) {
       const text = `${left === '' ? '' : `${left}; `}read again, because ${raw.different}`
       return { action: 'run', because: { code: 'unread', text }, outgrown: true }
     }
     if (left !== '') {
-      const text = `${left}${wayOut(open)}`
+      const text = `${left}${wayOut(open, medium)}`
       return {
         action: 'refuse',
         because: { code: 'unread', text },

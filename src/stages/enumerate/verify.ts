@@ -1,6 +1,6 @@
 // The witness of an enumeration: parses all of it, looks at the volumes again, and at depth hash walks the source again.
 import { NttError, ObserveError, messageOf } from '../../model/errors.ts'
-import type { VolumeReport } from '../../model/entry.ts'
+import { hidesNames, type EntryError, type VolumeReport } from '../../model/entry.ts'
 import type { Medium } from '../../model/medium.ts'
 import { rawPlace } from '../../model/places.ts'
 import {
@@ -44,6 +44,8 @@ const agree = 'records, counts and digest agree'
 /** What was met of one filesystem. */
 interface Met {
   root: boolean
+  /** The first place where names may be missing. */
+  hidden: EntryError | null
   /** Furthest bytes of the image that its files lie in. */
   low: number
   high: number
@@ -73,11 +75,14 @@ async function readThrough(
 }
 
 function meet({ fs, error, pathStart, pathEnd, extents }: Line, seen: Map<number, Met>): void {
-  if (error !== null) return
   let met = seen.get(fs)
   if (met === undefined) {
-    met = { root: false, low: Number.POSITIVE_INFINITY, high: 0 }
+    met = { root: false, hidden: null, low: Number.POSITIVE_INFINITY, high: 0 }
     seen.set(fs, met)
+  }
+  if (error !== null) {
+    if (hidesNames(error)) met.hidden ??= error
+    return
   }
   if (pathStart === pathEnd) met.root = true
   if (extents === null) return
@@ -99,7 +104,7 @@ const belongs = ({ hash }: RawTail, medium: Medium): Check => ({
 /** Each volume has an outcome, its root was listed, and its files lie inside of it. */
 function volumeChecks(
   { volumes, counts }: RawTail,
-  { policy }: Medium,
+  medium: Medium,
   seen: ReadonlyMap<number, Met>,
 ): readonly Check[] {
   const listed = volumes.filter(({ reader }) => reader !== '')
@@ -112,7 +117,8 @@ function volumeChecks(
   const names = (some: readonly { readonly fs: number }[]): string =>
     some.length === 0 ? 'none' : some.map(({ fs }) => fs).join(', ')
   return [
-    outcomes(volumes, policy),
+    outcomes(volumes, medium),
+    noneHidden(volumes, seen),
     {
       name: 'numbers',
       ok: new Set(volumes.map(({ fs }) => fs)).size === volumes.length,
@@ -139,6 +145,23 @@ function volumeChecks(
     },
   ]
 }
+
+/** What could not be read was not forgotten when the outcomes were written. */
+function noneHidden(volumes: readonly VolumeReport[], seen: ReadonlyMap<number, Met>): Check {
+  const wrong = volumes.flatMap(({ fs, outcome }) => {
+    const hidden = seen.get(fs)?.hidden ?? null
+    return hidden === null || outcome === 'partial' ? [] : [`${fs}: ${outcome}, ${told(hidden)}`]
+  })
+  return {
+    name: 'whole',
+    ok: wrong.length === 0,
+    expected: 'no volume called whole of which names may be missing',
+    actual: wrong.length === 0 ? 'none' : wrong.join('; '),
+  }
+}
+
+const told = ({ error, path, message }: EntryError): string =>
+  `${error}, ${JSON.stringify(path.toString())}: ${message}`
 
 /** The volumes of the image, found again, are those of the enumeration. */
 function sameVolumes({ volumes }: RawTail, source: Source): Check {

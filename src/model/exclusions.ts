@@ -1,6 +1,6 @@
 // What is left out, by gitignore patterns against the path inside the filesystem. The only importer of `ignore`.
 import ignore, { type Ignore } from 'ignore'
-import { fingerprint } from '../../model/canonical.ts'
+import { fingerprint } from './canonical.ts'
 
 /** `ignore` keeps what it was asked for ever; after so many paths we take a new one. */
 const patience = 20_000
@@ -26,6 +26,23 @@ export function excluding(patterns: readonly string[]): Exclude {
     const pattern = matcher.test(name).rule?.pattern ?? ''
     return Buffer.from(pattern, 'latin1').toString()
   }
+}
+
+/** The pattern that leaves out what is mounted at a path (one char for each byte), as a folder or as a file; null: none does. */
+export function excludingMount(patterns: readonly string[]): (path: string) => string | null {
+  const exclude = excluding(patterns)
+  return (path) => exclude(Buffer.from(path, 'latin1')) ?? exclude(Buffer.from(`${path}/`, 'latin1'))
+}
+
+/** The pattern for the folder at a path (one char for each byte). Bytes that cannot be written in a pattern stand as `?`, which fits any one. */
+export function patternFor(path: string): string {
+  // A `?` stays as it is, which fits itself: `ignore` does not know `\?`.
+  const escaped = path.replaceAll(/[\\*[]/g, String.raw`\$&`)
+  const bytes = Buffer.from(escaped, 'latin1')
+  const text = bytes.toString('utf8')
+  const isText = Buffer.from(text).equals(bytes)
+  // oxlint-disable-next-line no-control-regex -- a pattern is one line
+  return `/${isText ? text.replaceAll(/[\0-\x1f\x7f]/g, '?') : escaped.replaceAll(/[^ -~]/g, '?')}/`
 }
 
 /** By which exclusions something was decided; their order counts. */

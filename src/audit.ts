@@ -3,7 +3,7 @@ import { auditMedium, failedProofs, missingProducts } from './audit/media.ts'
 import { auditBlobs, auditStore } from './audit/store.ts'
 import { compare } from './model/document.ts'
 import type { ExitCode } from './model/errors.ts'
-import { declaredHash, nameTaken, strangers } from './model/declared.ts'
+import { declaredHash, nameTaken, ownerOf, strangers } from './model/declared.ts'
 import { finding, findingCodes, type Finding, type FindingCode } from './model/finding.ts'
 import { sideBySide } from './model/lanes.ts'
 import type { Declaration } from './model/medium.ts'
@@ -11,8 +11,10 @@ import type { Proof } from './model/stage.ts'
 import { needKnownRoot, productRoots } from './model/store.ts'
 import type { CatalogueRow, Reader } from './model/world.ts'
 
-/** `hash`: null where nobody could tell which medium a file is about. */
-export type Declared = Pick<Declaration, 'name' | 'file' | 'target' | 'hash' | 'source'>
+export interface Declared extends Pick<Declaration, 'name' | 'file' | 'target' | 'hash' | 'source'> {
+  /** The medium that the file is about, whether it says so or not; null where nobody could tell. */
+  readonly is: string | null
+}
 
 /** Media that are looked at side by side: each costs a question to the database. */
 const atOnce = 8
@@ -88,7 +90,8 @@ const hashesOf = (names: readonly string[] | null, ending: string): ReadonlySet<
   new Set((names ?? []).filter((name) => name.endsWith(ending)).map((name) => name.slice(0, -ending.length)))
 
 /** Files without a medium in the database, and the other way round. */
-function auditDeclared(declared: readonly Declared[], rows: readonly CatalogueRow[]): readonly Finding[] {
+function auditDeclared(files: readonly Declared[], rows: readonly CatalogueRow[]): readonly Finding[] {
+  const declared = files.map((one) => ({ ...one, hash: one.is ?? one.hash }))
   const { unmet, undeclared } = strangers(declared, rows)
   return [
     ...unmet.map((one) =>
@@ -99,6 +102,7 @@ function auditDeclared(declared: readonly Declared[], rows: readonly CatalogueRo
       const text = hash === undefined ? null : nameTaken(one, hash, { media: rows, declared })
       return text === null ? [] : [finding('name-taken', one, 1, text)]
     }),
+    ...auditTwice(files),
     ...undeclared.map((row) =>
       finding(
         'undeclared',
@@ -108,6 +112,24 @@ function auditDeclared(declared: readonly Declared[], rows: readonly CatalogueRo
       ),
     ),
   ]
+}
+
+/** Of files that are about one medium, those that do not get it. */
+function auditTwice(files: readonly Declared[]): readonly Finding[] {
+  return [...Map.groupBy(files, ({ is }) => is)].flatMap(([is, own]) => {
+    const owner = is === null ? undefined : (ownerOf(is, own) ?? own[0])
+    if (is === null || owner === undefined) return []
+    return own
+      .filter((one) => one !== owner)
+      .map(({ name, file }) =>
+        finding(
+          'same-medium',
+          { name, hash: is },
+          1,
+          `${file} declares the medium of ${owner.file} once more: remove one of the two, ntt works on ${owner.name} alone`,
+        ),
+      )
+  })
 }
 
 async function auditPartitions(world: Reader): Promise<readonly Finding[]> {

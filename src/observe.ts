@@ -1,5 +1,6 @@
 // Ask every stage about every medium, side by side. A failure to look is `unknown`, never an answer.
 import { fingerprint } from './model/canonical.ts'
+import { ownerOf } from './model/declared.ts'
 import { survivable, type NttError } from './model/errors.ts'
 import { sideBySide } from './model/lanes.ts'
 import type { Declaration, Identity, Medium, StageName } from './model/medium.ts'
@@ -11,6 +12,8 @@ import type { CatalogueRow, Reader } from './model/world.ts'
 /** What the flow needs of the outside; it imports no stage and no port. */
 export interface Eyes {
   readonly stages: readonly Stage[]
+  /** All files of media.d, whichever of them are looked at. */
+  readonly declared: readonly Declaration[]
   reader(name: string): Reader
   identify(
     declaration: Declaration,
@@ -47,7 +50,7 @@ export async function observe(
   })
 }
 
-/** Two declarations of one medium: the first in order keeps it, the others are refused and told whose it is. */
+/** Two declarations of one medium, neither of which says so: the first in order keeps it, the others are refused and told whose it is. */
 export function oneEach(media: readonly (Medium | Unidentified)[]): readonly (Medium | Unidentified)[] {
   const owners = new Map<string, string>()
   return media.map((medium) => {
@@ -100,6 +103,11 @@ export async function identified(declaration: Declaration, eyes: Eyes): Promise<
     const identity = await eyes.identify(declaration, eyes.reader(name))
     if ('because' in identity) return { ...none, ...identity }
     const { hash, version, kind: found, bytes } = identity
+    const owner = ownerOf(hash, eyes.declared)
+    if (owner !== null && owner.name !== name) {
+      const text = `it is the same medium as ${owner.name}, of which ${owner.file} says so (${hash}): one medium has one file`
+      return { ...none, because: { code: 'foreign', text }, action: 'refuse' }
+    }
     return { ...declaration, hash, version, kind: found, bytes }
   } catch (error) {
     return { ...none, because: { code: 'unobserved', text: survivable(error).message }, action: 'unknown' }

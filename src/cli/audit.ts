@@ -28,7 +28,7 @@ export async function auditVerb(_named: readonly string[], flags: Flags): Promis
   )
   const world = eyes.reader('audit')
   const declared = await sideBySide(verb.declarations, verb.config.jobs, (one) => known(one, eyes, world))
-  const met = new Set([...rows.keys(), ...declared.map(({ name, hash }) => hash ?? name)])
+  const met = new Set([...rows.keys(), ...declared.map(({ name, is }) => is ?? name)])
   const findings = await audit(declared, media, proofs, world)
   const seconds = duration((performance.now() - began) / 1000)
   if (flags.json === true) verb.write(`${JSON.stringify(findings)}\n`)
@@ -43,9 +43,9 @@ export async function auditVerb(_named: readonly string[], flags: Flags): Promis
 async function known(declaration: Declaration, eyes: Eyes, world: Reader): Promise<Declared> {
   try {
     const identity = await eyes.identify(declaration, world)
-    return 'hash' in identity ? { ...declaration, hash: identity.hash } : declaration
+    return { ...declaration, is: 'hash' in identity ? identity.hash : declaration.hash }
   } catch (error) {
     survivable(error)
-    return declaration
+    return { ...declaration, is: declaration.hash }
   }
 }

@@ -81,6 +81,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     const reader = makeReader({ ...ports, catalogue: atOnce(database) }, quiet)
     return {
       stages,
+      declared: options.declarations,
       reader: () => reader,
       identify: async (declaration, world) => identify(declaration, world, await known()),
       proofs: async (hashes) =>

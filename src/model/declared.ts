@@ -58,3 +58,7 @@ export function nameTaken(
 /** By its file, or by a file name of 32 hex digits. */
 export const declaredHash = ({ hash, source }: Pick<Told, 'hash' | 'source'>): string | undefined =>
   hash ?? (source.type === 'image' ? /(?:^|\/)([0-9a-f]{32})\.[^/]*$/.exec(source.path)?.[1] : undefined)
+
+/** The file that says of itself that it is this medium: by its `medium_hash`, or else by the name of its image. null: none does. */
+export const ownerOf = <D extends Told>(hash: string, declared: readonly D[]): D | null =>
+  declared.find((one) => one.hash === hash) ?? declared.find((one) => declaredHash(one) === hash) ?? null

@@ -8,6 +8,7 @@ export const findingCodes = {
   'copied-in-part': 'files of the medium have no content in the store and no reason',
   'not-met': 'declared in media.d, and the database has never met it',
   'name-taken': 'declared under a name that is another medium in the database',
+  'same-medium': 'declared, and the medium of another file as well: one medium has one file',
   undeclared: 'the database knows it, and no file of media.d declares it',
   'never-loaded': 'met, imaged or enumerated, and nothing of it is in the database',
   'loaded-in-part': 'rows of a part of the enumeration, and of no more',

@@ -11,6 +11,7 @@ const marks: Readonly<Record<FindingCode, 'bad' | 'doubt' | 'dim'>> = {
   'copied-in-part': 'bad',
   'not-met': 'doubt',
   'name-taken': 'doubt',
+  'same-medium': 'doubt',
   undeclared: 'doubt',
   'never-loaded': 'bad',
   'loaded-in-part': 'bad',
@@ -50,11 +51,11 @@ export function auditText(
   return render([...head, ...body, [''], end], manner)
 }
 
+const byHand: readonly FindingCode[] = ['writable', 'name-taken', 'same-medium']
+
 /** Modes, names and what belongs to no medium are put right by a person alone. */
 function wayOut(findings: readonly Finding[], manner: Manner): readonly string[] {
-  const mendable = findings.filter(
-    ({ code }) => code !== 'writable' && code !== 'name-taken' && !code.startsWith('orphan-'),
-  )
+  const mendable = findings.filter(({ code }) => !byHand.includes(code) && !code.startsWith('orphan-'))
   if (mendable.length === 0) return []
   const what =
     mendable.length < findings.length

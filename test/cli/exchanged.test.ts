@@ -130,3 +130,35 @@ test('a medium that the database does not take ends the run: nothing is waited f
   await ask(ours, 'drop trigger refuse on medium')
   expect((await own.ntt('verify')).code).toBe(0)
 })
+
+test('of two files for one medium the one that says so gets it; the other is refused with both names, and audit tells it', async () => {
+  const own = project({ database: await freshDatabase() })
+  writeFileSync(own.path('media.d/a.img'), Buffer.alloc(200_000, 'one'))
+  own.medium('a', 'source: {image: a.img}\ntarget: imaged\n')
+  expect((await own.ntt('apply', '--yes')).code).toBe(0)
+  const shown = JSON.parse((await own.ntt('plan', '--json')).out) as { lanes: { hash: string }[] }
+  const hash = String(shown.lanes[0]?.hash)
+  writeFileSync(own.path('media.d/z.img'), Buffer.alloc(200_000, 'one'))
+  own.medium('z', `source: {image: z.img}\ntarget: imaged\nmedium_hash: ${hash}\n`)
+  const told = `it is the same medium as z, of which media.d/z.yaml says so (${hash})`
+  for (const names of [[], ['a']]) {
+    const { code, out } = await own.ntt('plan', ...names)
+    expect([code, out.replaceAll(/\s+/g, ' ')]).toEqual([2, expect.stringContaining(told)])
+  }
+  const { code, out } = await own.ntt('audit')
+  expect([code, out.replaceAll(/\s+/g, ' ')]).toEqual([
+    2,
+    expect.stringContaining(
+      'a (' + hash.slice(0, 8) + '): media.d/a.yaml declares the medium of media.d/z.yaml once more',
+    ),
+  ])
+  expect((await own.ntt('apply', '--yes', 'z')).code).toBe(0)
+  rmSync(own.path('media.d/a.yaml'))
+  expect((await own.ntt('plan')).code).toBe(0)
+  expect((await own.ntt('audit')).code).toBe(0)
+  // Neither says so: the first by name, and audit tells that too.
+  own.medium('b', 'source: {image: a.img}\ntarget: imaged\n')
+  own.medium('z', 'source: {image: z.img}\ntarget: imaged\n')
+  expect((await own.ntt('plan')).out).toContain('it is the same medium as b')
+  expect((await own.ntt('audit')).code).toBe(2)
+})

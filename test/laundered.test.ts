@@ -63,6 +63,31 @@ test('a partition whose skip is taken back is no longer as declared, and is read
   expect((await made.ntt('plan')).code).toBe(0)
 })
 
+test('exclusions that were edited are no longer as declared: nothing is contradicted, and nothing that was copied is lost', async () => {
+  const made = project({ database: await freshDatabase() })
+  mkdirSync(made.path('tree'))
+  made.write('tree/a.txt', 'a\n')
+  made.write('tree/b.log', 'b\n')
+  made.medium('tree', 'source: {directory: ../tree}\n')
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  const edited = async (yaml: string): Promise<void> => {
+    made.medium('tree', `source: {directory: ../tree}\n${yaml}`)
+    for (const verb of ['plan', 'status', 'verify']) {
+      const { code, out } = await made.ntt(verb)
+      expect([verb, code, out]).toEqual([verb, 2, expect.stringContaining('the exclusions have changed')])
+      expect(out).not.toContain('contradict')
+    }
+  }
+  await edited('exclude: ["*.log"]\n')
+  const applied = await made.ntt('apply', '--yes')
+  expect([applied.code, applied.out]).toEqual([0, expect.stringMatching(/copied 2.*excluded kept 1/)])
+  expect((await made.ntt('plan')).code).toBe(0)
+  expect((await made.ntt('verify', '--depth', 'hash')).code).toBe(0)
+  expect((await made.ntt('audit')).code).toBe(0)
+  await edited('')
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+})
+
 test('the archive of a directory holds what is copied, or is told as one that does not', async () => {
   const made = project({ database: await freshDatabase() })
   mkdirSync(made.path('tree'))

@@ -6,8 +6,8 @@ export const latestOf = (of: string, proofs: readonly Proof[]): Proof | undefine
   telling(proofs.filter((proof) => proof.of === of))
 
 /**
- * Whether the proofs of a stage stand although its product is not as declared: more was read since, or it is the policy that asks
- * for more of exactly what was proven.
+ * Whether the proofs of a stage stand although its product is not as declared: more was read since, or it is the medium's
+ * file that asks for more, or for something else, of exactly what was proven.
  */
 export const isStillSo = (
   { decision, of }: { readonly decision: Decision; readonly of: string },

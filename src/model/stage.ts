@@ -57,7 +57,7 @@ export interface Decision {
    * the decision stands.
    */
   readonly follows?: boolean
-  /** A refusal of what is as good as it could be made, because the medium's policy asks for more. */
+  /** What is there is as good as it could be made; its file asks for more, or for something else, than when it was. */
   readonly byPolicy?: true
   /** What was proven was so, while less of the medium was read or asked for: to go on contradicts no proof. */
   readonly outgrown?: true

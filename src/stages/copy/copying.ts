@@ -96,15 +96,23 @@ export class Copying {
     this.#count(lost.map(({ entry }) => entry))
   }
 
-  /** Files whose names are all excluded: only now is it known that none of them has another name. */
+  /**
+   * Files whose names are all excluded: only now is it known that none of them has another name. What was copied before it was excluded
+   * stays as it is.
+   */
   async leaveOut(before: Origin | null): Promise<void> {
     if (this.#list.excluded === 0) return
     let left: Outcome[] = []
+    let kept = 0
     const write = async (): Promise<void> => {
       const there =
         before === null ? new Map<string, Before>() : await readOutcomes(this.#id, left, this.#world)
       const same = before?.exclude === exclusionsPrint(this.#medium.exclude)
-      const due = left.filter((one) => !same || there.get(keyText(one))?.state !== 'x')
+      const due = left.filter((one) => {
+        const state = there.get(keyText(one))?.state
+        if (state === 'b') kept += 1
+        return state !== 'b' && (!same || state !== 'x')
+      })
       left = []
       if (due.length > 0) await this.#world.transaction((tx) => writeOutcomes(this.#id, due, tx))
     }
@@ -119,6 +127,10 @@ export class Copying {
       if (left.length >= writtenAtOnce) await write()
     }
     await write()
+    if (kept > 0)
+      this.#world.line(
+        `${counted(kept, 'file')} that ${kept === 1 ? 'is' : 'are'} excluded now ${kept === 1 ? 'was' : 'were'} copied before: nothing of that is taken back`,
+      )
   }
 
   /** Says that it is done, if every file has its outcome. */

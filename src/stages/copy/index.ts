@@ -74,7 +74,14 @@ function judge(medium: Medium, { outcomes, rows, otherDamage }: Seen): Decision 
   if (made.tally === null || outcomes.tables.length === 0)
     return { action: 'run', because: { code: 'incomplete', text: `copied in part${detachedText(outcomes)}` } }
   if (made.exclude !== exclusionsPrint(medium.exclude))
-    return { action: 'run', because: { code: 'exclusions', text: 'the exclusions have changed since' } }
+    return {
+      action: 'run',
+      because: {
+        code: 'exclusions',
+        text: 'the exclusions have changed since; what was copied stays, whatever they say of it now',
+      },
+      byPolicy: true,
+    }
   if (otherDamage) {
     const text = 'the image has been read further since'
     return { action: 'run', because: { code: 'damaged', text }, ...outgrown }

@@ -30,9 +30,8 @@ export class Worklist {
   /** Distinct file inodes, and their bytes. */
   files = 0
   bytes = 0
-  /** Files of which every name was left out, so far; and the sum of their numbers, modulo 2^64. */
+  /** Files of which every name was left out, so far. */
   excluded = 0
-  excludedSum = 0n
   constructor(patterns: readonly string[]) {
     this.#exclude = excluding(patterns)
   }
@@ -52,14 +51,14 @@ export class Worklist {
       if (this.#exclude(entry.path) === null) {
         if (!isFirst) {
           met.rescued.add(entry.ino)
-          this.#count(-1, fs, entry.ino)
+          this.excluded -= 1
         }
         // The names are views of a large block, and may have to wait long.
         return [{ fs, entry: { ...entry, path: Buffer.from(entry.path) } }]
       }
       if (isFirst) {
         met.doubtful.add(entry.ino)
-        this.#count(1, fs, entry.ino)
+        this.excluded += 1
       }
       return []
     })
@@ -77,9 +76,10 @@ export class Worklist {
     })
   }
 
-  #count(by: 1 | -1, fs: number, ino: bigint): void {
-    this.excluded += by
-    this.excludedSum = BigInt.asUintN(64, this.excludedSum + BigInt(by) * (ino + BigInt(fs)))
+  /** Whether every name of a file was left out; asked when all have passed, before the second way through. */
+  isLeftOut(fs: number, ino: bigint): boolean {
+    const met = this.#of(fs)
+    return met.doubtful.has(ino) && !met.rescued.has(ino)
   }
 
   #of(fs: number): Met {

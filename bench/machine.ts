@@ -2,9 +2,12 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cpus, loadavg, release, totalmem } from 'node:os'
+import { together } from './cores.ts'
 
 export interface Machine {
   readonly cores: number
+  /** How many times the work of one thread all cores do at once. */
+  readonly together: number
   readonly processor: string
   readonly memoryBytes: number
   readonly kernel: string
@@ -32,11 +35,15 @@ const versions: Readonly<Record<string, readonly string[]>> = {
   xorriso: ['xorriso', '-version'],
 }
 
-export function describeMachine(folders: Readonly<Record<string, string>>, repository: string): Machine {
+export async function describeMachine(
+  folders: Readonly<Record<string, string>>,
+  repository: string,
+): Promise<Machine> {
   const git = said(['git', '-C', repository, 'rev-parse', '--short=12', 'HEAD'])
   const changed = said(['git', '-C', repository, 'status', '--porcelain', 'src']) !== ''
   return {
     cores: cpus().length,
+    together: await together(cpus().length),
     processor: cpus()[0]?.model ?? 'unknown',
     memoryBytes: totalmem(),
     kernel: release(),

@@ -59,7 +59,7 @@ async function main(): Promise<void> {
     store: () => (store ??= openStore(work, values.quick ? 8 : 40)),
     tell,
   }
-  const machine = describeMachine({ data: bench.data, store: bench.store().fresh() }, repository)
+  const machine = await describeMachine({ data: bench.data, store: bench.store().fresh() }, repository)
   bench.store().release()
   const findings: Findings[] = []
   const at = new Date().toISOString()

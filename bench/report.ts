@@ -88,7 +88,7 @@ export function text(report: Report): string {
   const { machine, findings } = report
   const parts = [
     `${report.quick ? 'Quick' : 'Full'} run of ${report.at}, ${report.rounds} rounds, commit ${machine.commit}`,
-    `${machine.cores} x ${machine.processor}, ${mib(machine.memoryBytes)}, Linux ${machine.kernel}, Node ${machine.node}, load at start ${machine.loadAtStart.toFixed(1)}`,
+    `${machine.cores} x ${machine.processor} (at once they do ${machine.together.toFixed(2)} times the work of one), ${mib(machine.memoryBytes)}, Linux ${machine.kernel}, Node ${machine.node}, load at start ${machine.loadAtStart.toFixed(1)}`,
     ...Object.entries(machine.filesystems).map(([name, filesystem]) => `${name}: ${filesystem}`),
   ]
   for (const { section, tables, notes, bars: measured } of findings) {

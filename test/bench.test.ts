@@ -64,6 +64,7 @@ test('the report names every bar of its sections, and tells those that were miss
     rounds: 3,
     machine: {
       cores: 2,
+      together: 1.3,
       processor: 'x',
       memoryBytes: 1,
       kernel: '6',

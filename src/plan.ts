@@ -60,7 +60,7 @@ export const todo = ({ steps }: Lane): readonly Step[] =>
   steps.filter(({ action }) => action === 'run' || action === 'prove')
 
 /** The exit code of a plan that is shown and not carried out. */
-export function planExit(shown: Plan): ExitCode {
+export function planExit(shown: Pick<Plan, 'lanes'>): ExitCode {
   const codes = shown.lanes.flatMap(({ steps }) =>
     steps.map((step): ExitCode => {
       if (step.contradicts !== null) return 3

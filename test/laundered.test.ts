@@ -120,3 +120,23 @@ test('nothing is done beside a saved plan that it does not have', async () => {
   }
   expect((await made.ntt('apply', './plan.json')).code).toBe(0)
 })
+
+test('a saved plan is carried out with what was asked for, and refused where its medium is declared otherwise by now', async () => {
+  const made = sampleProject(['floppy.img'], { database: await freshDatabase() })
+  expect((await made.ntt('plan', '--out', 'floppy')).err).toContain('Call it floppy.plan')
+  expect((await made.ntt('plan', '--out', 'first.plan')).code).toBe(2)
+  made.medium('floppy', 'source: {image: floppy.img}\nexclude: ["*.txt"]\n')
+  const edited = await made.ntt('apply', 'first.plan')
+  expect([edited.code, edited.err]).toEqual([
+    6,
+    expect.stringContaining('floppy: its file says something else'),
+  ])
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  expect((await made.ntt('plan', '--redo', 'floppy/archive', '--out', 'again.plan')).code).toBe(2)
+  const before = made.events().length
+  expect((await made.ntt('apply', 'again.plan')).code).toBe(0)
+  const done = made.events().slice(before)
+  expect(done.some(({ event }) => event === 'archive_start')).toBe(true)
+  // Once is what was asked for.
+  expect((await made.ntt('apply', 'again.plan')).code).toBe(6)
+})

@@ -1,12 +1,12 @@
 // ntt plan: look, compare, show; writes nothing but the file that --out names.
-import { writeFile } from 'node:fs/promises'
 import { estimate } from '../model/estimate.ts'
-import { UsageError, errnoOf, type ExitCode } from '../model/errors.ts'
+import type { ExitCode } from '../model/errors.ts'
 import { planExit } from '../plan.ts'
 import { planText } from '../views/plan.ts'
 import { readHistory } from './history.ts'
 import { fromDevice, look, parseRedo, select, stageOfTarget } from './look.ts'
 import type { Flags } from './flags.ts'
+import { needFileName, savedPlan, writePlan } from './saved-plan.ts'
 import { tellStrangers } from './strangers.ts'
 import { openVerb } from './verb.ts'
 
@@ -19,6 +19,7 @@ interface PlanFlags extends Flags {
 }
 
 export async function planVerb(named: readonly string[], flags: PlanFlags): Promise<ExitCode> {
+  if (flags.out !== undefined) needFileName(flags.out)
   await using verb = await openVerb(flags, { writes: false })
   const { config, session, declarations, manner, write } = verb
   const redo = parseRedo(flags.redo ?? [], declarations)
@@ -27,7 +28,7 @@ export async function planVerb(named: readonly string[], flags: PlanFlags): Prom
     only: stageOfTarget(flags.target),
     redo,
   })
-  if (flags.json === true) write(`${JSON.stringify(plan)}\n`)
+  if (flags.json === true) write(`${JSON.stringify(savedPlan(plan, chosen, flags))}\n`)
   else {
     const { past } = await readHistory(config.log)
     const expected = estimate(plan, past, config.jobs)
@@ -35,14 +36,6 @@ export async function planVerb(named: readonly string[], flags: PlanFlags): Prom
       chosen.length < declarations.length ? [] : await tellStrangers(session, [...observed.values()], manner)
     write(planText(plan, { manner, tookSec, estimate: expected, verbose: flags.verbose === true, beside }))
   }
-  if (flags.out !== undefined) {
-    await writeFile(flags.out, `${JSON.stringify(plan, null, 2)}\n`, { flag: 'wx' }).catch(
-      (error: unknown) => {
-        throw new UsageError(`cannot save the plan as ${flags.out} (${errnoOf(error) ?? 'unknown'})`, {
-          cause: error,
-        })
-      },
-    )
-  }
+  if (flags.out !== undefined) await writePlan(flags.out, savedPlan(plan, chosen, flags))
   return planExit(plan)
 }

@@ -50,7 +50,7 @@ export async function watch(verb: Verb, declarations: readonly Declaration[]): P
         }
         session ??= await openSession({ config, declarations, writes: false, signal: signals.now })
         seen = await lookOnce(session, declarations, seen)
-        if (seen.trouble === null) exit = planExit({ version: 1, at: '', lanes: seen.lanes })
+        if (seen.trouble === null) exit = planExit(seen)
         show()
         const tookSec = (performance.now() - began) / 1000
         await pause(Math.max(leastPauseSec, tookSec * 4) * 1000, closing.signal)

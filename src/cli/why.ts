@@ -28,5 +28,5 @@ export async function whyVerb([name = '', stage]: readonly string[], flags: Flag
       `${JSON.stringify({ lane, observations: seen.observations, proofs: seen.proofs, claims: seen.claims })}\n`,
     )
   else verb.write(whyText({ lane, observed: seen }, Date.now(), verb.manner))
-  return planExit({ version: 1, at: plan.at, lanes: [lane] })
+  return planExit({ lanes: [lane] })
 }

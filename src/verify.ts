@@ -66,6 +66,7 @@ function tellProduct(observation: Observation, { medium, proofs }: Observed, han
 async function verifyMedium(observed: Observed, hands: Hands, depth: Depth): Promise<ExitCode> {
   const { medium, observations, proofs } = observed
   if (medium.hash === null) return mostSerious(tellUnproven(observed, hands))
+  if (isNew(observed)) return 2
   const codes: ExitCode[] = []
   const held = await hands.hold(medium)
   try {
@@ -85,6 +86,13 @@ async function verifyMedium(observed: Observed, hands: Hands, depth: Depth): Pro
   }
   return mostSerious(codes)
 }
+
+/** None of its products is there as declared, and none was ever proven: there is nothing to verify, which is not to say that all is well. */
+export const isNew = ({ medium, observations, proofs }: Observed): boolean =>
+  medium.hash !== null &&
+  observations.every(
+    (one) => 'decision' in one && !isThere(one) && !proofs.some(({ stage, ok }) => stage === one.stage && ok),
+  )
 
 /** What nobody has verified as it is now is looked at as deep as apply would: a shallow look must not be its first proof. */
 function depthFor(observation: Observation, proofs: readonly Proof[], asked: Depth, hands: Hands): Depth {

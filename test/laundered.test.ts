@@ -63,6 +63,26 @@ test('a partition whose skip is taken back is no longer as declared, and is read
   expect((await made.ntt('plan')).code).toBe(0)
 })
 
+test('what was never made is not verified: work to do, with its name, beside what is', async () => {
+  const made = sampleProject(['floppy.img'], { database: await freshDatabase() })
+  mkdirSync(made.path('box'))
+  made.medium('box', 'source: {directory: ../box}\n')
+  for (const [names, verified] of [
+    [['box'], 0],
+    [[], 1],
+  ] as const) {
+    const { code, out } = await made.ntt('verify', ...names)
+    expect([code, out.replaceAll(/\s+/g, ' ')]).toEqual([
+      2,
+      expect.stringMatching(
+        `${verified} verified, 1 with nothing there yet.*There is nothing to verify of box: .* ntt plan box shows`,
+      ),
+    ])
+  }
+  expect((await made.ntt('verify', 'floppy')).code).toBe(0)
+  expect((await made.ntt('verify', '--json', 'box')).code).toBe(2)
+})
+
 test('exclusions that were edited are no longer as declared: nothing is contradicted, and nothing that was copied is lost', async () => {
   const made = project({ database: await freshDatabase() })
   mkdirSync(made.path('tree'))

@@ -1,15 +1,18 @@
 // ntt verify: prove again what is there; runs nothing.
 import { mostSerious, UsageError, type ExitCode } from '../model/errors.ts'
-import type { Depth, Lane } from '../model/stage.ts'
+import { count } from '../model/counted.ts'
+import type { Depth, Lane, Observed } from '../model/stage.ts'
 import { readTogether } from '../sweep/together.ts'
-import { verify } from '../verify.ts'
+import { isNew, verify } from '../verify.ts'
 import { look, select } from './look.ts'
 import type { Flags } from './flags.ts'
 import { startRun } from './run.ts'
 import { openTeller } from './teller.ts'
 import { writeStrangers } from './strangers.ts'
 import { sweepHands } from './sweep-hands.ts'
-import { openVerb } from './verb.ts'
+import { wrap } from '../views/format.ts'
+import { command } from '../views/paint.ts'
+import { openVerb, type Verb } from './verb.ts'
 import { verifyLog } from './verify-log.ts'
 
 interface VerifyFlags extends Flags {
@@ -66,8 +69,20 @@ export async function verifyVerb(named: readonly string[], flags: VerifyFlags): 
   } finally {
     await teller.close()
   }
+  if (flags.json !== true) tellNew(verb, [...looked.observed.values()].filter(isNew))
   if (flags.json !== true && isAll) await writeStrangers(verb, [...looked.observed.values()])
   return exit
+}
+
+const namesShown = 5
+
+/** Of whom there was nothing to verify; a summary that counts them is read past. */
+function tellNew({ manner, write }: Verb, media: readonly Observed[]): void {
+  if (media.length === 0) return
+  const names = media.slice(0, namesShown).map(({ medium }) => medium.name)
+  const more = media.length > namesShown ? `, and ${count(media.length - namesShown)} more` : ''
+  const text = `There is nothing to verify of ${names.join(', ')}${more}: nothing of ${media.length === 1 ? 'it' : 'them'} is there as declared. ${command(media.length === 1 ? `plan ${names.join(' ')}` : 'plan', manner)} shows what is to be done.`
+  write(`${wrap(text, manner.width).join('\n')}\n`)
 }
 
 /** What is there is proven again; the rest is not this verb's. */

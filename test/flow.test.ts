@@ -15,6 +15,7 @@ import {
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { openDatabase } from '../src/ports/postgres.ts'
 import { ask, freshDatabase } from './support/postgres.ts'
 import {
   project,
@@ -325,6 +326,26 @@ describe('interrupted', () => {
     running.kill('SIGINT')
     expect((await running.ended).code).toBe(130)
     expect(await ask(database, 'select medium_hash from lease')).toHaveLength(1)
+  })
+
+  test('^C ends a wait for a medium that another has', async () => {
+    const database = await freshDatabase()
+    const made = sampleProject(['floppy.img'], { database })
+    const other = await openDatabase({ where: database, run: 'test' })
+    const lock = await other.session('other')
+    try {
+      const hash = 'f232a107347b651c3f9f799c3d012ae8'
+      await lock.query('select pg_advisory_lock(hashtextextended($1, 0))', [hash])
+      const running = made.start(['apply', '--yes', '--wait'])
+      await running.printed('; waiting')
+      running.kill('SIGINT')
+      const ended = await running.ended
+      expect([ended.code, ended.out + ended.err]).toEqual([130, expect.stringContaining('interrupted')])
+    } finally {
+      await lock.end()
+      await other.close()
+    }
+    expect((await made.ntt('apply', '--yes')).code).toBe(0)
   })
 
   test('^C twice stops at once with 130 and leaves no program running', async () => {

@@ -141,7 +141,8 @@ function makeHands(
         run,
         host,
         pid: process.pid,
-        signal,
+        // Who only waits has nothing to bring to its end.
+        signal: options.wait ? AbortSignal.any([signal, options.stopping]) : signal,
         ...(options.wait ? { wait: (holder: string) => waiting(emit, medium, holder) } : {}),
       })
       const release = async (): Promise<void> => {

@@ -33,10 +33,13 @@ export async function audit(
   world: Reader,
 ): Promise<readonly Finding[]> {
   const unloaded = new Set(declared.filter(stopsBefore).map(({ name }) => name))
+  const wanted = new Map(declared.map(({ name, target }) => [name, target]))
   for (const root of productRoots) await needKnownRoot(root, rows[0]?.rootIds[root] ?? null, world)
   const raws = hashesOf(await world.names('raw:'), '.raw')
   const archives = hashesOf(await world.names('archive:'), '.tar.zst')
   const known = new Set(rows.map(({ hash }) => hash))
+  const targetOf = ({ name }: CatalogueRow): Declared['target'] | null =>
+    (name === null ? null : wanted.get(name)) ?? null
   const ofMedia = await sideBySide(rows, atOnce, async (row) => {
     const there = {
       raw: raws.has(row.hash),
@@ -47,7 +50,7 @@ export async function audit(
     return [
       ...(await auditMedium(row, there, world)),
       ...failedProofs(row, own),
-      ...(await missingProducts(row, own, world)),
+      ...(await missingProducts(row, own, targetOf(row), world)),
     ]
   })
   const orphan = (code: FindingCode, hash: string, file: string): Finding =>
@@ -77,6 +80,7 @@ export function auditExit(findings: readonly Finding[]): ExitCode {
     'missing-product',
     'archived-over-nothing',
     'loaded-in-part',
+    'foreign-rows',
     'missing-blob',
     'wrong-size-blob',
   ]

@@ -4,12 +4,13 @@ import {
   mkdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { expect, test } from 'vitest'
-import { freshDatabase } from './support/postgres.ts'
+import { ask, freshDatabase } from './support/postgres.ts'
 import { project, sampleProject, type Project } from './support/project.ts'
 
 /** A floppy whose file says which medium it is: another image is not told by its identity. */
@@ -159,4 +160,24 @@ test('a saved plan is carried out with what was asked for, and refused where its
   expect(done.some(({ event }) => event === 'archive_start')).toBe(true)
   // Once is what was asked for.
   expect((await made.ntt('apply', 'again.plan')).code).toBe(6)
+})
+
+test('an audit tells rows of which nothing says what they were made of, and a product that is gone though nobody asks for it now', async () => {
+  const database = await freshDatabase()
+  const made = sampleProject(['floppy.img'], { database })
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  made.medium('floppy', 'source: {image: floppy.img}\ntarget: copied\n')
+  rmSync(made.path('.ntt/archive/f232a107347b651c3f9f799c3d012ae8.tar.zst'))
+  const lowered = await made.ntt('audit')
+  expect([lowered.code, lowered.out]).toEqual([
+    2,
+    expect.stringMatching(/missing-beyond [^]*`target: archived` would have it made again\n\n1 finding\.\n$/),
+  ])
+  await ask(database, 'delete from generation')
+  const { code, out } = await made.ntt('audit')
+  expect([code, out]).toEqual([
+    3,
+    expect.stringMatching(/foreign-rows [^]*nothing says from which enumeration/),
+  ])
+  expect((await made.ntt('plan')).code).toBe(3)
 })

@@ -2,7 +2,7 @@
 import { mismatch } from '../model/check.ts'
 import { examplesKept, finding, type Finding } from '../model/finding.ts'
 import { instant } from '../model/instant.ts'
-import { stageNames } from '../model/medium.ts'
+import { rungs, stageNames, targets, type Target } from '../model/medium.ts'
 import type { OlderRecord, Sorting } from '../model/older.ts'
 import { loadTables } from '../model/partition.ts'
 import { archivePlace, rawPlace } from '../model/places.ts'
@@ -22,7 +22,8 @@ export async function auditMedium(
   there: There,
   world: Reader,
 ): Promise<readonly Finding[]> {
-  if ((row.load?.tables.length ?? 0) > 0) return auditLoaded(row, there, world)
+  if ((row.load?.tables.length ?? 0) > 0)
+    return [...foreignRows(row), ...(await auditLoaded(row, there, world))]
   return row.older === null ? auditUnloaded(row, there) : auditOlder(row, row.older, there, world)
 }
 
@@ -40,24 +41,24 @@ export function failedProofs(row: CatalogueRow, proofs: readonly Proof[]): reado
   })
 }
 
-/** Files of ours that were proven and are not there: no name in their folder tells of them. */
+/** Files of ours that were proven and are not there: no name in their folder tells of them. `target`: null where no file declares it. */
 export async function missingProducts(
   row: CatalogueRow,
   proofs: readonly Proof[],
+  target: Target | null,
   world: Reader,
 ): Promise<readonly Finding[]> {
+  const top = target === null ? null : stageNames.indexOf(targets[target])
   const places = { enumerate: rawPlace(row), archive: archivePlace(row) } as const
   const findings: Finding[] = []
   for (const stage of ['enumerate', 'archive'] as const) {
     const last = proofs.findLast((proof) => proof.stage === stage && proof.ok)
     if (last === undefined || (await world.stat(places[stage])) !== null) continue
+    const text = `${places[stage]} was proven ${instant(last.at)} UTC, and is not there`
     findings.push(
-      finding(
-        'missing-product',
-        row,
-        1,
-        `${places[stage]} was proven ${instant(last.at)} UTC, and is not there`,
-      ),
+      top === null || stageNames.indexOf(stage) <= top
+        ? finding('missing-product', row, 1, text)
+        : finding('missing-beyond', row, 1, `${text}; \`target: ${rungs[stage]}\` would have it made again`),
     )
   }
   return findings
@@ -73,6 +74,13 @@ function auditUnloaded(row: CatalogueRow, there: There): readonly Finding[] {
     ...overNothing(row, there, 1, 'nothing was ever loaded'),
   ]
 }
+
+/** Rows without the record that was written with them: whoever took it away took away what they can be compared with. */
+const foreignRows = (row: CatalogueRow): readonly Finding[] =>
+  [
+    { look: row.load, text: 'rows are loaded, and nothing says from which enumeration' },
+    { look: row.outcome, text: 'outcomes are there, and nothing says what they were decided by' },
+  ].flatMap(({ look, text }) => (look?.origin === '' ? [finding('foreign-rows', row, 1, text)] : []))
 
 async function auditLoaded(row: CatalogueRow, there: There, world: Reader): Promise<readonly Finding[]> {
   const tables = row.load?.tables.length ?? 0

@@ -8,6 +8,7 @@ const marks: Readonly<Record<FindingCode, 'bad' | 'doubt' | 'dim'>> = {
   'false-claim': 'bad',
   'failed-proof': 'bad',
   'missing-product': 'bad',
+  'missing-beyond': 'doubt',
   'copied-in-part': 'bad',
   'not-met': 'doubt',
   'name-taken': 'doubt',
@@ -15,6 +16,7 @@ const marks: Readonly<Record<FindingCode, 'bad' | 'doubt' | 'dim'>> = {
   undeclared: 'doubt',
   'never-loaded': 'bad',
   'loaded-in-part': 'bad',
+  'foreign-rows': 'bad',
   'archived-over-nothing': 'bad',
   'orphan-raw': 'doubt',
   'orphan-archive': 'doubt',
@@ -51,7 +53,7 @@ export function auditText(
   return render([...head, ...body, [''], end], manner)
 }
 
-const byHand: readonly FindingCode[] = ['writable', 'name-taken', 'same-medium']
+const byHand: readonly FindingCode[] = ['missing-beyond', 'writable', 'name-taken', 'same-medium']
 
 /** Modes, names and what belongs to no medium are put right by a person alone. */
 function wayOut(findings: readonly Finding[], manner: Manner): readonly string[] {

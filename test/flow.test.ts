@@ -337,10 +337,13 @@ describe('interrupted', () => {
       const hash = 'f232a107347b651c3f9f799c3d012ae8'
       await lock.query('select pg_advisory_lock(hashtextextended($1, 0))', [hash])
       const running = made.start(['apply', '--yes', '--wait'])
-      await running.printed('; waiting')
+      await running.printed(' waiting: floppy is held by another ntt')
       running.kill('SIGINT')
       const ended = await running.ended
-      expect([ended.code, ended.out + ended.err]).toEqual([130, expect.stringContaining('interrupted')])
+      expect([ended.code, ended.out + ended.err]).toEqual([
+        130,
+        expect.stringContaining('interrupted: stopped before the next step'),
+      ])
     } finally {
       await lock.end()
       await other.close()

@@ -177,7 +177,7 @@ const waiting = (emit: Emit, medium: Medium, holder: string): void =>
     type: 'medium.waiting',
     medium: medium.name,
     hash: medium.hash,
-    text: `${medium.name} is ${holder}; waiting`,
+    text: `${medium.name} is ${holder}`,
   })
 
 /** The row of a medium, made or brought up to what is declared; what a person once wrote is never emptied. */

@@ -19,7 +19,7 @@ export function catchSignals(): Signals {
   const now = new AbortController()
   const stop = (): void => {
     if (stopping.signal.aborted) now.abort(new InterruptedError('stopped'))
-    else stopping.abort(new InterruptedError('stopping'))
+    else stopping.abort(new InterruptedError('stopped before the next step'))
   }
   for (const name of names) process.on(name, stop)
   return {

@@ -62,7 +62,7 @@ export function lineOf(event: Event, verbose: boolean, dated: boolean, manner: M
             readable(typed(event.because.text, manner)),
           ]
     case 'medium.waiting':
-      return event.text === '' ? null : [span('doubt', 'waiting for you: '), readable(event.text)]
+      return event.text === '' ? null : [span('doubt', 'waiting: '), readable(event.text)]
     case 'store.read':
       return [`store: ${counted(event.blobs, 'content')}, ${size(event.bytes)} read back`]
     case 'store.bad':

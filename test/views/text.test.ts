@@ -141,7 +141,7 @@ test('a run is told in lines, and ends with what converged, what did not, what w
     [0:12] ceh-006  load       contradicted: paths: expected 1161, found 0
     [0:13] ceh-006  load       failed: verification failed: paths: expected 1161, found 0   next: ntt why ceh-006 load
     [0:14] ceh-005  image      refused: the disc in /dev/sr0 is HOLIDAY_98, declared CEH_005
-    [0:15] ceh-005             waiting for you: insert the disc labelled CEH_005 into sr0
+    [0:15] ceh-005             waiting: insert the disc labelled CEH_005 into sr0
     [0:16] ceh-001  enumerate  starts: no enumerate yet
     [0:18] ceh-001  enumerate  done and proven in 1.0 s: bytes 700 kB
     [0:19] ceh-001  load       starts: no load yet

@@ -74,7 +74,7 @@ export function totalLine({ view, nowMs, layout, purpose }: Picture, ascii: bool
   return [' ', ...bar(share ?? 0, width, ascii, share === 1 ? 'good' : 'busy'), words]
 }
 
-/** What waits for a person's hands. */
+/** What waits for another run. */
 export function personLines({ view, layout }: Picture): readonly Line[] {
   const waiting = view.media.filter(({ waitsFor }) => waitsFor !== null)
   const shown = waiting.slice(0, waiting.length > layout.persons ? layout.persons - 1 : layout.persons)
@@ -83,7 +83,7 @@ export function personLines({ view, layout }: Picture): readonly Line[] {
     ...shown.map(({ medium, waitsFor }): Line => [
       span('doubt', clip(` ${readable(medium)}: ${readable(waitsFor ?? '')}`, layout.columns)),
     ]),
-    ...(more > 0 ? [[span('doubt', ` and ${count(more)} more media wait for you`)] satisfies Line] : []),
+    ...(more > 0 ? [[span('doubt', ` and ${count(more)} more media wait`)] satisfies Line] : []),
   ]
 }
 

@@ -7,13 +7,16 @@ import { declaredHash, nameTaken, ownerOf, strangers } from './model/declared.ts
 import { finding, findingCodes, type Finding, type FindingCode } from './model/finding.ts'
 import { sideBySide } from './model/lanes.ts'
 import type { Declaration } from './model/medium.ts'
-import type { Proof } from './model/stage.ts'
+import { isDisplaced } from './model/proofs.ts'
+import type { Proof, Unidentified } from './model/stage.ts'
 import { needKnownRoot, productRoots } from './model/store.ts'
 import type { CatalogueRow, Reader } from './model/world.ts'
 
 export interface Declared extends Pick<Declaration, 'name' | 'file' | 'target' | 'hash' | 'source'> {
   /** The medium that the file is about, whether it says so or not; null where nobody could tell. */
   readonly is: string | null
+  /** Why what lies there is not taken for it; null where it is, or could not be looked at. */
+  readonly refused: Pick<Unidentified, 'because' | 'displaced'> | null
 }
 
 /** Media that are looked at side by side: each costs a question to the database. */
@@ -61,7 +64,7 @@ export async function audit(
     ...[...archives.difference(known)].map((hash) =>
       orphan('orphan-archive', hash, `archive:${hash}.tar.zst`),
     ),
-    ...auditDeclared(declared, rows),
+    ...auditDeclared(declared, rows, proofs),
     ...(await auditPartitions(world)),
     ...(await auditBlobs(world)),
     ...(await auditStore(world)),
@@ -78,6 +81,7 @@ export function auditExit(findings: readonly Finding[]): ExitCode {
     'false-claim',
     'failed-proof',
     'missing-product',
+    'displaced',
     'archived-over-nothing',
     'loaded-in-part',
     'foreign-rows',
@@ -94,7 +98,11 @@ const hashesOf = (names: readonly string[] | null, ending: string): ReadonlySet<
   new Set((names ?? []).filter((name) => name.endsWith(ending)).map((name) => name.slice(0, -ending.length)))
 
 /** Files without a medium in the database, and the other way round. */
-function auditDeclared(files: readonly Declared[], rows: readonly CatalogueRow[]): readonly Finding[] {
+function auditDeclared(
+  files: readonly Declared[],
+  rows: readonly CatalogueRow[],
+  proofs: ReadonlyMap<string, readonly Proof[]>,
+): readonly Finding[] {
   const declared = files.map((one) => ({ ...one, hash: one.is ?? one.hash }))
   const { unmet, undeclared } = strangers(declared, rows)
   return [
@@ -104,7 +112,8 @@ function auditDeclared(files: readonly Declared[], rows: readonly CatalogueRow[]
     ...declared.flatMap((one) => {
       const hash = declaredHash(one)
       const text = hash === undefined ? null : nameTaken(one, hash, { media: rows, declared })
-      return text === null ? [] : [finding('name-taken', one, 1, text)]
+      if (text !== null) return [finding('name-taken', one, 1, text)]
+      return unmet.includes(one) ? [] : auditSource(one, proofs)
     }),
     ...auditTwice(files),
     ...undeclared.map((row) =>
@@ -116,6 +125,18 @@ function auditDeclared(files: readonly Declared[], rows: readonly CatalogueRow[]
       ),
     ),
   ]
+}
+
+/** What lies where a file says that its medium does, and is not taken for it. */
+function auditSource(
+  { name, hash, refused }: Declared,
+  proofs: ReadonlyMap<string, readonly Proof[]>,
+): readonly Finding[] {
+  if (refused === null) return []
+  const { because, displaced } = refused
+  return isDisplaced(displaced, proofs.get(displaced ?? '') ?? [])
+    ? [finding('displaced', { name, hash: displaced }, 1, because.text)]
+    : [finding('unexpected', { name, hash }, 1, because.text)]
 }
 
 /** Of files that are about one medium, those that do not get it. */

@@ -1,7 +1,7 @@
 // Observations and proofs into steps with reasons. Pure: what reality shows decides, the record can only cast doubt.
 import { instant } from './model/instant.ts'
 import type { StageName } from './model/medium.ts'
-import { isStillSo, latestOf } from './model/proofs.ts'
+import { isDisplaced, isStillSo, latestOf } from './model/proofs.ts'
 import type { Action, Observation, Observed, Reason, Step } from './model/stage.ts'
 
 export interface DiffOptions {
@@ -191,7 +191,7 @@ function unidentified(observed: Observed, { wanted }: DiffOptions): readonly Ste
     stage,
     action: index === 0 ? medium.action : 'wait',
     because: index === 0 ? medium.because : { code: 'waits', text: `waits for ${wanted[0] ?? 'image'}` },
-    contradicts: null,
+    contradicts: index === 0 && isDisplaced(medium.displaced, observed.proofs) ? 'proof' : null,
     of: null,
     proof: null,
   }))

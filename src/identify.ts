@@ -21,7 +21,7 @@ import {
 import type { Unidentified } from './model/stage.ts'
 import type { FileStat, Reader } from './model/world.ts'
 
-export type Unknown = Pick<Unidentified, 'because' | 'action' | 'isAwaited'>
+export type Unknown = Pick<Unidentified, 'because' | 'action' | 'displaced'>
 
 export async function identify(
   declaration: Declaration,
@@ -73,9 +73,6 @@ function beforehand(
   return { hash: is, version, kind: kind ?? met?.kind ?? null, bytes: null }
 }
 
-const isMet = (declaration: Declaration, known: Known): boolean =>
-  known.media.some(({ name, hash }) => name === declaration.name || hash === declaredHash(declaration))
-
 async function identifyImage(
   declaration: Declaration,
   world: Reader,
@@ -90,21 +87,23 @@ async function identifyImage(
     return unknown('source-away', `${path} is not there`)
   }
   if (stat.kind === 'directory')
-    return refuse('wrong-medium', `${path} is a directory: declare it as \`directory:\``)
+    return {
+      ...refuse('wrong-medium', `${path} is a directory: declare it as \`directory:\``),
+      ...(before !== null && { displaced: before.hash }),
+    }
   const looked = lookKey(stat, declaration)
   const cached = known.cache.get(path)
   if (cached?.looked === looked) return cached
   // First of all: of what may not be read, the program that tells labels says that there is none.
   const head = await readRange(world, path, { start: 0, end: Math.min(stat.bytes, 128 * 1024) })
   const surprise = await surpriseOf(declaration, stat, world)
-  if (surprise !== null) {
-    const refused = refuse('wrong-medium', `${path} is another medium: ${surprise}`)
-    // Where nothing was ever read of the right one, no proof is contradicted.
-    return isMet(declaration, known) ? refused : { ...refused, isAwaited: true }
-  }
+  if (surprise !== null) return tellSurprise(declaration, surprise, before, world)
   const declared = before?.version === 'declared' ? before : null
   if (stat.bytes === 0 && declared === null) {
-    return refuse('incomplete', `${path} has 0 bytes: nothing was ever read of this medium`)
+    return {
+      ...refuse('incomplete', `${path} has 0 bytes: nothing of this medium is in it`),
+      ...(before !== null && { displaced: before.hash }),
+    }
   }
   const kind = declaration.kind ?? guessKind(stat.bytes, head)
   const identity =
@@ -130,6 +129,37 @@ async function surpriseOf(
   return unexpected(ofFiles, { bytes: stat.bytes, model: null, serial: null }, label)
 }
 
+/** Another medium lies there; or the very one, and it is its file that says something else of it by now. */
+async function tellSurprise(
+  { source, file }: Declaration,
+  surprise: string,
+  before: Pick<Identity, 'hash' | 'version'> | null,
+  world: Reader,
+): Promise<Unknown> {
+  const is = before === null ? null : await isStill(source.path, before, world)
+  if (before !== null && is === true)
+    return refuse(
+      'wrong-medium',
+      `${source.path} is the medium ${before.hash}, and ${file} expects another: ${surprise}; correct \`expect\` there if it is the right one`,
+    )
+  return {
+    ...refuse('wrong-medium', `${source.path} is another medium: ${surprise}`),
+    ...(before !== null && is === false && { displaced: before.hash }),
+  }
+}
+
+/** By its bytes. null: they do not tell, a person made its hash up. */
+async function isStill(
+  path: string,
+  { hash, version }: Pick<Identity, 'hash' | 'version'>,
+  world: Reader,
+): Promise<boolean | null> {
+  const look = await lookAtSource(path, world)
+  if (look === null) throw new ObserveError(`${path} went away while it was looked at`)
+  if (look.bytes === 0) return false
+  return versionOf(look, hash, blake3By(world)) !== null || (version === 'declared' ? null : false)
+}
+
 /** `before`: what the catalogue knows under this name; another image in its place is no longer that medium. */
 async function workOut(
   { source, name }: Declaration,
@@ -147,10 +177,13 @@ async function workOut(
   const hash = hashOf(look, false, blake3)
   if (before !== null) {
     const advice = `give it a name of its own, or write \`medium_hash: ${before.hash}\` if it is`
-    return refuse(
-      'other-image',
-      `${source.path} is not the medium that ${name} was (${before.hash}): ${advice}`,
-    )
+    return {
+      ...refuse(
+        'other-image',
+        `${source.path} is not the medium that ${name} was (${before.hash}): ${advice}`,
+      ),
+      ...(before.version !== 'declared' && { displaced: before.hash }),
+    }
   }
   return { hash, version: 'v2', kind, bytes: look.bytes }
 }
@@ -222,10 +255,8 @@ const unknown = (code: Unknown['because']['code'], text: string): Unknown => ({
   because: { code, text },
   action: 'unknown',
 })
-const awaited = ({ name, source }: Declaration, text: string): Unknown => ({
-  ...refuse('wrong-medium', `${text}; ${putIn(name, source.path)}`),
-  isAwaited: true,
-})
+const awaited = ({ name, source }: Declaration, text: string): Unknown =>
+  refuse('wrong-medium', `${text}; ${putIn(name, source.path)}`)
 const refuse = (code: Unknown['because']['code'], text: string): Unknown => ({
   because: { code, text },
   action: 'refuse',

@@ -18,7 +18,7 @@ export interface Eyes {
   identify(
     declaration: Declaration,
     world: Reader,
-  ): Promise<Identity | Pick<Unidentified, 'because' | 'action'>>
+  ): Promise<Identity | Pick<Unidentified, 'because' | 'action' | 'displaced'>>
   /** The latest proofs of these media, from one query. */
   proofs(hashes: readonly string[]): Promise<ReadonlyMap<string, readonly Proof[]>>
   stagesOf(kind: Medium['kind']): readonly StageName[]
@@ -31,7 +31,7 @@ export async function observe(
   width = 8,
 ): Promise<readonly Observed[]> {
   const media = oneEach(await sideBySide(declarations, width, (declaration) => identified(declaration, eyes)))
-  const hashes = media.flatMap(({ hash }) => (hash === null ? [] : [hash]))
+  const hashes = media.flatMap((medium) => provenAs(medium) ?? [])
   let proofs: ReadonlyMap<string, readonly Proof[]> = new Map()
   let blind: NttError | null = null
   try {
@@ -40,8 +40,8 @@ export async function observe(
     blind = survivable(error)
   }
   return sideBySide(media, width, async (medium) => {
-    if (medium.hash === null) return { medium, observations: [], proofs: [], claims: [] }
-    const known = proofs.get(medium.hash) ?? []
+    const known = proofs.get(provenAs(medium) ?? '') ?? []
+    if (medium.hash === null) return { medium, observations: [], proofs: known, claims: [] }
     const observed = await observeMedium(medium, known, eyes)
     if (blind === null) return observed
     // Without the record nothing can be called proven or unproven.
@@ -49,6 +49,10 @@ export async function observe(
     return { ...observed, observations: observed.observations.map(({ stage }) => ({ stage, unknown })) }
   })
 }
+
+/** Whose proofs tell of it: its own, or of the medium that was here before. */
+const provenAs = (medium: Medium | Unidentified): string | undefined =>
+  medium.hash ?? ('displaced' in medium ? medium.displaced : undefined)
 
 /** Two declarations of one medium, neither of which says so: the first in order keeps it, the others are refused and told whose it is. */
 export function oneEach(media: readonly (Medium | Unidentified)[]): readonly (Medium | Unidentified)[] {

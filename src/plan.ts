@@ -29,7 +29,10 @@ export function lane(observed: Observed, steps: readonly Step[], exclusive: stri
     hash: medium.hash,
     hashVersion: known === null ? null : known.version,
     bytes: known === null ? null : (known.bytes ?? enumeratedBytes(observed.proofs)),
-    health: provenHealth(observed.proofs.findLast(({ stage, ok }) => stage === 'image' && ok)),
+    health:
+      known === null
+        ? null
+        : provenHealth(observed.proofs.findLast(({ stage, ok }) => stage === 'image' && ok)),
     target: lowered(medium.target, steps.at(-1)?.stage),
     steps,
     claims: observed.claims,

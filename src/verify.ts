@@ -3,7 +3,7 @@ import { NttError, VerifyError, mostSerious, type ExitCode } from './model/error
 import { failureOf } from './model/event.ts'
 import { sideBySide } from './model/lanes.ts'
 import type { Medium, StageName } from './model/medium.ts'
-import { isStillSo, latestOf } from './model/proofs.ts'
+import { isDisplaced, isStillSo, latestOf } from './model/proofs.ts'
 import type { Depth, Observation, Observed, Proof } from './model/stage.ts'
 import { stageNamed, type Hands } from './apply/hands.ts'
 import { healthMember, prove } from './prove.ts'
@@ -25,9 +25,10 @@ export function tellUnproven(observed: Observed, hands: Hands): readonly ExitCod
     return observations.flatMap(
       (one) => (isThere(one) ? tellFailed : tellProduct)(one, observed, hands) ?? [],
     )
-  const { name, action, because, isAwaited } = medium
+  const { name, action, because } = medium
   hands.emit({ type: 'step.held', medium: name, hash: null, stage: 'image', action, because })
-  return [action === 'unknown' ? 5 : isAwaited === true ? 2 : 3]
+  // What a file says of a medium, and is not so, is for its person to put right: no proof is false.
+  return [action === 'unknown' ? 5 : isDisplaced(medium.displaced, observed.proofs) ? 3 : 2]
 }
 
 /** What failed its last proof is wrong until it is mended, however lately that was: no night passes over it. */

@@ -140,10 +140,13 @@ describe('an image', () => {
       text: expect.stringContaining('the volume label is HOLIDAY 98, declared CEH'),
     }
     const other = declare(image(path), { expect: { volume: 'CEH' } })
-    // Of one that was read before a proof is contradicted; the other is only waited for.
-    expect(await look(other)).toEqual({ action: 'refuse', because, isAwaited: true })
+    expect(await look(other)).toEqual({ action: 'refuse', because })
+    // Of one that was met before, what was proven is contradicted, where its bytes tell that this is not it.
     const met = { name: other.name, hash: 'f'.repeat(32), version: 'v2', kind: null } as const
-    expect(await look(other, { media: [met] })).toEqual({ action: 'refuse', because })
+    const displaced = { action: 'refuse', because, displaced: met.hash }
+    expect(await look(other, { media: [met] })).toEqual(displaced)
+    const madeUp = { ...other, hash: 'f'.repeat(32) }
+    expect(await look(madeUp, { media: [met] })).toEqual({ action: 'refuse', because })
     expect(await look(declare(image(path), { expect: { bytes: 1 } }))).toMatchObject({ action: 'refuse' })
   })
 

@@ -43,9 +43,14 @@ export async function auditVerb(_named: readonly string[], flags: Flags): Promis
 async function known(declaration: Declaration, eyes: Eyes, world: Reader): Promise<Declared> {
   try {
     const identity = await eyes.identify(declaration, world)
-    return { ...declaration, is: 'hash' in identity ? identity.hash : declaration.hash }
+    if ('hash' in identity) return { ...declaration, is: identity.hash, refused: null }
+    return {
+      ...declaration,
+      is: declaration.hash,
+      refused: identity.action === 'refuse' ? identity : null,
+    }
   } catch (error) {
     survivable(error)
-    return { ...declaration, is: declaration.hash }
+    return { ...declaration, is: declaration.hash, refused: null }
   }
 }

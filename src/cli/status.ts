@@ -30,7 +30,7 @@ export async function statusVerb(named: readonly string[], flags: StatusFlags): 
     return await watch(verb, chosen)
   }
   const { plan, observed } = await look(verb.session, chosen)
-  const standings = plan.lanes.map((lane) => standing(lane, observed.get(lane.medium)))
+  const standings = plan.lanes.map(standing)
   const covered = await readCoverage(verb.session, [...observed.values()])
   if (flags.json === true) {
     const document = standings.map(({ lane, health, proven }) => ({
@@ -62,11 +62,9 @@ async function readCoverage({ database }: Session, media: readonly Observed[]): 
   return kept.length + store.blobs === 0 ? null : coverageOf(store, kept, since, now)
 }
 
-function standing(lane: Lane, observed: Observed | undefined): Standing {
+function standing(lane: Lane): Standing {
   const proven = together(
     lane.steps.filter(({ action }) => action === 'keep').flatMap(({ proof }) => proof ?? []),
   )
-  const image = observed?.proofs.filter(({ stage, ok }) => stage === 'image' && ok).at(-1)
-  const health = image?.facts['health']
-  return { lane, health: typeof health === 'string' ? health : null, proven }
+  return { lane, health: lane.health, proven }
 }

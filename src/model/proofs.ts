@@ -14,6 +14,10 @@ export const isStillSo = (
   proofs: readonly Proof[],
 ): boolean => decision.outgrown === true || (decision.byPolicy === true && latestOf(of, proofs)?.ok === true)
 
+/** Another medium is where the image of one was proven. `proofs`: of that one. */
+export const isDisplaced = (displaced: string | undefined, proofs: readonly Proof[]): displaced is string =>
+  displaced !== undefined && proofs.some(({ stage, ok }) => stage === 'image' && ok)
+
 /** How much of the medium was read, as the proof of its image says; null where nobody knows. */
 export function provenHealth(proof: Proof | undefined): string | null {
   const health = proof?.facts['health']

@@ -178,8 +178,8 @@ export interface Unidentified {
   readonly because: Reason
   /** `refuse`: seen, and it is another disc. `unknown`: could not look. */
   readonly action: 'refuse' | 'unknown'
-  /** It was never read, and another one is in its place now: nothing is wrong with it. */
-  readonly isAwaited?: true
+  /** The medium_hash of the one that was met here, where its bytes show that this is not it: what was proven of that one is not so now. */
+  readonly displaced?: string
 }
 
 /** What was proven, when, how deep, and of exactly what. A proof can be outdated by reality; it never overrules it. */

@@ -8,11 +8,13 @@ const marks: Readonly<Record<FindingCode, 'bad' | 'doubt' | 'dim'>> = {
   'false-claim': 'bad',
   'failed-proof': 'bad',
   'missing-product': 'bad',
+  displaced: 'bad',
   'missing-beyond': 'doubt',
   'copied-in-part': 'bad',
   'not-met': 'doubt',
   'name-taken': 'doubt',
   'same-medium': 'doubt',
+  unexpected: 'doubt',
   undeclared: 'doubt',
   'never-loaded': 'bad',
   'loaded-in-part': 'bad',
@@ -53,7 +55,14 @@ export function auditText(
   return render([...head, ...body, [''], end], manner)
 }
 
-const byHand: readonly FindingCode[] = ['missing-beyond', 'writable', 'name-taken', 'same-medium']
+const byHand: readonly FindingCode[] = [
+  'displaced',
+  'missing-beyond',
+  'writable',
+  'name-taken',
+  'same-medium',
+  'unexpected',
+]
 
 /** Modes, names and what belongs to no medium are put right by a person alone. */
 function wayOut(findings: readonly Finding[], manner: Manner): readonly string[] {

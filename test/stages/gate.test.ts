@@ -126,7 +126,6 @@ test('the plan says which disc it saw, and which medium that is', async () => {
       code: 'wrong-medium',
       text: `what is in ${disc} is another medium: the volume label is HOLIDAY_98, declared CEH_005. It is holiday-98; put ceh-005 into ${disc} and run \`ntt apply ceh-005\``,
     },
-    isAwaited: true,
   })
 })
 

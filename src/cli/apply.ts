@@ -4,7 +4,7 @@ import { mostSerious, type ExitCode } from '../model/errors.ts'
 import { estimate } from '../model/estimate.ts'
 import type { Declaration, StageName } from '../model/medium.ts'
 import { planExit, todo } from '../plan.ts'
-import { planText } from '../views/plan.ts'
+import { heldText, planText } from '../views/plan.ts'
 import { isWanted } from './ask.ts'
 import { readHistory } from './history.ts'
 import { openTeller } from './teller.ts'
@@ -72,6 +72,8 @@ export async function applyVerb(named: readonly string[], flags: ApplyFlags): Pr
   if (steps === 0) {
     // Nothing that a machine could do: it has ended, and what is refused or waits did not converge.
     const exit = planExit(looked.plan)
+    // Whoever was shown no plan is told why it ends like this.
+    if (flags.json === true || flags.quiet === true) process.stderr.write(heldText(looked.plan, manner))
     return exit === 2 ? 4 : exit
   }
   if (asks && !(await isWanted('apply', manner))) return planExit(looked.plan)

@@ -9,7 +9,7 @@ import { readCatalogue } from '../ports/catalogue.ts'
 import { readProofs } from '../record.ts'
 import { auditText } from '../views/audit.ts'
 import { duration } from '../views/format.ts'
-import type { Flags } from './flags.ts'
+import { isHushed, type Flags } from './flags.ts'
 import { openVerb } from './verb.ts'
 
 export async function auditVerb(_named: readonly string[], flags: Flags): Promise<ExitCode> {
@@ -32,7 +32,7 @@ export async function auditVerb(_named: readonly string[], flags: Flags): Promis
   const findings = await audit(declared, media, proofs, world)
   const seconds = duration((performance.now() - began) / 1000)
   if (flags.json === true) verb.write(`${JSON.stringify(findings)}\n`)
-  else
+  else if (!isHushed(flags, auditExit(findings)))
     verb.write(
       auditText(findings, { media: met.size, seconds }, { ...verb.manner, verbose: flags.verbose === true }),
     )

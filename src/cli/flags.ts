@@ -1,4 +1,5 @@
 // The flags that every verb has.
+import type { ExitCode } from '../model/errors.ts'
 
 /** As commander gives them. */
 export interface Flags {
@@ -13,3 +14,7 @@ export interface Flags {
   readonly quiet?: boolean
   readonly verbose?: boolean
 }
+
+/** Whoever asked for quiet hears nothing where all is well; a document is one all the same. */
+export const isHushed = ({ quiet, json }: Flags, exit: ExitCode): boolean =>
+  quiet === true && json !== true && exit === 0

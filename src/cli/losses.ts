@@ -11,7 +11,7 @@ import { identified } from '../observe.ts'
 import { LossTally, lossLine } from '../views/losses.ts'
 import { render, type Line } from '../views/paint.ts'
 import { select } from './look.ts'
-import type { Flags } from './flags.ts'
+import { isHushed, type Flags } from './flags.ts'
 import { openVerb, type Verb } from './verb.ts'
 
 export async function lossesVerb(
@@ -23,15 +23,18 @@ export async function lossesVerb(
   const codes: ExitCode[] = []
   for (const declaration of select(verb.declarations, named, flags.only)) {
     const tally = new LossTally()
+    const own: ExitCode[] = []
     for await (const loss of lossesOf(declaration, verb)) {
       tally.add(loss)
-      codes.push(lossExit(loss))
-      if (codes.length > 1000) codes.splice(0, codes.length, mostSerious(codes))
+      own.push(lossExit(loss))
+      if (own.length > 1000) own.splice(0, own.length, mostSerious(own))
+      if (isHushed(flags, lossExit(loss))) continue
       tell.loss(loss)
       // A pager that nobody scrolls holds us up; it does not fill our memory.
       if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain')
     }
-    tell.end(tally.line(declaration.name))
+    if (!isHushed(flags, mostSerious(own))) tell.end(tally.line(declaration.name))
+    codes.push(mostSerious(own))
   }
   return mostSerious(codes)
 }

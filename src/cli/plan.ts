@@ -5,7 +5,7 @@ import { planExit } from '../plan.ts'
 import { planText } from '../views/plan.ts'
 import { readHistory } from './history.ts'
 import { fromDevice, look, parseRedo, select, stageOfTarget } from './look.ts'
-import type { Flags } from './flags.ts'
+import { isHushed, type Flags } from './flags.ts'
 import { needFileName, savedPlan, writePlan } from './saved-plan.ts'
 import { tellStrangers } from './strangers.ts'
 import { openVerb } from './verb.ts'
@@ -29,7 +29,7 @@ export async function planVerb(named: readonly string[], flags: PlanFlags): Prom
     redo,
   })
   if (flags.json === true) write(`${JSON.stringify(savedPlan(plan, chosen, flags))}\n`)
-  else {
+  else if (!isHushed(flags, planExit(plan))) {
     const { past } = await readHistory(config.log)
     const expected = estimate(plan, past, config.jobs)
     const beside =

@@ -1,6 +1,6 @@
 // The verbs and their flags: what commander reads, what help and completion show, and which file does it.
 import { Argument, Command, Option } from 'commander'
-import type { ExitCode } from '../model/errors.ts'
+import { UsageError, type ExitCode } from '../model/errors.ts'
 import { kindNames, targets } from '../model/medium.ts'
 import type { Flags } from './flags.ts'
 import { codesText, manualText, verbGroups } from './manual.ts'
@@ -28,10 +28,16 @@ export const program = new Command('ntt')
   .option('--plain', 'lines only, no screen')
   .option('--no-color', 'no colours')
   .option('--ascii', 'no characters beyond ASCII')
-  .option('-q, --quiet', 'no progress: only the end, and what went wrong')
+  .option(
+    '-q, --quiet',
+    'no progress, only the end and what went wrong; who looks: nothing where all is well',
+  )
   .option('-v, --verbose', 'say more')
   .showHelpAfterError('(ntt help shows the verbs)')
   .exitOverride()
+
+/** Verbs whose words are the very thing that they are asked for. */
+const asked: readonly string[] = ['why', 'log', 'add', 'demo', 'completion']
 
 /** Loads a verb when it is asked for, and runs it with all flags, its own and the common ones. */
 function verb(load: () => Promise<Verb>) {
@@ -44,8 +50,13 @@ function verb(load: () => Promise<Verb>) {
       : typeof first === 'string'
         ? called.filter((one) => typeof one === 'string')
         : []
+    const flags: Flags & Record<string, unknown> = command.optsWithGlobals()
+    if (flags.quiet === true && asked.includes(command.name()))
+      throw new UsageError(`--quiet would leave nothing of ntt ${command.name()}`, {
+        hint: 'Its output is what was asked for.',
+      })
     const run = await load()
-    process.exitCode = await run(media, command.optsWithGlobals())
+    process.exitCode = await run(media, flags)
   }
 }
 

@@ -1,5 +1,5 @@
 // ntt status: one line a medium.
-import type { ExitCode } from '../model/errors.ts'
+import { UsageError, type ExitCode } from '../model/errors.ts'
 import { coverage } from '../ledger.ts'
 import { together } from '../model/proofs.ts'
 import type { Lane, Observed } from '../model/stage.ts'
@@ -9,7 +9,7 @@ import { coverageOf, coverageText, type Covered } from '../views/coverage.ts'
 import { wrap } from '../views/format.ts'
 import { statusText, waitsFor, rung, type Standing } from '../views/status.ts'
 import { look, select } from './look.ts'
-import type { Flags } from './flags.ts'
+import { isHushed, type Flags } from './flags.ts'
 import type { Session } from './session.ts'
 import { writeStrangers } from './strangers.ts'
 import { openVerb } from './verb.ts'
@@ -24,6 +24,8 @@ interface StatusFlags extends Flags {
 
 export async function statusVerb(named: readonly string[], flags: StatusFlags): Promise<ExitCode> {
   await using verb = await openVerb(flags, { writes: false })
+  if (flags.watch === true && flags.quiet === true)
+    throw new UsageError('--quiet would leave nothing of --watch')
   const chosen = select(verb.declarations, named, flags.only)
   if (flags.watch === true && !verb.config.display.plain) {
     const { watch } = await import('./watch.ts')
@@ -43,7 +45,7 @@ export async function statusVerb(named: readonly string[], flags: StatusFlags): 
       waits_for: waitsFor(lane),
     }))
     verb.write(`${JSON.stringify({ media: document, read_back: covered })}\n`)
-  } else {
+  } else if (!isHushed(flags, planExit(plan))) {
     verb.write(statusText(standings, Date.now(), verb.manner))
     if (chosen.length === verb.declarations.length) await writeStrangers(verb, [...observed.values()])
     if (covered !== null)

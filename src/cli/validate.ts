@@ -9,7 +9,7 @@ import { counted } from '../model/counted.ts'
 import { pad, readable } from '../views/format.ts'
 import { render, span } from '../views/paint.ts'
 import type { Line } from '../views/paint.ts'
-import type { Flags } from './flags.ts'
+import { isHushed, type Flags } from './flags.ts'
 import { readMediaFolder, readNamed } from './folder.ts'
 import { writeDocument } from './out.ts'
 import type { Out } from './out.ts'
@@ -22,18 +22,19 @@ export interface ValidateArguments {
   readonly folder: string
   readonly json?: boolean
   readonly verbose?: boolean
+  readonly quiet?: boolean
 }
 
 export async function validateVerb(files: readonly string[], flags: Flags): Promise<ExitCode> {
   const config = configOf(flags, files.length > 0)
-  const { json = false, verbose = false } = flags
-  return validate(config, { files, folder: process.cwd(), json, verbose }, outOf(config))
+  const { json = false, verbose = false, quiet = false } = flags
+  return validate(config, { files, folder: process.cwd(), json, verbose, quiet }, outOf(config))
 }
 
 /** 0: well declared. 1: problems, all told. */
 export async function validate(
   config: Pick<Config, 'media' | 'project'>,
-  { files: named, folder, json = false, verbose = false }: ValidateArguments,
+  { files: named, folder, json = false, verbose = false, quiet = false }: ValidateArguments,
   out: Out,
 ): Promise<ExitCode> {
   const { files, ignored } =
@@ -51,7 +52,7 @@ export async function validate(
   if (json) {
     const media = declared.map(({ name, file }) => ({ medium: name, file }))
     writeDocument(out, { ok: refused === null, media, ignored, problems: refused?.problems ?? [] })
-  } else {
+  } else if (!isHushed({ quiet }, refused === null ? 0 : 1)) {
     const width = Math.max(0, ...ignored.map(({ file }) => readable(file).length))
     const passed = ignored.map(({ file, reason }): Line => [
       span('dim', `passed over: ${pad(readable(file), width)}  ${reason}`),

@@ -5,7 +5,7 @@ import { ObserveError, type ExitCode } from '../model/errors.ts'
 import type { Evidence } from '../model/evidence.ts'
 import { LogChain, type Anchor } from '../model/log-chain.ts'
 import { evidenceText } from '../views/evidence.ts'
-import type { Flags } from './flags.ts'
+import { isHushed, type Flags } from './flags.ts'
 import { BrokenPack, linesOf, logFiles } from './log-files.ts'
 import { openVerb } from './verb.ts'
 
@@ -26,8 +26,10 @@ export async function verifyLog(flags: Flags): Promise<ExitCode> {
   const record = await checkRecord(query, anchors)
   const log = await readLogs(config.roots.log, anchors, host)
   const evidence: Evidence = { ...record, ...log, flaws: [...record.flaws, ...log.flaws] }
-  verb.write(flags.json === true ? `${JSON.stringify(evidence)}\n` : evidenceText(evidence, verb.manner))
-  return evidence.flaws.length > 0 ? 3 : 0
+  const exit = evidence.flaws.length > 0 ? 3 : 0
+  if (!isHushed(flags, exit))
+    verb.write(flags.json === true ? `${JSON.stringify(evidence)}\n` : evidenceText(evidence, verb.manner))
+  return exit
 }
 
 async function readLogs(

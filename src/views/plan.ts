@@ -6,7 +6,7 @@ import { isMet, todo } from '../plan.ts'
 import { count, counted } from '../model/counted.ts'
 import { columns, duration, glyph, readable, roughly, size, wrap, wrapParts } from './format.ts'
 import { instant } from '../model/instant.ts'
-import { command, render, span, type Line, type Manner } from './paint.ts'
+import { command, render, span, typed, type Line, type Manner } from './paint.ts'
 import { standing, columnWidths, laneLines } from './lane.ts'
 
 export interface PlanOptions {
@@ -58,6 +58,19 @@ function planLines(plan: Plan, options: PlanOptions): readonly Line[] {
     ...summary(plan, options),
     ...beside.flatMap((text) => wrap(text, manner.width).map((part): Line => [part])),
   ]
+}
+
+/** One line for each medium that a person must look at, for who was shown no plan. */
+export function heldText({ lanes }: Pick<Plan, 'lanes'>, manner: Manner): string {
+  const held = lanes.flatMap(({ steps }) =>
+    steps.filter(({ action }) => action === 'refuse' || action === 'unknown').slice(0, 1),
+  )
+  return render(
+    held.map(({ medium, stage, because }): Line => [
+      `${readable(medium)} ${stage}: ${readable(typed(because.text, manner))}`,
+    ]),
+    manner,
+  )
 }
 
 const needsPerson = ({ steps }: Lane): boolean =>

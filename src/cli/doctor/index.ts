@@ -5,7 +5,7 @@ import type { ExitCode } from '../../model/errors.ts'
 import { nameOf } from '../../ports/postgres/errors.ts'
 import { doctorText } from '../../views/doctor.ts'
 import type { Finding } from '../../views/doctor.ts'
-import type { Flags } from '../flags.ts'
+import { isHushed, type Flags } from '../flags.ts'
 import { writeDocument } from '../out.ts'
 import type { Out } from '../out.ts'
 import { packageRoot, version } from '../root.ts'
@@ -17,18 +17,20 @@ import { lookAtTools } from './tools.ts'
 
 export interface DoctorArguments {
   readonly json?: boolean
+  readonly quiet?: boolean
   readonly signal: AbortSignal
 }
 
 export async function doctorVerb(_named: readonly string[], flags: Flags): Promise<ExitCode> {
   const config = configOf(flags, true)
-  return doctor(config, { json: flags.json === true, signal: new AbortController().signal }, outOf(config))
+  const { json = false, quiet = false } = flags
+  return doctor(config, { json, quiet, signal: new AbortController().signal }, outOf(config))
 }
 
 /** 0: nothing stands in the way. 1: a declaration is wrong. 2: there is something to put right. 5: could not look at something. */
 export async function doctor(
   config: Config,
-  { json = false, signal }: DoctorArguments,
+  { json = false, quiet = false, signal }: DoctorArguments,
   out: Out,
 ): Promise<ExitCode> {
   const uid = process.getuid?.() ?? 0
@@ -50,12 +52,13 @@ export async function doctor(
     rights(uid),
     ...settings(config),
   ]
-  if (json) writeDocument(out, { version, node: process.versions.node, project: config.project, findings })
-  else out.write(doctorText(findings, out.manner))
   const codes = findings.map(({ condition }): ExitCode =>
     condition === 'unknown' ? 5 : condition === 'problem' ? 2 : 0,
   )
-  return mostSerious([...codes, ...(media.isWrong ? ([1] as const) : [])])
+  const exit = mostSerious([...codes, ...(media.isWrong ? ([1] as const) : [])])
+  if (json) writeDocument(out, { version, node: process.versions.node, project: config.project, findings })
+  else if (!isHushed({ quiet }, exit)) out.write(doctorText(findings, out.manner))
+  return exit
 }
 
 const self = ({ project }: Config): Finding => ({

@@ -65,7 +65,7 @@ test('the history is the steps that ended well, with the sizes of their media', 
     { stage: 'copy', action: 'run', bytes: 1_474_560, durationSec: 1 },
     { stage: 'archive', action: 'run', bytes: 1_474_560, durationSec: 1 },
   ])
-  expect(await readHistory(join(folder, 'none.jsonl'))).toEqual({ past: [] })
+  expect(await readHistory(join(folder, 'none.jsonl'))).toEqual({ past: [], failed: new Map() })
 })
 
 /** The lines of a copy in which a byte costs 10 ns and a file so many: large files first, small ones then. */

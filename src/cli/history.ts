@@ -1,6 +1,7 @@
-// What this installation has measured: the steps that the event log tells of, for the estimates of a plan.
+// What the event log tells of steps that were done, for the estimates of a plan, and of those that failed.
 import type { Past } from '../model/estimate.ts'
 import { ObserveError } from '../model/errors.ts'
+import type { StageName } from '../model/medium.ts'
 import { learnedFileInBytes, newPace, paced, usualFileInBytes, type Pace } from '../model/pace.ts'
 import { eventOf, logTail } from './read-log.ts'
 
@@ -12,6 +13,15 @@ export interface History {
   readonly past: readonly Past[]
   /** What a file of a copy costs beside its bytes, in bytes; undefined where no copy has told. */
   readonly fileInBytes?: number
+  /** By medium, the last step that failed and was not done since. */
+  readonly failed: ReadonlyMap<string, Failed>
+}
+
+/** A step that failed, as the log tells. */
+export interface Failed {
+  readonly stage: StageName
+  readonly at: string
+  readonly message: string
 }
 
 /** Nothing is told by a log that is not there or cannot be read. */
@@ -22,7 +32,7 @@ export async function readHistory(log: string): Promise<History> {
     throw error
   })
   const learned = fileInBytes(text)
-  return { past: past(text), ...(learned === null ? {} : { fileInBytes: learned }) }
+  return { past: past(text), failed: failures(text), ...(learned === null ? {} : { fileInBytes: learned }) }
 }
 
 /** The finished steps that these lines tell of. Pure. */
@@ -39,6 +49,20 @@ export function past(text: string): readonly Past[] {
     const bytes = sizes.get(hash ?? '') ?? figures['bytes']
     return bytes === undefined ? [] : [{ stage, action, bytes, durationSec }]
   })
+}
+
+/** What failed last by these lines, and was not done since; that somebody stopped it, or another had it, is no failure. Pure. */
+function failures(text: string): ReadonlyMap<string, Failed> {
+  const failed = new Map<string, Failed>()
+  for (const line of text.split('\n')) {
+    if (!line.includes('_error"') && !line.includes('_success"')) continue
+    const event = eventOf(line)
+    if (event?.type === 'step.failed' && event.tag !== 'interrupted' && event.tag !== 'locked')
+      failed.set(event.medium, { stage: event.stage, at: event.ts, message: event.message })
+    if (event?.type === 'step.done' && failed.get(event.medium)?.stage === event.stage)
+      failed.delete(event.medium)
+  }
+  return failed
 }
 
 /** What the copies of these lines tell of the cost of a file, in the middle with what is usual. Pure. */

@@ -3,6 +3,7 @@ import { estimate } from '../model/estimate.ts'
 import type { ExitCode } from '../model/errors.ts'
 import { planExit } from '../plan.ts'
 import { planText } from '../views/plan.ts'
+import { tellBusy, tellFailed } from './attempts.ts'
 import { readHistory } from './history.ts'
 import { fromDevice, look, parseRedo, select, stageOfTarget } from './look.ts'
 import { isHushed, type Flags } from './flags.ts'
@@ -30,10 +31,15 @@ export async function planVerb(named: readonly string[], flags: PlanFlags): Prom
   })
   if (flags.json === true) write(`${JSON.stringify(savedPlan(plan, chosen, flags))}\n`)
   else if (!isHushed(flags, planExit(plan))) {
-    const { past } = await readHistory(config.log)
+    const { past, failed } = await readHistory(config.log)
     const expected = estimate(plan, past, config.jobs)
-    const beside =
-      chosen.length < declarations.length ? [] : await tellStrangers(session, [...observed.values()], manner)
+    const beside = [
+      ...(await tellBusy(session, plan.lanes, manner)),
+      ...tellFailed(failed, plan.lanes, manner),
+      ...(chosen.length < declarations.length
+        ? []
+        : await tellStrangers(session, [...observed.values()], manner)),
+    ]
     write(planText(plan, { manner, tookSec, estimate: expected, verbose: flags.verbose === true, beside }))
   }
   if (flags.out !== undefined) await writePlan(flags.out, savedPlan(plan, chosen, flags))

@@ -8,6 +8,8 @@ import { products } from '../sweep.ts'
 import { coverageOf, coverageText, type Covered } from '../views/coverage.ts'
 import { wrap } from '../views/format.ts'
 import { statusText, waitsFor, rung, type Standing } from '../views/status.ts'
+import { tellBusy, tellFailed } from './attempts.ts'
+import { readHistory } from './history.ts'
 import { look, select } from './look.ts'
 import { isHushed, type Flags } from './flags.ts'
 import type { Session } from './session.ts'
@@ -47,6 +49,12 @@ export async function statusVerb(named: readonly string[], flags: StatusFlags): 
     verb.write(`${JSON.stringify({ media: document, read_back: covered })}\n`)
   } else if (!isHushed(flags, planExit(plan))) {
     verb.write(statusText(standings, Date.now(), verb.manner))
+    const { failed } = await readHistory(verb.config.log)
+    for (const text of [
+      ...(await tellBusy(verb.session, plan.lanes, verb.manner)),
+      ...tellFailed(failed, plan.lanes, verb.manner),
+    ])
+      verb.write(`${wrap(text, verb.manner.width).join('\n')}\n`)
     if (chosen.length === verb.declarations.length) await writeStrangers(verb, [...observed.values()])
     if (covered !== null)
       verb.write(`${wrap(coverageText(covered, maxAgeMs, Date.now()), verb.manner.width).join('\n')}\n`)

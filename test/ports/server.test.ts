@@ -212,6 +212,40 @@ test.runIf(asRoot)(
   },
 )
 
+test('a data folder of a mode that PostgreSQL does not take is told with the command that mends it', async () => {
+  await prepare()
+  const data = join(directory, 'data')
+  for (const mode of [0o755, 0o500, 0o000]) {
+    chmodSync(data, mode)
+    const refused: unknown = await open().catch((error: unknown) => error)
+    if (!(refused instanceof ObserveError)) throw refused
+    expect(refused.message).toBe(
+      `the database in ${data} has the mode ${mode.toString(8).padStart(3, '0')}, and PostgreSQL takes 700`,
+    )
+    execFileSync('sh', ['-c', refused.hint?.split('\n').at(-1) ?? 'false'])
+    await (await open()).leave()
+    await gone()
+  }
+  chmodSync(data, 0o750)
+  await (await open()).leave()
+})
+
+test.runIf(asRoot)('a database that may not be looked at is not one that is not there', async (context) => {
+  await prepare()
+  chownSync(folder, nobody, nobody)
+  const module = join(packageRoot, 'src/ports/server/index.ts')
+  const ask = `import { serverExists } from '${module}'
+    try { console.log(serverExists('${directory}')) } catch (error) { console.log(error.tag, error.message) }`
+  const { prefix } = accountFor(folder, nobody, [packageRoot, process.execPath])
+  // Whoever is lent the right to reach our programs reaches the database as well.
+  context.skip(prefix.includes('--ambient-caps'))
+  const [file, ...args] = [...prefix, process.execPath, '--input-type=module', '-e', ask]
+  chmodSync(directory, 0o700)
+  expect(execFileSync(file, args, { encoding: 'utf8' })).toMatch(
+    /^observe cannot look at the database in .*\/data \(EACCES\)\n$/,
+  )
+})
+
 test.runIf(asRoot)('an ordinary user has a server of its own', async () => {
   chownSync(folder, nobody, nobody)
   const { prefix } = accountFor(folder, nobody, [packageRoot, process.execPath])

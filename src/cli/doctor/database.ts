@@ -23,14 +23,14 @@ export async function lookAtDatabase(
   const isOurs = database === null
   const name = isOurs ? 'private' : 'PostgreSQL'
   const base = { area: 'database', name } as const
-  if (isOurs && !serverExists(roots.postgres)) {
-    const archives = await archivesIn(roots.archive)
-    if (archives === 0)
-      return [{ ...base, condition: 'good', text: `in ${roots.postgres}; the first 'ntt apply' makes it` }]
-    const text = `none in ${roots.postgres}, and ${counted(archives, 'archive')} in ${roots.archive}: was it lost?`
-    return [{ ...base, condition: 'note', text, fix: 'ntt rebuild makes it again from what is there.' }]
-  }
   try {
+    if (isOurs && !serverExists(roots.postgres)) {
+      const archives = await archivesIn(roots.archive)
+      if (archives === 0)
+        return [{ ...base, condition: 'good', text: `in ${roots.postgres}; the first 'ntt apply' makes it` }]
+      const text = `none in ${roots.postgres}, and ${counted(archives, 'archive')} in ${roots.archive}: was it lost?`
+      return [{ ...base, condition: 'note', text, fix: 'ntt rebuild makes it again from what is there.' }]
+    }
     const server = isOurs ? await openServer({ directory: roots.postgres, packageRoot, signal }) : null
     try {
       const open = await openDatabase({

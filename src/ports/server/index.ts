@@ -3,7 +3,7 @@
 // Two locks in its folder say all there is to know. `users.lock` is shared by everyone who uses the server; who can
 // turn it into an exclusive one is the last. `server.lock` is inherited by the server itself, so whoever gets it
 // knows that no server lives there, whatever a pid file says. The kernel frees both when their holders are gone.
-import { closeSync, existsSync, realpathSync } from 'node:fs'
+import { closeSync, realpathSync } from 'node:fs'
 import { rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,6 +11,7 @@ import { NttError, ObserveError, errnoOf, messageOf } from '../../model/errors.t
 import { stopReason } from '../errno.ts'
 import { flock } from '../flock.ts'
 import { makeDirectories } from '../folders.ts'
+import { hasDatabase } from './modes.ts'
 import { readPostmaster } from './pid.ts'
 import { port } from './settings.ts'
 import { fastSec, openOurs, startServer, unlessAway, unlessBusy, user } from './start.ts'
@@ -37,7 +38,7 @@ export interface ServerOptions {
 }
 
 /** Whether there is a database to look at. Touches nothing. */
-export const serverExists = (directory: string): boolean => existsSync(join(directory, 'data', 'PG_VERSION'))
+export const serverExists = (directory: string): boolean => hasDatabase(join(directory, 'data'))
 
 /** Longest wait for a server that lives but does not answer yet: the replay of a long log after a crash. */
 const patienceMs = 600_000
@@ -51,6 +52,7 @@ export async function openServer({ directory, packageRoot, signal }: ServerOptio
   }
   const home = realpathSync(directory)
   const data = join(home, 'data')
+  hasDatabase(data)
   const users = openOurs(join(home, 'users.lock'))
   const leave = async () => {
     try {

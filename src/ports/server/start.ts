@@ -8,6 +8,7 @@ import { ObserveError, errnoOf } from '../../model/errors.ts'
 import { flushDirectory } from '../folders.ts'
 import { type Account, accountFor } from './account.ts'
 import { type Binaries, findBinaries } from './binaries.ts'
+import { hasDatabase, needMode } from './modes.ts'
 import { readPostmaster } from './pid.ts'
 import { settings, socketFile, socketFolder, temporaryFolders } from './settings.ts'
 
@@ -37,10 +38,11 @@ export async function startServer(
   lock: number,
   signal: AbortSignal,
 ): Promise<string> {
-  const made = existsSync(join(data, 'PG_VERSION'))
+  const made = hasDatabase(data)
   const owner = made ? statSync(data).uid : null
   const major = made ? Number.parseInt(readFileSync(join(data, 'PG_VERSION'), 'latin1'), 10) : null
   const binaries = await findBinaries(packageRoot, join(home, 'lib'), major)
+  if (made) needMode(data)
   const account = accountFor(home, owner, [home, join(binaries.bin, 'postgres'), ...temporaryFolders()])
   const socket = await socketFolder(data, account)
   const logFile = join(home, 'log')

@@ -103,7 +103,10 @@ function judge(
   }
   if (latest === undefined) {
     const because: Reason = once
-      ? { code: 'changed', text: `${decision.because.text}; changed since it was proven` }
+      ? {
+          code: 'changed',
+          text: `${decision.because.text}; ${decision.beside ?? ''}changed since it was proven`,
+        }
       : { code: 'unproven', text: `${decision.because.text}; never verified` }
     return step('prove', because)
   }

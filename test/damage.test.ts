@@ -312,12 +312,13 @@ test.each(Object.entries(tables))(
 async function mappedBox() {
   const [, build] = filesystems['FAT'] ?? []
   const { image, free } = build?.() ?? { image: '', free: 0 }
-  const made = project({ database: await freshDatabase() })
+  const database = await freshDatabase()
+  const made = project({ database })
   copyFileSync(image, made.path('media.d/box.img'))
   const write = (bad: Bad): void => {
     made.write('media.d/box.map', mapOf(bad, statSync(image).size))
   }
-  return { made, free, write }
+  return { made, database, free, write }
 }
 
 test('what lies in free space alone is no loss: it hits nothing, and nobody is asked', async () => {
@@ -339,6 +340,21 @@ test('what lies in free space alone is no loss: it hits nothing, and nobody is a
     2,
     expect.stringMatching(/^ {2}damaged .*512 bytes at 34304-34816/m),
   ])
+})
+
+test('a content that was not read in full says so', async () => {
+  const { made, database, write } = await mappedBox()
+  write([[34_304, 512]])
+  const policy = '{rescued: 90%, partitions: {0: accept}, unreadable_files: accept}'
+  made.medium('box', `source: {image: box.img}\ntarget: copied\npolicy: ${policy}\n`)
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  const [damaged] = await ask<{ blob: string }>(
+    database,
+    "select encode(blob_id, 'hex') as blob from outcome where state = 'd' and blob_id is not null",
+  )
+  expect((await made.ntt('why', damaged?.blob ?? '')).out).toMatch(
+    /^ {2}damaged +it is what could be read of a file, with zeros for the rest: ntt losses$/m,
+  )
 })
 
 test('a policy that asks for more than was read makes no proof false: plan and verify ask a person, and contradict nobody', async () => {

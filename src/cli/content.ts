@@ -51,6 +51,7 @@ export async function content(
     // What was found to be good later is bad no more, whichever medium it was mended with.
     bad: copies.flatMap((one) => badBy(one, row.blob) ?? []).filter(({ at }) => at > (read?.at ?? '')),
     files: owners.reduce((sum, { files }) => sum + Number(files), 0),
+    damaged: owners.reduce((sum, { damaged }) => sum + Number(damaged), 0),
     media: owners.length,
     paths: paths.map(({ medium, path }) => ({ medium, path: path.toString('latin1') })),
   }
@@ -110,11 +111,12 @@ interface Owner {
   readonly hash: string
   readonly name: string | null
   readonly files: string
+  readonly damaged: string
 }
 
 // No index leads from a content to its files: these look through all outcomes, because a person asked.
 const ownersOf = `
-  select m.medium_hash as hash, m.name, count(*)::text as files from outcome o join medium m using (medium_id)
+  select m.medium_hash as hash, m.name, count(*)::text as files, (count(*) filter (where o.state = 'd'))::text as damaged from outcome o join medium m using (medium_id)
    where o.blob_id = decode($1, 'hex') group by 1, 2 order by 2, 1`
 const pathsOf = `
   select coalesce(m.name, m.medium_hash) as medium, p.path from outcome o join medium m using (medium_id)

@@ -24,6 +24,8 @@ export interface Content {
   /** Proofs that failed over it, and nothing has mended since. */
   readonly bad: readonly { readonly medium: string; readonly at: string; readonly run: string }[]
   readonly files: number
+  /** Of those: files that were not read in full, so that this content has zeros where theirs could not be read. */
+  readonly damaged: number
   readonly media: number
   /** The first of its paths, as one char for each byte. */
   readonly paths: readonly { readonly medium: string; readonly path: string }[]
@@ -37,7 +39,7 @@ export function contentText(told: Content, nowMs: number, manner: Manner): strin
       span('dim', `  ${pad(place === 0 ? name : '', nameWidth)}`),
       style === undefined ? part : span(style, part),
     ])
-  const { blob, size, stored_at, place, found, read_back: read, bad, files, media, paths } = told
+  const { blob, size, stored_at, place, found, read_back: read, bad, files, damaged, media, paths } = told
   const when = (at: string): string => `${instant(at)} UTC (${age(at, nowMs)})`
   const left = files - paths.length
   return render(
@@ -63,6 +65,13 @@ export function contentText(told: Content, nowMs: number, manner: Manner): strin
           'bad',
         ),
       ),
+      ...(damaged === 0
+        ? []
+        : row(
+            'damaged',
+            `${damaged === files ? 'it' : `in ${counted(damaged, 'file')} it`} is what could be read of ${damaged === 1 ? 'a file' : 'files'}, with zeros for the rest: ${command('losses', manner)}`,
+            'bad',
+          )),
       ...row('held by', `${counted(files, 'file')} of ${counted(media, 'medium', 'media')}`),
       ...paths.flatMap(({ medium, path }) =>
         row('', `${readable(medium)}: ${pathName(Buffer.from(path, 'latin1'))}`),

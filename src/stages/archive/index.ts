@@ -65,7 +65,8 @@ export const archive: Stage<Seen> = {
     }
     if (there !== null) {
       const because = { code: 'present', text: counted(there.bytes, 'byte') } as const
-      return { action: 'keep', because, ...(seen.isDamaged ? { follows: true } : {}) }
+      const beside = 'it, or what it was made of, has '
+      return { action: 'keep', because, beside, ...(seen.isDamaged ? { follows: true } : {}) }
     }
     return {
       action: 'run',

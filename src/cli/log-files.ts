@@ -4,7 +4,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { ObserveError, errnoOf } from '../model/errors.ts'
-import { needReadable } from '../ports/readable.ts'
+import { needFile } from '../ports/readable.ts'
 
 /** A line without its newline. `whole`: it had one. */
 export interface LogLine {
@@ -58,7 +58,7 @@ export async function* linesOf(path: string): AsyncGenerator<LogLine> {
 }
 
 async function* bytesOf(path: string): AsyncGenerator<Buffer> {
-  needReadable(await stat(path), path)
+  needFile(await stat(path), path)
   const file = createReadStream(path)
   const unpack = path.endsWith('.gz') ? createGunzip() : path.endsWith('.zst') ? createZstdDecompress() : null
   const failed: { error?: unknown } = {}

@@ -4,7 +4,7 @@ import { open, stat } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { ObserveError, errnoOf } from '../model/errors.ts'
 import type { Event } from '../model/event.ts'
-import { needReadable } from '../ports/readable.ts'
+import { needFile } from '../ports/readable.ts'
 import { parseLine } from '../views/replay.ts'
 
 /** Told of every line that is an event, and of every other one as what it is. */
@@ -45,7 +45,7 @@ export function eventOf(line: string): Event | null {
 export async function sizeOf(path: string): Promise<number | null> {
   try {
     const found = await stat(path)
-    needReadable(found, path)
+    needFile(found, path)
     return found.size
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null

@@ -1,9 +1,9 @@
 // The event log: one JSON object a line, appended and flushed as it happens, each line chained to the one before it.
 import { closeSync, fdatasyncSync, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { StoreError, errnoOf } from '../model/errors.ts'
+import { ObserveError, StoreError, errnoOf } from '../model/errors.ts'
 import { makeDirectories } from './folders.ts'
-import { needReadable } from './readable.ts'
+import { needFile } from './readable.ts'
 import { firstPrev, lineHash } from '../model/log-chain.ts'
 
 export interface Log {
@@ -87,15 +87,25 @@ function open(path: string): number {
   try {
     makeDirectories(dirname(path))
     const found = statSync(path, { throwIfNoEntry: false })
-    if (found !== undefined) needReadable(found, path)
+    if (found !== undefined) needFile(found, path)
     return openSync(path, 'a+', 0o644)
   } catch (error) {
     throw failed(path, error)
   }
 }
 
-const failed = (path: string, error: unknown): StoreError =>
-  new StoreError(`cannot write the event log ${path} (${errnoOf(error) ?? 'short write'})`, {
+function failed(path: string, error: unknown): StoreError {
+  // It was looked at, and is none that could be written to.
+  if (error instanceof ObserveError)
+    return new StoreError(`cannot write the event log: ${error.message}`, {
+      cause: error,
+      ...(error.hint !== undefined && { hint: error.hint }),
+    })
+  const isNoFolder = ['EEXIST', 'ENOTDIR'].includes(errnoOf(error) ?? '')
+  return new StoreError(`cannot write the event log ${path} (${errnoOf(error) ?? 'short write'})`, {
     cause: error,
-    hint: 'nothing is done without its log: make room or mend the permissions, then run again',
+    hint: isNoFolder
+      ? `Something that is no folder lies in its way: move it away, or give the log another place (--root log=FOLDER).`
+      : 'nothing is done without its log: make room or mend the permissions, then run again',
   })
+}

@@ -15,3 +15,12 @@ export function needReadable(found: Found, path: string): void {
     hint: 'Whatever it is (a pipe, a socket, a terminal), it is not opened: move it away.',
   })
 }
+
+/** Throws ObserveError for a folder too: an event log is a file. */
+export function needFile(found: Found, path: string): void {
+  needReadable(found, path)
+  if (!found.isDirectory()) return
+  throw new ObserveError(`${path} is a folder, and the event log is a file`, {
+    hint: 'Move it away: the next run begins a new log.',
+  })
+}

@@ -120,11 +120,11 @@ test('versions are read from what programs print', () => {
 test('roots are looked at one by one: yet to be made, in the way, volatile, on the same filesystem', async () => {
   const folder = project()
   writeFileSync(join(folder, 'file'), '')
-  const { roots, from } = readConfig(
+  const { roots, from, log } = readConfig(
     { root: [`image=${join(folder, 'file/img')}`, 'raw=/dev/shm/ntt-raw'] },
     { environment: {}, folder, cores: 1, isTerminal: false },
   )
-  const findings = await lookAtRoots({ roots, from })
+  const findings = await lookAtRoots({ roots, from, log })
   const [image, raw, byHash, archive] = findings
   expect(image).toMatchObject({ condition: 'problem', text: expect.stringMatching(/file is not a folder$/) })
   expect(image?.fix).toContain('--root image=FOLDER')

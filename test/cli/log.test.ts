@@ -1,6 +1,6 @@
 // ntt log: the runs that there were, and no more lines than people read, unless they ask for all.
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, readFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
 import { freshDatabase } from '../support/postgres.ts'
 import { repository, sampleProject, type Project } from '../support/project.ts'
@@ -54,4 +54,33 @@ test('whoever follows what nothing tells of yet is told so, and does not wait in
   const args = ['-s', 'INT', '4', `${repository}/bin/ntt`, '-C', made.folder, 'log', '--follow', 'flopy']
   const { stdout, stderr } = spawnSync('timeout', args, { encoding: 'utf8' })
   expect([stdout, stderr]).toEqual(['', expect.stringContaining('nothing of flopy yet')])
+})
+
+test('a folder in the place of the log is told as that: who only looks at media goes on, nothing is begun', async () => {
+  renameSync(log(), `${log()}.aside`)
+  mkdirSync(log())
+  for (const [exit, ...words] of [
+    [5, 'log'],
+    [5, 'log', '--runs'],
+    [5, 'log', '--all'],
+    [5, 'verify', '--log'],
+    [4, 'verify'],
+    [4, 'apply', '--yes'],
+  ] as const) {
+    const { code, err } = await made.ntt(...words)
+    expect([words, code, err.replaceAll(/\s+/g, ' ')]).toEqual([
+      words,
+      exit,
+      expect.stringContaining(`${log()} is a folder, and the event log is a file Move it away`),
+    ])
+  }
+  expect((await made.ntt('plan', 'floppy')).code).toBe(0)
+  const { code, out } = await made.ntt('doctor')
+  expect([code, out]).toEqual([2, expect.stringContaining(`${log()} is no file`)])
+  rmdirSync(log())
+  const folder = made.path('.ntt/log')
+  renameSync(folder, `${folder}.aside`)
+  writeFileSync(folder, '')
+  const refused = await made.ntt('verify')
+  expect([refused.code, refused.err]).toEqual([4, expect.stringContaining('move it away')])
 })

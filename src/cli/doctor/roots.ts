@@ -35,13 +35,22 @@ interface Look {
 export async function lookAtRoots({
   roots,
   from,
-}: Pick<Config, 'roots' | 'from'>): Promise<readonly Finding[]> {
+  log,
+}: Pick<Config, 'roots' | 'from' | 'log'>): Promise<readonly Finding[]> {
   const devices = new Map<bigint, ConfigRoot>()
   const findings: Finding[] = []
   for (const name of configRoots) {
     findings.push(await lookAtRoot(name, roots[name], from[`roots.${name}`] ?? 'default', devices))
   }
-  return findings
+  return [...findings, ...(await lookAtLog(log))]
+}
+
+/** Nothing where it is a file, or not there yet; where nobody may look, its folder tells. */
+async function lookAtLog(log: string): Promise<readonly Finding[]> {
+  const found = await stat(log).catch(() => null)
+  if (found === null || found.isFile()) return []
+  const text = `${log} is no file, and nothing is done without an event log`
+  return [{ area: 'roots', name: 'log', condition: 'problem', text, fix: 'Move it away.' }]
 }
 
 async function lookAtRoot(

@@ -206,6 +206,28 @@ describe('the log', () => {
     expect(await flaws()).toContain('1 of its')
   })
 
+  test('half a line that is put in is told where its run, or another that was at work, went on behind it', async () => {
+    const whole = lines[12] ?? ''
+    const seq = Number(JSON.parse(whole).seq)
+    const named = whole.slice(0, whole.indexOf('"medium"'))
+    for (const [at, half, told] of [
+      [12, whole.slice(0, 40), `events.jsonl:13: half a line, and run ${runOf(whole)} went on behind it`],
+      [
+        9,
+        named,
+        `events.jsonl:10: half of line ${seq} of run ${runOf(whole)}, which is not its next one here`,
+      ],
+      [lines.length, named, `events.jsonl:${lines.length + 1}: half of line ${seq} of run`],
+    ] as const) {
+      write(lines.toSpliced(at, 0, half))
+      expect(await flaws()).toContain(told)
+      expect((await look()).told.log.torn).toEqual([])
+    }
+    // In the place of a line it hides nothing either.
+    write(lines.with(12, named))
+    expect(await flaws()).toContain('1 line is missing before it')
+  })
+
   test('runs of an older ntt, which sealed none and chained each to nothing, are no tampering', async () => {
     const older = ['20250101-000000-aaaaaa', '20250102-000000-bbbbbb'].flatMap((run) =>
       ['run_started', 'run_finished'].map((event, index) => ({

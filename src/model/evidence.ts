@@ -16,7 +16,7 @@ export interface Evidence {
   readonly log: {
     readonly files: readonly string[]
     readonly lines: number
-    /** Places of lines that a power cut has torn. */
+    /** Places of lines that a power cut or a full disk has torn. */
     readonly torn: readonly string[]
     /** Hosts whose runs are logged elsewhere, with how many there are. */
     readonly elsewhere: Readonly<Record<string, number>>

@@ -29,6 +29,13 @@ interface Met {
   finished: boolean
 }
 
+/** A line that is only begun. */
+interface Torn {
+  readonly where: string
+  /** Runs that had begun before it and not ended: a power cut ends them. */
+  readonly alive: ReadonlySet<string>
+}
+
 /** A run may begin behind any of the lines that were written while it opened the log. */
 const recentKept = 4096
 
@@ -42,8 +49,10 @@ export class LogChain {
   #hasEnded = false
   lines = 0
   readonly flaws: Flaw[] = []
-  /** Lines that a power cut has torn, by their place. */
+  /** Lines that a power cut or a full disk has torn, by their place. */
   readonly torn: string[] = []
+  /** Those that do not say whose they are, so that only a power cut explains them. */
+  readonly #nameless: Torn[] = []
   /** `runs`: all that the database knows; of those of `host` the lines must be here. */
   constructor(runs: ReadonlyMap<string, Anchor>, host: string) {
     this.#runs = runs
@@ -59,7 +68,7 @@ export class LogChain {
   line(where: string, bytes: Buffer, whole = true): void {
     const link = whole ? parseLink(bytes) : null
     if (link === null) {
-      if (!whole || isTorn(bytes)) this.torn.push(where)
+      if (!whole || isTorn(bytes)) this.#tear(where, bytes)
       else this.#flaw(where, 'it is no line of ntt: altered, or put in')
       return
     }
@@ -93,6 +102,33 @@ export class LogChain {
     }
   }
 
+  /** Half a line is honest where it is the next one of its run, or where all that were at work ended with it. */
+  #tear(where: string, bytes: Buffer): void {
+    const half = parseHalf(bytes)
+    if (half === null) {
+      const alive = [...this.#met].flatMap(([run, { finished }]) => (finished ? [] : [run]))
+      this.#nameless.push({ where, alive: new Set(alive) })
+      this.torn.push(where)
+      return
+    }
+    const met = this.#met.get(half.run)
+    if (met?.finished !== true && half.seq === (met?.seq ?? 0) + 1) this.torn.push(where)
+    else
+      this.#flaw(where, `half of line ${half.seq} of run ${half.run}, which is not its next one here: put in`)
+  }
+
+  /** A run that goes on was not ended by a power cut. */
+  #outlives(run: string): void {
+    for (const { where, alive } of this.#nameless.splice(0)) {
+      if (!alive.has(run)) {
+        this.#nameless.push({ where, alive })
+        continue
+      }
+      this.torn.splice(this.torn.indexOf(where), 1)
+      this.#flaw(where, `half a line, and run ${run} went on behind it: altered, or put in`)
+    }
+  }
+
   #follow(where: string, { run, seq, prev, event }: Link, hash: string): void {
     const anchor = this.#runs.get(run)
     if (anchor === undefined) {
@@ -100,6 +136,7 @@ export class LogChain {
       this.#strangers.set(run, { ...known, lines: known.lines + 1 })
       return
     }
+    this.#outlives(run)
     const met = this.#met.get(run)
     if (met === undefined) {
       if (seq > 1)
@@ -155,6 +192,15 @@ function parseLink(bytes: Buffer): Link | null {
   return typeof run === 'string' && typeof seq === 'number' && typeof prev === 'string'
     ? { run, seq, prev, event }
     : null
+}
+
+/** Whose line it is, and which, where so much of it is there. */
+function parseHalf(bytes: Buffer): Pick<Link, 'run' | 'seq'> | null {
+  const [, run, seq] =
+    /^\{"ts":"[^"]*","run":"([^"]*)","host":"(?:[^"\\]|\\.)*","pid":\d+,"seq":(\d+),/.exec(
+      bytes.toString('utf8', 0, 1024),
+    ) ?? []
+  return run === undefined ? null : { run, seq: Number(seq) }
 }
 
 /** The beginning of a line, or nothing of it, and zeros where the disk had not got the rest. */

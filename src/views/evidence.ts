@@ -21,7 +21,7 @@ export function evidenceText({ proofs, sealed, open, log, head, flaws }: Evidenc
       ? []
       : [
           told(
-            `${counted(log.torn.length, 'line')} broken off, as a power cut leaves them: ${some(log.torn)}`,
+            `${counted(log.torn.length, 'line')} broken off, as a power cut or a full disk leaves them: ${some(log.torn)}`,
           ),
         ]),
     ...Object.entries(log.elsewhere).map(([host, runs]) =>

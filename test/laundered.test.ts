@@ -154,6 +154,10 @@ test('a saved plan is carried out with what was asked for, and refused where its
   ])
   expect((await made.ntt('apply', '--yes')).code).toBe(0)
   expect((await made.ntt('plan', '--redo', 'floppy/archive', '--out', 'again.plan')).code).toBe(2)
+  renameSync(made.path('media.d/floppy.yaml'), made.path('aside'))
+  const gone = await made.ntt('apply', 'again.plan')
+  expect([gone.code, gone.err]).toEqual([6, expect.stringContaining('no medium is called floppy')])
+  renameSync(made.path('aside'), made.path('media.d/floppy.yaml'))
   const before = made.events().length
   expect((await made.ntt('apply', 'again.plan')).code).toBe(0)
   const done = made.events().slice(before)

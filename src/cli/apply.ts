@@ -1,6 +1,6 @@
 // ntt apply: show the plan, ask, carry it out, verify every step.
 import { apply } from '../apply.ts'
-import { mostSerious, type ExitCode } from '../model/errors.ts'
+import { UsageError, mostSerious, type ExitCode } from '../model/errors.ts'
 import { estimate } from '../model/estimate.ts'
 import type { Declaration, StageName } from '../model/medium.ts'
 import { planExit, todo } from '../plan.ts'
@@ -10,7 +10,15 @@ import { readHistory } from './history.ts'
 import { openTeller } from './teller.ts'
 import { fromDevice, look, parseRedo, select, stageOfTarget } from './look.ts'
 import type { Flags } from './flags.ts'
-import { declaredStill, needNothingElse, needUnmoved, readPlan, topStage } from './saved-plan.ts'
+import {
+  declaredStill,
+  movedSince,
+  needNothingElse,
+  needUnmoved,
+  readPlan,
+  topStage,
+  type SavedPlan,
+} from './saved-plan.ts'
 import { tellStrangers } from './strangers.ts'
 import { openVerb } from './verb.ts'
 import { startRun } from './run.ts'
@@ -41,10 +49,7 @@ export async function applyVerb(named: readonly string[], flags: ApplyFlags): Pr
           chosen: fromDevice(select(declarations, named, also), device),
           redo: parseRedo(again, declarations),
         }
-      : {
-          chosen: fromDevice(declaredStill(saved, declarations), saved.asked.device ?? undefined),
-          redo: parseRedo(saved.asked.redo, declarations),
-        }
+      : wantedStill(saved, declarations)
   await using verb = await openVerb(flags, { writes: true, check: wanted })
   const { session, declarations, signals, manner, write } = verb
   const { chosen, redo } = wanted(declarations)
@@ -107,5 +112,19 @@ export async function applyVerb(named: readonly string[], flags: ApplyFlags): Pr
     return await run.finish(exit, { converged, failed: codes.length - converged })
   } finally {
     await teller.close()
+  }
+}
+
+/** What a saved plan asks for, of what is declared by now. */
+function wantedStill(saved: SavedPlan, declarations: readonly Declaration[]): Wanted {
+  try {
+    return {
+      chosen: fromDevice(declaredStill(saved, declarations), saved.asked.device ?? undefined),
+      redo: parseRedo(saved.asked.redo, declarations),
+    }
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    // It could be asked when it was planned.
+    throw movedSince([error.message])
   }
 }

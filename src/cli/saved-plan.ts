@@ -111,8 +111,10 @@ export function needUnmoved(saved: SavedPlan, now: Plan, chosen: readonly Declar
       : [`${name}: its file says something else of it`],
   )
   const facts = [...edited, ...moved(saved, now)]
-  if (facts.length === 0) return
-  throw new RefusedError(`reality moved since the plan was made: ${facts.join('; ')}`, {
+  if (facts.length > 0) throw movedSince(facts)
+}
+
+export const movedSince = (facts: readonly string[]): RefusedError =>
+  new RefusedError(`reality moved since the plan was made: ${facts.join('; ')}`, {
     hint: 'ntt plan --out FILE makes a new one',
   })
-}

@@ -183,5 +183,17 @@ test('an audit tells rows of which nothing says what they were made of, and a pr
     3,
     expect.stringMatching(/foreign-rows [^]*nothing says from which enumeration/),
   ])
-  expect((await made.ntt('plan')).code).toBe(3)
+  // Audit sends to the plan, and the plan has the way out.
+  for (const [table, stage] of [
+    ['generation', 'load'],
+    ['copying', 'copy'],
+  ] as const) {
+    await ask(database, `delete from ${table}`)
+    const plan = await made.ntt('plan')
+    const way = ['apply', '--redo', `floppy/${stage}`]
+    expect([plan.code, plan.out]).toEqual([3, expect.stringContaining(`\`ntt ${way.join(' ')}\``)])
+    expect((await made.ntt(...way, '--yes')).code).toBe(0)
+    expect((await made.ntt('plan')).code).toBe(0)
+    expect((await made.ntt('audit')).out).not.toContain('foreign-rows')
+  }
 })

@@ -63,7 +63,7 @@ function judge(medium: Medium, { outcomes, rows, otherDamage }: Seen): Decision 
   if (outcomes === null) return { action: 'run', because: { code: 'absent', text: 'nothing is copied' } }
   const made = parseOrigin(outcomes.origin)
   if (made === null) {
-    const text = 'outcomes are there, and nothing tells what they were decided by'
+    const text = `outcomes are there, and nothing tells what they were decided by; \`ntt apply --redo ${medium.name}/copy\` decides them anew`
     return { action: 'refuse', because: { code: 'foreign', text }, mayRedo: true }
   }
   const outgrown = otherDamage ? ({ outgrown: true } as const) : {}

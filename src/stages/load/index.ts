@@ -80,7 +80,7 @@ function judge({ name, target }: Pick<Medium, 'name' | 'target'>, { rows, raw, m
     return { action: 'run', because: { code: 'incomplete', text }, ...work }
   }
   if (kept === null) {
-    const text = 'tables are attached, and nothing tells what they were made from'
+    const text = `tables are attached, and nothing tells what they were made from; \`ntt apply --redo ${name}/load\` puts new ones in their place`
     return { action: 'refuse', because: { code: 'foreign', text }, mayRedo: true }
   }
   const loaded = counted(kept.records, 'record')

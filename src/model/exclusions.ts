@@ -36,8 +36,7 @@ export function excludingMount(patterns: readonly string[]): (path: string) => s
 
 /** The pattern for the folder at a path (one char for each byte). Bytes that cannot be written in a pattern stand as `?`, which fits any one. */
 export function patternFor(path: string): string {
-  // A `?` stays as it is, which fits itself: `ignore` does not know `\?`.
-  const escaped = path.replaceAll(/[\\*[]/g, String.raw`\$&`)
+  const escaped = path.replaceAll(/[\\*?[]/g, String.raw`\$&`)
   const bytes = Buffer.from(escaped, 'latin1')
   const text = bytes.toString('utf8')
   const isText = Buffer.from(text).equals(bytes)
@@ -45,5 +44,9 @@ export function patternFor(path: string): string {
   return `/${isText ? text.replaceAll(/[\0-\x1f\x7f]/g, '?') : escaped.replaceAll(/[^ -~]/g, '?')}/`
 }
 
+/** Patterns that an `ignore` before 7.0.17 took for something else than git does: what was decided by them is decided anew. */
+const wasMisread = (pattern: string): boolean => /\[|\\\?/.test(pattern)
+
 /** By which exclusions something was decided; their order counts. */
-export const exclusionsPrint = (patterns: readonly string[]): string => fingerprint(patterns).slice(0, 16)
+export const exclusionsPrint = (patterns: readonly string[]): string =>
+  fingerprint(patterns.some(wasMisread) ? { patterns, as: 'git' } : patterns).slice(0, 16)

@@ -360,7 +360,7 @@ describe('nothing on the medium (T13)', () => {
       'an image of 0 bytes',
       (path: string) => writeFileSync(path, ''),
       [3, 4],
-      /0 bytes: nothing was ever read/,
+      /0 bytes: nothing of this medium is in it/,
     ],
   ] as const)('%s', async (_what, maker, codes, says) => {
     const database = await freshDatabase()

@@ -51,6 +51,7 @@ export async function startRun(session: Session, options: RunOptions): Promise<R
     host,
     pid: process.pid,
     now: () => new Date(),
+    taken: () => log.lines,
     readers: [
       (event) => log.append(logLine(event), event.type === 'step.done' || event.type === 'run.finished'),
       options.reader,

@@ -6,19 +6,16 @@ export interface StreamOptions {
   readonly host: string
   readonly pid: number
   readonly now: () => Date
+  /** Lines of this run that the log has: one that found no room is not missed later, and one whose flush failed is there. */
+  readonly taken: () => number
   /** Told of each event in this order; the log comes first. */
   readonly readers: readonly ((event: Event) => void)[]
 }
 
 /** The emitter of a run. A reader that throws (a log that cannot be written) fails the step that spoke. */
-export function openStream({ run, host, pid, now, readers }: StreamOptions): Emit {
-  let seq = 0
+export function openStream({ run, host, pid, now, taken, readers }: StreamOptions): Emit {
   return (happening) => {
-    const event: Event = { ...happening, ts: now().toISOString(), run, host, pid, seq: seq + 1 }
-    for (const [at, read] of readers.entries()) {
-      read(event)
-      // Only what the log has taken is counted: a line that found no room is not missed later.
-      if (at === 0) seq += 1
-    }
+    const event: Event = { ...happening, ts: now().toISOString(), run, host, pid, seq: taken() + 1 }
+    for (const read of readers) read(event)
   }
 }

@@ -50,6 +50,7 @@ test.skipIf(process.getuid?.() !== 0)('a run that goes on after a full disk has 
     host: 'h1',
     pid: 7,
     now: () => new Date(0),
+    taken: () => log.lines,
     readers: [(event) => log.append(logLine(event), true)],
   })
   const stopping = (text: string) => (): void => emit({ type: 'run.stopping', text })

@@ -8,8 +8,12 @@ import { unseen, unwritten } from '../errno.ts'
 import { libc } from '../libc.ts'
 
 /** @param root absolute path of the store, which is there */
-export const openBarrier = async (root: string): Promise<Barrier> =>
-  new Barrier(root, await open(root, constants.O_RDONLY | constants.O_DIRECTORY))
+export async function openBarrier(root: string): Promise<Barrier> {
+  const watched = await open(root, constants.O_RDONLY | constants.O_DIRECTORY).catch((error: unknown) => {
+    throw unseen(`open ${root}`, error)
+  })
+  return new Barrier(root, watched)
+}
 
 /** Flushes of the store, shared by all who wait for one; each begins after they asked. */
 export class Barrier {

@@ -55,15 +55,11 @@ const hashIds = 64
 export function openStore({ root, run, path, width }: StoreOptions): Store {
   const threads = openThreads(root, width ?? Math.max(2, Math.min(4, availableParallelism())))
   const digests = new Map<string, { readonly mark: string; readonly digest: Digest }>()
-  let folder: Promise<StoreFolder> | null = null
-  let barrier: Barrier | null = null
-  const open = (): Promise<StoreFolder> => {
+  let opening: Promise<Opened> | null = null
+  const open = (): Promise<Opened> => {
     // What is opened to be written to has work for one at least, and starting it takes longer than what comes before that.
-    if (folder === null) threads.pick({})
-    return (folder ??= openFolder(root, run).then(async (opened) => {
-      barrier = await openBarrier(root)
-      return opened
-    }))
+    if (opening === null) threads.pick({})
+    return (opening ??= openBoth(root, run))
   }
 
   return {
@@ -92,7 +88,7 @@ export function openStore({ root, run, path, width }: StoreOptions): Store {
       }
       return {
         hasher: openHasher,
-        storeId: async () => (await open()).id,
+        storeId: async () => (await open()).folder.id,
         digest,
         async digestOnce(place) {
           const known = digests.get(path(place))
@@ -123,9 +119,9 @@ export function openStore({ root, run, path, width }: StoreOptions): Store {
             (bytes) => progress(bytes, null, 'bytes'),
           ),
         async *ingest(pieces, moved = () => {}) {
-          const opened = await open()
-          const temporary = opened.temporary()
-          const flushed = new Flushed(async () => barrier?.pass(), moved)
+          const { folder, barrier } = await open()
+          const temporary = folder.temporary()
+          const flushed = new Flushed(() => barrier.pass(), moved)
           const ingest: Ingest = {
             threads,
             lane,
@@ -147,19 +143,34 @@ export function openStore({ root, run, path, width }: StoreOptions): Store {
             // Nothing may be at work when the temporary files are removed.
             await Promise.all(ingest.working)
             await flushed.end()
-            opened.remove(temporary)
+            folder.remove(temporary)
           }
         },
       }
     },
     async close() {
-      const opening = folder
-      folder = null
       const opened = await opening?.catch(() => null)
+      opening = null
       await threads.close()
-      await barrier?.close()
-      opened?.close()
+      await opened?.barrier.close()
+      opened?.folder.close()
     },
+  }
+}
+
+/** What there is of a store that is written to. */
+interface Opened {
+  readonly folder: StoreFolder
+  readonly barrier: Barrier
+}
+
+async function openBoth(root: string, run: string): Promise<Opened> {
+  const folder = await openFolder(root, run)
+  try {
+    return { folder, barrier: await openBarrier(root) }
+  } catch (error) {
+    folder.close()
+    throw error
   }
 }
 

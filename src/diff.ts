@@ -105,7 +105,7 @@ function judge(
     const because: Reason = once
       ? {
           code: 'changed',
-          text: `${decision.because.text}; ${decision.beside ?? ''}changed since it was proven`,
+          text: `${decision.because.text}; ${decision.hasSources === true ? 'it, or what it was made of, ' : ''}changed since it was proven`,
         }
       : { code: 'unproven', text: `${decision.because.text}; never verified` }
     return step('prove', because)

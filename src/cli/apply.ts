@@ -6,7 +6,7 @@ import type { Declaration, StageName } from '../model/medium.ts'
 import { planExit, todo } from '../plan.ts'
 import { heldText, planText } from '../views/plan.ts'
 import { isWanted } from './ask.ts'
-import { readHistory } from './history.ts'
+import { fileInBytes, past, recentLines } from './history.ts'
 import { openTeller } from './teller.ts'
 import { fromDevice, look, parseRedo, select, stageOfTarget } from './look.ts'
 import type { Flags } from './flags.ts'
@@ -57,7 +57,8 @@ export async function applyVerb(named: readonly string[], flags: ApplyFlags): Pr
   const looked = await look(session, chosen, { only, redo })
   if (saved !== null) needUnmoved(saved, looked.plan, chosen)
   const steps = looked.plan.lanes.reduce((sum, lane) => sum + todo(lane).length, 0)
-  const { past, fileInBytes } = await readHistory(session.config.log)
+  const lines = await recentLines(session.config.log)
+  const price = fileInBytes(lines)
   const asks = flags.yes !== true && saved === null && steps > 0
   // Who asks for documents has no plan on stdout; what is asked about is then told beside the question.
   const tell = flags.json === true ? (text: string): void => void process.stderr.write(text) : write
@@ -66,7 +67,7 @@ export async function applyVerb(named: readonly string[], flags: ApplyFlags): Pr
       planText(looked.plan, {
         manner,
         tookSec: looked.tookSec,
-        estimate: estimate(looked.plan, past, session.config.jobs),
+        estimate: estimate(looked.plan, past(lines), session.config.jobs),
         verbose: flags.verbose === true,
         beside:
           chosen.length < declarations.length
@@ -99,7 +100,7 @@ export async function applyVerb(named: readonly string[], flags: ApplyFlags): Pr
     run.emit({
       type: 'plan.ready',
       lanes: looked.plan.lanes,
-      ...(fileInBytes === undefined ? {} : { fileInBytes }),
+      ...(price === null ? {} : { fileInBytes: price }),
     })
     const ends = await apply(looked.plan, looked.observed, run.hands, {
       width: session.config.jobs,

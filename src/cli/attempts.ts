@@ -9,7 +9,7 @@ import type { Session } from './session.ts'
 
 const namesShown = 5
 
-/** A sentence for each medium that another run works on: what is seen of it meanwhile is half made. By the locks that the server grants. */
+/** A sentence about the media that other runs work on: what is seen of them meanwhile is half made. By the locks that the server grants. */
 export async function tellBusy(
   { database }: Session,
   lanes: readonly Lane[],
@@ -23,13 +23,15 @@ export async function tellBusy(
     return name === undefined ? [] : [`${name} (run ${run} on ${host}, pid ${pid})`]
   })
   if (busy.length === 0) return []
-  const are = busy.length === 1 ? 'is' : 'are'
   return [
-    `Worked on just now, so that what is told above ${are === 'is' ? 'of it' : 'of them'} is half made: ${some(busy)}. ${command('status --watch', manner)} shows it.`,
+    `Worked on just now, so that what is told above of ${busy.length === 1 ? 'it' : 'them'} is half made: ${some(busy)}. ${command('status --watch', manner)} shows it.`,
   ]
 }
 
-/** A sentence for each medium whose last try failed, where that step is still to be done. A log tells it: it decides nothing. */
+/**
+ * A sentence for each medium whose last try failed, where that step is still to be done; why one is refused its reason tells already.
+ * A log tells it: it decides nothing.
+ */
 export function tellFailed(
   failed: ReadonlyMap<string, Failed>,
   lanes: readonly Lane[],
@@ -38,7 +40,8 @@ export function tellFailed(
   const told = lanes.flatMap(({ medium, steps }) => {
     const last = failed.get(medium)
     const step = steps.find(({ stage }) => stage === last?.stage)
-    if (last === undefined || step === undefined || step.action === 'keep') return []
+    if (last === undefined || step === undefined) return []
+    if (step.action === 'keep' || step.action === 'refuse') return []
     return [
       `${medium} ${last.stage} failed when it was last tried, ${instant(last.at)} UTC: ${last.message}. ${command(`log ${medium}`, manner)} tells all of it.`,
     ]

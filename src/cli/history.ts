@@ -8,15 +8,6 @@ import { eventOf, logTail } from './read-log.ts'
 /** So much of the log's end is looked at: thousands of steps, read in a moment. */
 const tailBytes = 8 << 20
 
-export interface History {
-  /** The finished steps of the last runs, oldest first. */
-  readonly past: readonly Past[]
-  /** What a file of a copy costs beside its bytes, in bytes; undefined where no copy has told. */
-  readonly fileInBytes?: number
-  /** By medium, the last step that failed and was not done since. */
-  readonly failed: ReadonlyMap<string, Failed>
-}
-
 /** A step that failed, as the log tells. */
 export interface Failed {
   readonly stage: StageName
@@ -24,18 +15,18 @@ export interface Failed {
   readonly message: string
 }
 
-/** Nothing is told by a log that is not there or cannot be read. */
-export async function readHistory(log: string): Promise<History> {
-  const text = await logTail(log, tailBytes).catch((error: unknown) => {
+/** The last lines of the log, for what is told by them below; empty where it is not there or cannot be read. */
+export async function recentLines(log: string): Promise<string> {
+  try {
+    return await logTail(log, tailBytes)
+  } catch (error) {
     // An estimate is a courtesy: without a history it is a guess, and says so.
     if (error instanceof ObserveError) return ''
     throw error
-  })
-  const learned = fileInBytes(text)
-  return { past: past(text), failed: failures(text), ...(learned === null ? {} : { fileInBytes: learned }) }
+  }
 }
 
-/** The finished steps that these lines tell of. Pure. */
+/** The finished steps that these lines tell of, oldest first. Pure. */
 export function past(text: string): readonly Past[] {
   const sizes = new Map<string, number>()
   return text.split('\n').flatMap((line): Past[] => {
@@ -51,8 +42,8 @@ export function past(text: string): readonly Past[] {
   })
 }
 
-/** What failed last by these lines, and was not done since; that somebody stopped it, or another had it, is no failure. Pure. */
-function failures(text: string): ReadonlyMap<string, Failed> {
+/** By medium, what failed last by these lines, and was not done since; that somebody stopped it, or another had it, is no failure. Pure. */
+export function failures(text: string): ReadonlyMap<string, Failed> {
   const failed = new Map<string, Failed>()
   for (const line of text.split('\n')) {
     if (!line.includes('_error"') && !line.includes('_success"')) continue
@@ -65,7 +56,7 @@ function failures(text: string): ReadonlyMap<string, Failed> {
   return failed
 }
 
-/** What the copies of these lines tell of the cost of a file, in the middle with what is usual. Pure. */
+/** What a file of a copy costs beside its bytes, in bytes, in the middle with what is usual; null: no copy of these lines tells. Pure. */
 export function fileInBytes(text: string): number | null {
   const copies = new Map<string, Pace>()
   const learned: number[] = []

@@ -59,8 +59,8 @@ export interface Decision {
   readonly follows?: boolean
   /** What is there is as good as it could be made; its file asks for more, or for something else, than when it was. */
   readonly byPolicy?: true
-  /** Words before *changed*, where more than the product was seen: `it or its sources `. */
-  readonly beside?: string
+  /** What was seen is the product and what it was made of: where that has changed, the product need not have. */
+  readonly hasSources?: true
   /** What was proven was so, while less of the medium was read or asked for: to go on contradicts no proof. */
   readonly outgrown?: true
   /** Where it fails its verification, it may be set aside and taken from the archive. */

@@ -65,8 +65,7 @@ export const archive: Stage<Seen> = {
     }
     if (there !== null) {
       const because = { code: 'present', text: counted(there.bytes, 'byte') } as const
-      const beside = 'it, or what it was made of, has '
-      return { action: 'keep', because, beside, ...(seen.isDamaged ? { follows: true } : {}) }
+      return { action: 'keep', because, hasSources: true, ...(seen.isDamaged ? { follows: true } : {}) }
     }
     return {
       action: 'run',

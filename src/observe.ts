@@ -41,11 +41,15 @@ export async function observe(
   }
   return sideBySide(media, width, async (medium) => {
     const known = proofs.get(provenAs(medium) ?? '') ?? []
-    if (medium.hash === null) return { medium, observations: [], proofs: known, claims: [] }
+    // Without the record nothing can be called proven or unproven.
+    const unknown = { code: 'unobserved', text: blind?.message ?? '' } as const
+    if (medium.hash === null) {
+      const isDoubtful = blind !== null && medium.displaced !== undefined
+      const told = isDoubtful ? { ...medium, action: 'unknown' as const, because: unknown } : medium
+      return { medium: told, observations: [], proofs: known, claims: [] }
+    }
     const observed = await observeMedium(medium, known, eyes)
     if (blind === null) return observed
-    // Without the record nothing can be called proven or unproven.
-    const unknown = { code: 'unobserved', text: blind.message } as const
     return { ...observed, observations: observed.observations.map(({ stage }) => ({ stage, unknown })) }
   })
 }

@@ -1,10 +1,11 @@
 // ntt losses: what of a medium could not be read, by path; writes nothing.
 import { once } from 'node:events'
 import { losses } from '../losses.ts'
+import { mismatch } from '../model/check.ts'
 import { mostSerious, survivable, type ExitCode } from '../model/errors.ts'
 import { instant } from '../model/instant.ts'
 import { lossExit, type Loss } from '../model/loss.ts'
-import type { Declaration } from '../model/medium.ts'
+import type { Declaration, StageName } from '../model/medium.ts'
 import { latestOf } from '../model/proofs.ts'
 import type { Check, Proof } from '../model/stage.ts'
 import { identified } from '../observe.ts'
@@ -47,7 +48,9 @@ async function* lossesOf(declaration: Declaration, { session }: Verb): AsyncGene
     if (medium.hash === null) yield { medium: name, kind: 'unknown', text: medium.because.text }
     else {
       yield* losses(medium, session.eyes.reader(name))
-      yield* badContents(name, (await session.eyes.proofs([medium.hash])).get(medium.hash) ?? [])
+      const proofs = (await session.eyes.proofs([medium.hash])).get(medium.hash) ?? []
+      yield* badProduct(name, 'enumerate', () => true, proofs)
+      yield* badProduct(name, 'copy', isBad, proofs)
     }
   } catch (error) {
     yield { medium: name, kind: 'unknown', text: survivable(error).message }
@@ -55,18 +58,23 @@ async function* lossesOf(declaration: Declaration, { session }: Verb): AsyncGene
 }
 
 /** By the names of the checks of a copy, and of the store read back. */
-const isBad = ({ name, ok }: Check): boolean => !ok && name.startsWith('contents ')
+const isBad = ({ name }: Check): boolean => name.startsWith('contents ')
 
-/** Contents were copied, and then found to be bad: until they are mended nobody can say that nothing is lost. */
-function* badContents(medium: string, proofs: readonly Proof[]): Generator<Loss> {
-  const own = proofs.filter(({ stage }) => stage === 'copy')
+/** What the losses are told by was found to be bad: until it is mended nobody can say that nothing is lost. */
+function* badProduct(
+  medium: string,
+  stage: StageName,
+  counts: (check: Check) => boolean,
+  proofs: readonly Proof[],
+): Generator<Loss> {
+  const own = proofs.filter((proof) => proof.stage === stage)
   const last = latestOf(own.at(-1)?.of ?? '', own)
   if (last === undefined || last.ok) return
-  for (const { name, actual } of last.checks.filter(isBad))
+  for (const check of last.checks.filter((one) => !one.ok && counts(one)))
     yield {
       medium,
       kind: 'unknown',
-      text: `${name}: ${actual}, found ${instant(last.at)} UTC; ntt plan shows what would mend it`,
+      text: `${stage}: ${mismatch(check)} (${instant(last.at)} UTC); ntt plan shows what would mend it`,
     }
 }
 

@@ -3,8 +3,9 @@ import { estimate } from '../model/estimate.ts'
 import type { ExitCode } from '../model/errors.ts'
 import { planExit } from '../plan.ts'
 import { planText } from '../views/plan.ts'
+import { tellAccepted } from './accepted.ts'
 import { tellBusy, tellFailed } from './attempts.ts'
-import { readHistory } from './history.ts'
+import { failures, past, recentLines } from './history.ts'
 import { fromDevice, look, parseRedo, select, stageOfTarget } from './look.ts'
 import { isHushed, type Flags } from './flags.ts'
 import { needFileName, savedPlan, writePlan } from './saved-plan.ts'
@@ -31,14 +32,14 @@ export async function planVerb(named: readonly string[], flags: PlanFlags): Prom
   })
   if (flags.json === true) write(`${JSON.stringify(savedPlan(plan, chosen, flags))}\n`)
   else if (!isHushed(flags, planExit(plan))) {
-    const { past, failed } = await readHistory(config.log)
-    const expected = estimate(plan, past, config.jobs)
+    const lines = await recentLines(config.log)
+    const expected = estimate(plan, past(lines), config.jobs)
+    const media = [...observed.values()]
     const beside = [
+      ...tellAccepted(media, manner),
       ...(await tellBusy(session, plan.lanes, manner)),
-      ...tellFailed(failed, plan.lanes, manner),
-      ...(chosen.length < declarations.length
-        ? []
-        : await tellStrangers(session, [...observed.values()], manner)),
+      ...tellFailed(failures(lines), plan.lanes, manner),
+      ...(chosen.length < declarations.length ? [] : await tellStrangers(session, media, manner)),
     ]
     write(planText(plan, { manner, tookSec, estimate: expected, verbose: flags.verbose === true, beside }))
   }

@@ -8,8 +8,9 @@ import { products } from '../sweep.ts'
 import { coverageOf, coverageText, type Covered } from '../views/coverage.ts'
 import { wrap } from '../views/format.ts'
 import { statusText, waitsFor, rung, type Standing } from '../views/status.ts'
+import { shortOf, tellAccepted } from './accepted.ts'
 import { tellBusy, tellFailed } from './attempts.ts'
-import { readHistory } from './history.ts'
+import { failures, recentLines } from './history.ts'
 import { look, select } from './look.ts'
 import { isHushed, type Flags } from './flags.ts'
 import type { Session } from './session.ts'
@@ -34,8 +35,9 @@ export async function statusVerb(named: readonly string[], flags: StatusFlags): 
     return await watch(verb, chosen)
   }
   const { plan, observed } = await look(verb.session, chosen)
+  const media = [...observed.values()]
   const standings = plan.lanes.map(standing)
-  const covered = await readCoverage(verb.session, [...observed.values()])
+  const covered = await readCoverage(verb.session, media)
   if (flags.json === true) {
     const document = standings.map(({ lane, health, proven }) => ({
       medium: lane.medium,
@@ -45,17 +47,18 @@ export async function statusVerb(named: readonly string[], flags: StatusFlags): 
       proven,
       health,
       waits_for: waitsFor(lane),
+      not_whole: shortOf(observed.get(lane.medium)),
     }))
     verb.write(`${JSON.stringify({ media: document, read_back: covered })}\n`)
   } else if (!isHushed(flags, planExit(plan))) {
     verb.write(statusText(standings, Date.now(), verb.manner))
-    const { failed } = await readHistory(verb.config.log)
     for (const text of [
+      ...tellAccepted(media, verb.manner),
       ...(await tellBusy(verb.session, plan.lanes, verb.manner)),
-      ...tellFailed(failed, plan.lanes, verb.manner),
+      ...tellFailed(failures(await recentLines(verb.config.log)), plan.lanes, verb.manner),
     ])
       verb.write(`${wrap(text, verb.manner.width).join('\n')}\n`)
-    if (chosen.length === verb.declarations.length) await writeStrangers(verb, [...observed.values()])
+    if (chosen.length === verb.declarations.length) await writeStrangers(verb, media)
     if (covered !== null)
       verb.write(`${wrap(coverageText(covered, maxAgeMs, Date.now()), verb.manner.width).join('\n')}\n`)
   }

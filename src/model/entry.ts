@@ -124,3 +124,6 @@ export const isEntry = (found: Entry | EntryError): found is Entry => 'type' in 
 
 /** How people are told of a volume by its number. */
 export const volumeName = (fs: number): string => (fs === 0 ? 'the medium' : `partition ${fs}`)
+
+/** The reason of a volume that was left out because the medium's file said so, for as long as it does. */
+export const skipped = 'skipped, as its file says'

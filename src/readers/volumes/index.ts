@@ -8,6 +8,7 @@ import { judgeNothing, judgePartition, judgeType, type FoundVolume } from './jud
 import { secondReading } from './partition-table.ts'
 import { blkid, parseBlkid, parsePartx, partx, type Probe } from './probe.ts'
 import { furtherSessions } from './sessions.ts'
+import { cutOff } from './stated.ts'
 
 /** Number of the Macintosh side of a disc that has no partition of its own; no partition has it. */
 const macSide = 1000
@@ -39,20 +40,26 @@ export async function findVolumes(
     parseBlkid((await world.probe(blkid(world.path(image), range, type))).stdout)
 
   const disk = await decided(await look(null), (type) => look(null, type))
-  const whole = volume(0, 'whole', '', { start: 0, end: bytes }, disk)
+  const all: Range = { start: 0, end: bytes }
+  const whole = volume(0, 'whole', '', all, disk)
   // Of a disk with sectors of 4096 bytes only the protective table is found where it is looked for first.
   const sectorBytes = disk.table === 'PMBR' ? 4096 : undefined
   const told = parsePartx((await world.probe(partx(world.path(image), sectorBytes))).stdout)
   const table = await secondReading(told, new Pages(image, 0, world)).catch(unreadTable)
   const found: FoundVolume[] = []
-  const doubt = typeof table === 'string' ? { doubt: table } : {}
-  if (disk.type !== null) found.push({ ...whole, verdict: judgeType(whole), ...doubt })
+  const short = async (range: Range, type: string | null, also: string | null = null) => {
+    const doubts = [also, await cutOff(image, range, type, world)].filter((one) => one !== null)
+    return doubts.length === 0 ? {} : { doubt: doubts.join('; ') }
+  }
+  const unseen = typeof table === 'string' ? table : null
+  if (disk.type !== null)
+    found.push({ ...whole, verdict: judgeType(whole), ...(await short(all, disk.type, unseen)) })
   else if (typeof table === 'string' && told.length > 0)
     found.push({ ...whole, verdict: { outcome: 'unreadable', reason: table } })
   if (disk.type === 'iso9660' || disk.type === 'udf') {
     // A disc for Macintosh as well: the other side may name files that this one does not.
     const mac = await look(null, 'hfs,hfsplus')
-    const side = volume(macSide, 'hybrid', '', { start: 0, end: bytes }, mac)
+    const side = volume(macSide, 'hybrid', '', all, mac)
     if (mac.usage === 'filesystem') found.push({ ...side, verdict: null })
     if (told.length === 0) found.push(...(await furtherSessions(image, whole, world)))
   }
@@ -66,13 +73,14 @@ export async function findVolumes(
     const verdict =
       judgePartition(one, partition, disk.type === null ? null : whole, bytes) ??
       (one.type === null ? await judge(image, one, world) : null)
-    found.push({ ...one, bytes: partition.bytes, verdict })
+    found.push({ ...one, bytes: partition.bytes, verdict, ...(await short(range, one.type)) })
   }
   if (found.length > 0) return found
   for (const start of oddOffsets.filter((offset) => offset < bytes)) {
     const probe = await look({ start, end: bytes })
     const one = volume(0, 'offset', '', { start, end: bytes }, probe)
-    if (probe.usage === 'filesystem') return [{ ...one, verdict: judgeType(one), ...doubt }]
+    if (probe.usage === 'filesystem')
+      return [{ ...one, verdict: judgeType(one), ...(await short({ start, end: bytes }, one.type, unseen)) }]
   }
   const later = disk.table === null ? await findCdVolumes(image, bytes, world, true) : null
   return later ?? [{ ...whole, verdict: await judge(image, whole, world, disk.table) }]

@@ -4,18 +4,19 @@ import {
   hidesNames,
   isEntry,
   otherFilesystem,
+  skipped,
   type Entry,
   type EntryError,
   type Volume,
   type VolumeReport,
 } from '../../model/entry.ts'
+import { counted } from '../../model/counted.ts'
 import { InterruptedError, NttError, RunError, StoreError } from '../../model/errors.ts'
 import type { Policy } from '../../model/medium.ts'
 import type { RawRecord } from '../../model/raw/index.ts'
 import { rangesText, withReadErrors } from '../../model/unread.ts'
 import { bytesIn, intersect, subtract } from '../../model/ranges.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
-import { skipped } from './outcome.ts'
 import { readersFor } from '../../readers/index.ts'
 import { unreadNames, type FsReader } from '../../readers/reader.ts'
 import type { FoundVolume, Verdict } from '../../readers/volumes/judging.ts'
@@ -110,7 +111,10 @@ export async function* gather(
       reports.push({ ...volume, outcome: 'unreadable', reason, reader: '', ...failed })
       continue
     }
-    const tally = new Tally(first.reader.isHearsay === true ? unreadIn(volume, image.unread) : [])
+    const tally = new Tally(
+      first.reader.isHearsay === true ? unreadIn(volume, image.unread) : [],
+      task.imageBytes,
+    )
     try {
       for await (const batch of first.reader.list(image.place, first.volume, failing)) {
         const records = batch.flatMap((found) => tally.take(found, volume.fs))
@@ -148,12 +152,17 @@ class Tally {
   #hidden = 0
   #entries = 0
   #first = ''
+  /** Files of which bytes lie past the end of the image: so many, and the first. */
+  #cut = 0
+  #firstCut = ''
   readonly #mounts: string[] = []
   /** Of what a blind reader did not see that it was never read: what no file was met in. */
   #unseen: readonly Range[]
   readonly #unread: readonly Range[]
+  readonly #imageBytes: number
 
-  constructor(unread: readonly Range[]) {
+  constructor(unread: readonly Range[], imageBytes: number) {
+    this.#imageBytes = imageBytes
     this.#unread = unread
     this.#unseen = unread
   }
@@ -187,6 +196,10 @@ class Tally {
       const path = brief(JSON.stringify(found.path.toString()))
       throw new RunError(`${path} is no path below a root: its names were not told apart`)
     }
+    if (found.type === 'f' && (found.extents ?? []).some(({ end }) => end > this.#imageBytes)) {
+      this.#cut += 1
+      this.#firstCut ||= brief(JSON.stringify(found.path.toString()))
+    }
     if (found.path.length === 0) this.root = true
     else if (!found.path.equals(lostAndFound)) this.#entries += 1
     return { fs, entry: found }
@@ -202,6 +215,11 @@ class Tally {
         ? [`${rangesText(this.#unseen)} were never read, and its reader cannot tell what lies there`]
         : []),
       ...(missing > 0 ? [`its last ${missing} bytes are past the end of the image`] : []),
+      ...(this.#cut > 0
+        ? [
+            `the image has ${counted(imageBytes, 'byte')}, and ${counted(this.#cut, 'file goes', 'files go')} on behind them (it is cut off, or what tells their places is damaged), the first: ${this.#firstCut}`,
+          ]
+        : []),
     ]
     if (this.#mounts.length > 0) {
       const reason = [...reasons, mountsText(this.#mounts)].join('; ')

@@ -1,15 +1,12 @@
 // How a volume ended, judged by the medium's policy.
 import { counted } from '../../model/counted.ts'
-import { volumeName, type VolumeReport } from '../../model/entry.ts'
+import { skipped, volumeName, type VolumeReport } from '../../model/entry.ts'
 import { excludingMount, patternFor } from '../../model/exclusions.ts'
 import type { Declaration } from '../../model/medium.ts'
 import type { Check } from '../../model/stage.ts'
 
 type Ended = Pick<VolumeReport, 'fs' | 'type' | 'outcome' | 'reason' | 'mounts'>
 type Declared = Pick<Declaration, 'name' | 'policy' | 'exclude'>
-
-/** The reason of a volume that was left out because the medium's file said so, for as long as it does. */
-export const skipped = 'skipped, as its file says'
 
 /** Whether nothing is left to do about a volume: it was read, is empty, or is waived, by its nature or by a person. */
 export function isSettled(
@@ -53,7 +50,7 @@ export function wayOut(open: readonly Ended[], { name, exclude }: Declared): str
   const more =
     mounts.length > 0
       ? `unmount it and \`ntt apply --redo ${name}/enumerate\`, or leave it out (\`exclude: [${patterns.join(', ')}]\`, and a file of its own in media.d if it is to be kept)`
-      : 'read the medium further (another drive: --device)'
+      : 'read the medium further (another drive: --device) or copy its image again'
   const waivers = open.map(({ fs, outcome }) => `${fs}: ${outcome === 'partial' ? 'accept' : 'skip'}`)
   return `; ${more}, or accept what was read: \`policy: {partitions: {${waivers.join(', ')}}}\``
 }

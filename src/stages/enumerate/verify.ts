@@ -1,6 +1,6 @@
 // The witness of an enumeration: parses all of it, looks at the volumes again, and at depth hash walks the source again.
 import { NttError, ObserveError, messageOf } from '../../model/errors.ts'
-import { hidesNames, type EntryError, type VolumeReport } from '../../model/entry.ts'
+import { hidesNames, volumeName, type EntryError, type VolumeReport } from '../../model/entry.ts'
 import type { Medium } from '../../model/medium.ts'
 import { rawPlace } from '../../model/places.ts'
 import {
@@ -109,9 +109,14 @@ function volumeChecks(
 ): readonly Check[] {
   const listed = volumes.filter(({ reader }) => reader !== '')
   const rootless = listed.filter(({ fs }) => seen.get(fs)?.root !== true)
-  const spilled = listed.filter(({ fs, start, bytes, type }) => {
+  const spilled = listed.flatMap(({ fs, scheme, start, bytes, type, outcome }) => {
     const { low, high } = seen.get(fs) ?? { low: 0, high: 0 }
-    return type !== 'directory' && high > 0 && (low < start || high > start + bytes)
+    // An image that is cut off ends before its files do, and its enumeration says so.
+    const isCutOff = scheme === 'whole' && outcome === 'partial'
+    const end = isCutOff ? Number.POSITIVE_INFINITY : start + bytes
+    return type !== 'directory' && high > 0 && (low < start || high > end)
+      ? [`${volumeName(fs)} from ${start} to ${start + bytes}, files from ${low} to ${high}`]
+      : []
   })
   const strange = counts.filter(({ fs }) => !volumes.some((volume) => volume.fs === fs))
   const names = (some: readonly { readonly fs: number }[]): string =>
@@ -135,7 +140,7 @@ function volumeChecks(
       name: 'ranges',
       ok: spilled.length === 0,
       expected: 'no volume whose files lie outside of it',
-      actual: names(spilled),
+      actual: spilled.length === 0 ? 'none' : spilled.join('; '),
     },
     {
       name: 'strangers',

@@ -45,6 +45,8 @@ async function main(): Promise<void> {
     process.exitCode = values.help ? 0 : 1
     return
   }
+  // What a run that was killed has left would be taken for ours.
+  rmSync(join(values.dir, 'work'), { recursive: true, force: true })
   mkdirSync(join(values.dir, 'work'), { recursive: true })
   mkdirSync(join(values.dir, 'data'), { recursive: true })
   const folder = realpathSync(values.dir)

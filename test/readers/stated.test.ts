@@ -1,8 +1,9 @@
 // The size that a filesystem states: an image that is shorter was cut off, whatever is in it.
-import { copyFileSync, mkdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { findVolumes } from '../../src/readers/volumes/index.ts'
+import { cutOff } from '../../src/readers/volumes/stated.ts'
 import { emptyHfsPlus } from '../support/hfsplus.ts'
 import { looking, make, sized } from '../support/looking.ts'
 import { scratch } from '../support/project.ts'
@@ -27,6 +28,23 @@ const makers: Readonly<Record<string, (image: string) => void>> = {
     make('xorrisofs', '-quiet', '-o', image, tree)
   },
 }
+
+test('HFS Plus that is wrapped in HFS is as large as what it is wrapped in, whatever that is called', async () => {
+  const image = sized(join(scratch(), 'wrapped.img'), mebibyte)
+  const head = Buffer.alloc(512)
+  head.write('BD', 'latin1')
+  head.writeUInt16BE(2040, 18)
+  head.writeUInt32BE(512, 20)
+  head.writeUInt16BE(4, 28)
+  // Its name stands where HFS Plus has its counts.
+  head.write('\x0bA long name', 36, 'latin1')
+  const bytes = readFileSync(image)
+  head.copy(bytes, 1024)
+  writeFileSync(image, bytes)
+  const stated = (end: number) => cutOff(image, { start: 0, end }, 'hfsplus', looking())
+  expect(await stated(mebibyte)).toBeNull()
+  expect(await stated(mebibyte - 4096)).toContain('states a size of 1046528 bytes')
+})
 
 test.each(Object.entries(makers))('%s: whole there is no doubt; cut off there is', async (_name, maker) => {
   const image = sized(join(scratch(), 'whole.img'), 340 * mebibyte)

@@ -207,15 +207,16 @@ describe('a medium made with standard tools', () => {
     expect(volumes[1]?.verdict?.reason).toContain('past the end of the image (20971520 bytes)')
   })
 
-  test('a chain of tables that goes on past the end of the image ends there', async () => {
+  test('a chain of tables that goes on past the end of the image ends there, and partitions may be missing', async () => {
     const image = sized(join(scratch(), 'disk.img'), 64 << 20)
     table(image, 'label: dos\nstart=2048,size=120000,type=5\nstart=4096,size=8192\nstart=90000,size=8192\n')
     truncateSync(image, 20 << 20)
     const volumes = await findVolumes(image, 20 << 20, looking())
     expect(volumes.map(({ fs, verdict }) => [fs, verdict?.outcome])).toEqual([
-      [1, 'waived'],
+      [1, 'partial'],
       [5, 'empty'],
     ])
+    expect(volumes[0]?.verdict?.reason).toContain('are past the end of the image: partitions may be missing')
   })
 
   test('members of arrays and volume groups are not called read', async () => {

@@ -8,6 +8,7 @@ import { orNothing } from '../faults.ts'
 import { Pages } from '../pages.ts'
 import { sessionAt, sessionText, type Session } from '../volumes/sessions.ts'
 import type { FoundVolume } from '../volumes/judging.ts'
+import { cutText } from '../volumes/stated.ts'
 
 /** Sectors before the first one of a session that a track may begin with. */
 const mostPregap = 300
@@ -46,6 +47,9 @@ export async function findCdVolumes(
     const seen = await look(stretch, pages)
     const partitionType =
       seen.session === null || seen.session.first === 0 ? mode : `${mode}, ${sessionText(seen.session.first)}`
+    const { sector, frames } = stretch
+    const doubt =
+      seen.session === null ? null : cutText(seen.session.end * sectorBytes, (sector + frames) * sectorBytes)
     const reason = `${stretch.frames} sectors of data (${mode}) without a filesystem that ntt knows on raw CDs`
     found.push({
       ...base,
@@ -53,6 +57,7 @@ export async function findCdVolumes(
       type: seen.type,
       label: seen.session?.label ?? Buffer.alloc(0),
       verdict: seen.type === null ? { outcome: 'unreadable', reason } : null,
+      ...(doubt === null ? {} : { doubt }),
     })
   }
   return found

@@ -60,7 +60,7 @@ export async function findVolumes(
     // A disc for Macintosh as well: the other side may name files that this one does not.
     const mac = await look(null, 'hfs,hfsplus')
     const side = volume(macSide, 'hybrid', '', all, mac)
-    if (mac.usage === 'filesystem') found.push({ ...side, verdict: null })
+    if (mac.usage === 'filesystem') found.push({ ...side, verdict: null, ...(await short(all, mac.type)) })
     if (told.length === 0) found.push(...(await furtherSessions(image, whole, world)))
   }
   for (const partition of typeof table === 'string' ? told : table) {

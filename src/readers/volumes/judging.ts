@@ -18,11 +18,13 @@ export interface Verdict {
   readonly reason: string
 }
 
+const extended = 'an extended partition: it only holds others'
+
 /** Partition types that hold no files by their nature. */
 const containers = new Map([
-  ['dos 0x5', 'an extended partition: it only holds others'],
-  ['dos 0xf', 'an extended partition: it only holds others'],
-  ['dos 0x85', 'an extended partition: it only holds others'],
+  ['dos 0x5', extended],
+  ['dos 0xf', extended],
+  ['dos 0x85', extended],
   ['mac Apple_partition_map', 'the partition map itself'],
   ['mac Apple_Free', 'free space'],
   ['mac Apple_Void', 'free space'],
@@ -61,6 +63,11 @@ export function judgePartition(
 ): Verdict | null {
   const waived = (reason: string): Verdict => ({ outcome: 'waived', reason })
   const container = one.type === null ? containers.get(`${one.scheme} ${one.partitionType}`) : undefined
+  const missing = start + bytes - imageBytes
+  if (container === extended && missing > 0) {
+    const reason = `${extended}; its last ${missing} bytes are past the end of the image: partitions may be missing`
+    return { outcome: 'partial', reason }
+  }
   if (container !== undefined) return waived(container)
   if (bytes === 0) return waived('a partition of no length')
   if (start >= imageBytes) {

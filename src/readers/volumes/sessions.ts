@@ -6,6 +6,7 @@ import type { Place, Reader } from '../../model/world.ts'
 import { orNothing } from '../faults.ts'
 import { Pages } from '../pages.ts'
 import type { FoundVolume } from './judging.ts'
+import { cutText } from './stated.ts'
 
 const sector = 2048
 /** Between two sessions lies less than this, on any kind of disc. */
@@ -58,16 +59,20 @@ export async function furtherSessions(
   const pages = new Pages(image, 0, world)
   const first = await sessionAt(0, pages)
   const sessions = first === null ? [] : await sessionsAfter(first.end, whole.bytes, pages)
-  return sessions.map((session, index) => ({
-    ...whole,
-    fs: secondSession + index,
-    scheme: 'session',
-    partitionType: sessionText(session.first),
-    type: session.isUdf ? 'udf' : 'iso9660',
-    label: session.label,
-    uuid: '',
-    verdict: null,
-  }))
+  return sessions.map((session, index) => {
+    const doubt = cutText(session.end * sector, whole.bytes)
+    return {
+      ...whole,
+      fs: secondSession + index,
+      scheme: 'session',
+      partitionType: sessionText(session.first),
+      type: session.isUdf ? 'udf' : 'iso9660',
+      label: session.label,
+      uuid: '',
+      verdict: null,
+      ...(doubt === null ? {} : { doubt }),
+    }
+  })
 }
 
 /** The sessions after the one that ends before a sector, up to the end of the image. */

@@ -19,6 +19,9 @@ function extSize(head: Buffer): number {
   return blocks * 1024 * 2 ** head.readUInt32LE(24)
 }
 
+const hfsSize = (head: Buffer): number =>
+  head.readUInt16BE(28) * 512 + head.readUInt16BE(18) * head.readUInt32BE(20)
+
 const ext: Statement = { at: 1024, length: 512, size: extSize }
 
 /** By the names of blkid. Layouts: the Microsoft specifications of FAT and exFAT, ECMA-119, Apple TN1150, and the Linux sources of the others. */
@@ -37,12 +40,14 @@ const statements: Readonly<Record<string, Statement>> = {
   xfs: { at: 0, length: 512, size: (head) => wide(head.readBigUInt64BE(8)) * head.readUInt32BE(4) },
   // Of this device alone.
   btrfs: { at: 65_536, length: 512, size: (head) => wide(head.readBigUInt64LE(0xd1)) },
-  hfsplus: { at: 1024, length: 512, size: (head) => head.readUInt32BE(40) * head.readUInt32BE(44) },
-  hfs: {
+  hfsplus: {
     at: 1024,
     length: 512,
-    size: (head) => head.readUInt16BE(28) * 512 + head.readUInt16BE(18) * head.readUInt32BE(20),
+    // Wrapped in a volume of HFS it begins with the head of that.
+    size: (head) =>
+      head.toString('latin1', 0, 2) === 'BD' ? hfsSize(head) : head.readUInt32BE(40) * head.readUInt32BE(44),
   },
+  hfs: { at: 1024, length: 512, size: hfsSize },
 }
 
 /**
@@ -58,7 +63,11 @@ export async function cutOff(
   const statement = statements[type ?? '']
   if (statement === undefined) return null
   const head = await new Pages(image, start, world).bytes(statement.at, statement.length).catch(orNothing)
-  const stated = head === null ? 0 : statement.size(head)
-  if (stated <= end - start) return null
-  return `it states a size of ${stated} bytes, and ${end - start} are there: the image, or the partition, is cut off`
+  return cutText(head === null ? 0 : statement.size(head), end - start)
 }
+
+/** null: nothing is missing. */
+export const cutText = (stated: number, there: number): string | null =>
+  stated <= there
+    ? null
+    : `it states a size of ${stated} bytes, and ${there} are there: the image, or the partition, is cut off`

@@ -14,6 +14,7 @@ import {
 } from '../../model/raw/index.ts'
 import type { Check, Depth, Verification } from '../../model/stage.ts'
 import type { Reader } from '../../model/world.ts'
+import { cdScheme } from '../../readers/cd/index.ts'
 import { readerNamed } from '../../readers/index.ts'
 import { sameAsArchived } from './archived.ts'
 import { changesOf } from './changes.ts'
@@ -101,6 +102,9 @@ const belongs = ({ hash }: RawTail, medium: Medium): Check => ({
   actual: hash ?? 'does not tell',
 })
 
+/** Volumes that no table bounds: they go on to the end of the image. */
+const toTheEnd: readonly string[] = ['whole', 'offset', 'hybrid', 'session', cdScheme]
+
 /** Each volume has an outcome, its root was listed, and its files lie inside of it. */
 function volumeChecks(
   { volumes, counts }: RawTail,
@@ -112,7 +116,7 @@ function volumeChecks(
   const spilled = listed.flatMap(({ fs, scheme, start, bytes, type, outcome }) => {
     const { low, high } = seen.get(fs) ?? { low: 0, high: 0 }
     // An image that is cut off ends before its files do, and its enumeration says so.
-    const isCutOff = scheme === 'whole' && outcome === 'partial'
+    const isCutOff = outcome === 'partial' && toTheEnd.includes(scheme)
     const end = isCutOff ? Number.POSITIVE_INFINITY : start + bytes
     return type !== 'directory' && high > 0 && (low < start || high > end)
       ? [`${volumeName(fs)} from ${start} to ${start + bytes}, files from ${low} to ${high}`]

@@ -1,6 +1,13 @@
 // What of a medium could not be read, by path: the enumeration laid over the map of the image, and the outcomes of its files.
 import { damageOf, damageText, unreadIn } from './model/damage.ts'
-import { hidesNames, otherFilesystem, type Entry, type VolumeReport } from './model/entry.ts'
+import {
+  contentError,
+  hidesNames,
+  otherFilesystem,
+  unnamedError,
+  type Entry,
+  type VolumeReport,
+} from './model/entry.ts'
 import { excludingMount } from './model/exclusions.ts'
 import type { Loss } from './model/loss.ts'
 import type { Medium } from './model/medium.ts'
@@ -39,6 +46,8 @@ export async function* losses(medium: Medium, world: Reader): AsyncGenerator<Los
   const search = new Search(medium, unread, tail, await outcomesOf(medium, world))
   for (const volume of tail.volumes) yield* search.volume(volume)
   for await (const records of decodeRaw(world.read(raw))) yield* await search.among(records)
+  if (search.hasUntold)
+    for await (const records of decodeRaw(world.read(raw))) yield* await search.untold(records)
   yield* search.outside()
 }
 
@@ -92,6 +101,8 @@ class Search {
   readonly #tail: RawTail
   readonly #outcomes: Outcomes
   readonly #unreadOf = new Map<number, readonly Range[]>()
+  /** By path, what readers said of contents; no more than they are let tell of a volume. */
+  readonly #untold = new Map<string, string>()
   /** What of the unread bytes lies in something that is known. */
   #covered: Range[] = []
   /** Directories that were hit, until their error comes. */
@@ -127,7 +138,20 @@ class Search {
       if ('error' in record) {
         const { path, message, error } = record.error
         const place = path.toString('latin1')
-        // Of a file whose content is not whole its outcome tells.
+        if (error === unnamedError) {
+          this.#isAllNamed = false
+          return [
+            {
+              medium: this.#medium,
+              kind: 'names',
+              fs,
+              path: place,
+              ranges: [],
+              text: `${error}: ${message}`,
+            },
+          ]
+        }
+        if (error === contentError) this.#untold.set(`${fs}:${place}`, message)
         if (!hidesNames(record.error)) return []
         if (error === otherFilesystem && this.#mountLeftOut(place) !== null) return []
         this.#isAllNamed = false
@@ -160,14 +184,43 @@ class Search {
     return [{ ...about, kind: 'damaged', bytes: null, ranges: [], text: outcome.detail }]
   }
 
+  /** Whether readers told of contents that are not whole: of a file that was copied as damaged, or not at all, its outcome tells. */
+  get hasUntold(): boolean {
+    return this.#untold.size > 0
+  }
+
+  /** Those of which no outcome tells: targets of links, further streams, files of which another one has a part. */
+  async untold(records: readonly RawRecord[]): Promise<readonly Loss[]> {
+    const found = records.flatMap((one) => {
+      if (!('entry' in one)) return []
+      const path = one.entry.path.toString('latin1')
+      const text = this.#untold.get(`${one.fs}:${path}`)
+      return text === undefined ? [] : [{ ...one, path, text }]
+    })
+    const outcomes = await this.#outcomes(found)
+    return found.flatMap(({ fs, entry, path, text }): readonly Loss[] => {
+      const isTold = outcomes.has(keyOf(fs, entry.ino)) || damageOf(entry, this.#unreadIn(fs)) !== null
+      if (entry.type === 'f' && isTold) return []
+      return [
+        { medium: this.#medium, kind: 'damaged', fs, path, size: entry.size, bytes: null, ranges: [], text },
+      ]
+    })
+  }
+
   *outside(): Generator<Loss> {
     const covered = merged(this.#covered)
     const left = this.#unread.flatMap((range) => subtract(range, covered))
     if (left.length === 0) return
-    const isHarmless = this.#isAllNamed
+    const isSound = this.#tail.volumes.some(
+      ({ partitionType, start, bytes }) =>
+        partitionType.startsWith('audio') && intersect(left, [{ start, end: start + bytes }]).length > 0,
+    )
+    const isHarmless = this.#isAllNamed && !isSound
     const text = isHarmless
       ? 'free space, or tables that are not needed: all names are known, and no file lies there'
-      : 'no file that is known lies there; one whose name is missing may'
+      : isSound
+        ? 'sound, or what lies between the tracks'
+        : 'no file that is known lies there; one whose name is missing may'
     yield { medium: this.#medium, kind: 'outside', bytes: bytesIn(left), ranges: left, isHarmless, text }
   }
 

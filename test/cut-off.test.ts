@@ -1,5 +1,13 @@
 // Images that end before their filesystem does: a copy that was broken off, or half a floppy. Nothing of them passes as whole.
-import { copyFileSync, readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { decodeRaw, encodeRaw, type RawRecord, type RawTail } from '../src/model/raw/index.ts'
@@ -79,6 +87,46 @@ test('files that go on behind the end are named; once that is accepted they are 
     { path: 'archive.bin', state: 'e' },
     { path: 'letter.txt', state: 'b' },
     { path: 'photo.bin', state: 'b' },
+  ])
+})
+
+test('what a reader says of the target of a link is told, though no outcome tells of links', async () => {
+  const folder = scratch()
+  mkdirSync(join(folder, 'tree'))
+  // Too long for its inode: it has a block of its own.
+  symlinkSync('a/'.repeat(50) + 'far', join(folder, 'tree/link'))
+  const image = sized(join(folder, 'disk.img'), 1 << 20)
+  make('mke2fs', '-q', '-F', '-t', 'ext2', '-b', '1024', '-d', join(folder, 'tree'), image)
+  const at = await imaged(image)
+  const target = readFileSync(image).indexOf('a/a/a/a/')
+  const hex = (value: number): string => `0x${value.toString(16)}`
+  const hole = target - (target % 512)
+  writeFileSync(
+    join(folder, 'disk.map'),
+    `0x0 + 1\n0x0 ${hex(hole)} +\n${hex(hole)} 0x200 -\n${hex(hole + 512)} ${hex((1 << 20) - hole - 512)} +\n`,
+  )
+  at.declare('policy: {rescued: 90%, partitions: {0: accept}, unreadable_files: accept}\n')
+  const applied = await at.ntt('apply', '--yes')
+  expect(applied.code, applied.out + applied.err).toBe(0)
+  const losses = await at.ntt('losses')
+  expect([losses.code, losses.out]).toEqual([2, expect.stringMatching(/damaged +link {2}of \d+ bytes, /)])
+  expect((await at.ntt('status')).out).toMatch(/letters is not whole: 512 bytes of it not read/)
+})
+
+test('what is in use and has no name is told as lost, and keeps nothing from being done', async () => {
+  const folder = scratch()
+  mkdirSync(join(folder, 'tree'))
+  for (const name of ['one', 'two', 'three']) writeFileSync(join(folder, 'tree', name), `content of ${name}`)
+  const image = sized(join(folder, 'disk.img'), 1 << 20)
+  make('mke2fs', '-q', '-F', '-t', 'ext2', '-d', join(folder, 'tree'), image)
+  make('debugfs', '-w', '-R', 'unlink two', image)
+  const at = await imaged(image)
+  const applied = await at.ntt('apply', '--yes')
+  expect(applied.code, applied.out + applied.err).toBe(0)
+  const losses = await at.ntt('losses')
+  expect([losses.code, losses.out]).toEqual([
+    2,
+    expect.stringMatching(/unnamed: 1 of \d+ inodes in use have no name/),
   ])
 })
 

@@ -5,9 +5,11 @@ import { mismatch } from '../model/check.ts'
 import { mostSerious, survivable, type ExitCode } from '../model/errors.ts'
 import { instant } from '../model/instant.ts'
 import { lossExit, type Loss } from '../model/loss.ts'
-import type { Declaration, StageName } from '../model/medium.ts'
+import type { Declaration, Medium, StageName } from '../model/medium.ts'
+import { archivePlace, findImage } from '../model/places.ts'
 import { latestOf } from '../model/proofs.ts'
 import type { Check, Proof } from '../model/stage.ts'
+import type { Reader } from '../model/world.ts'
 import { identified } from '../observe.ts'
 import { LossTally, lossLine } from '../views/losses.ts'
 import { render, type Line } from '../views/paint.ts'
@@ -19,10 +21,11 @@ export async function lossesVerb(
   named: readonly string[],
   flags: Flags & { readonly only?: readonly string[] },
 ): Promise<ExitCode> {
-  await using verb = await openVerb(flags, { writes: false })
+  const asked = [...named, ...(flags.only ?? [])]
+  await using verb = await openVerb(flags, { writes: false, named: asked })
   const tell = flags.json === true ? asJson(verb) : asText(verb)
   const codes: ExitCode[] = []
-  for (const declaration of select(verb.declarations, named, flags.only)) {
+  for (const declaration of select(verb.declarations, asked)) {
     const tally = new LossTally()
     const own: ExitCode[] = []
     for await (const loss of lossesOf(declaration, verb)) {
@@ -47,18 +50,38 @@ async function* lossesOf(declaration: Declaration, { session }: Verb): AsyncGene
     const medium = await identified(declaration, session.eyes)
     if (medium.hash === null) yield { medium: name, kind: 'unknown', text: medium.because.text }
     else {
-      yield* losses(medium, session.eyes.reader(name))
+      const world = session.eyes.reader(name)
+      yield* losses(medium, world)
       const proofs = (await session.eyes.proofs([medium.hash])).get(medium.hash) ?? []
+      yield* badProduct(name, 'image', ({ name: check }) => check === 'map', proofs)
       yield* badProduct(name, 'enumerate', () => true, proofs)
       yield* badProduct(name, 'copy', isBad, proofs)
+      const open = await unkept(medium, proofs, world)
+      if (open !== null) yield { medium: name, kind: 'unknown', text: open }
     }
   } catch (error) {
     yield { medium: name, kind: 'unknown', text: survivable(error).message }
   }
 }
 
-/** By the names of the checks of a copy, and of the store read back. */
-const isBad = ({ name }: Check): boolean => name.startsWith('contents ')
+/** Why nobody can say that its contents are whole, though none of them is known to be lost; null: they are copied, or can be. */
+async function unkept(medium: Medium, proofs: readonly Proof[], world: Reader): Promise<string | null> {
+  const last = (stage: StageName): Proof | undefined => proofs.findLast((proof) => proof.stage === stage)
+  if (last('copy')?.ok === true || last('enumerate') === undefined) return null
+  if (medium.source.type === 'directory')
+    return 'its files are not copied: whether they can be read is not known'
+  if ((await findImage(medium, world)) !== null)
+    return last('image')?.ok === false
+      ? 'its image failed its last verification, and its files are not copied'
+      : null
+  return (await world.stat(archivePlace(medium))) === null
+    ? 'its image is not here, and its files are not copied'
+    : null
+}
+
+/** What an outcome tells of by itself, and what only the medium's file asks for, leave nothing open. */
+const ofPolicy: readonly string[] = ['unreadable files', 'exclusions', 'left out by no pattern']
+const isBad = ({ name }: Check): boolean => !ofPolicy.includes(name)
 
 /** What the losses are told by was found to be bad: until it is mended nobody can say that nothing is lost. */
 function* badProduct(

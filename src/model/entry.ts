@@ -115,7 +115,11 @@ export interface VolumeReport extends Volume {
 /** The word of an error that stands for what is mounted inside a directory. */
 export const otherFilesystem = 'other-filesystem'
 
-const leaveNamesIntact: readonly string[] = ['content', 'bad-name']
+/** Bytes of a content are missing, or not its own. */
+export const contentError = 'content'
+/** Something is in use, and no name leads to it: what a check of the disk would put into lost+found. */
+export const unnamedError = 'unnamed'
+const leaveNamesIntact: readonly string[] = [contentError, 'bad-name', unnamedError]
 
 /** Whether there may be entries that nobody told us of. */
 export const hidesNames = ({ error }: EntryError): boolean => !leaveNamesIntact.includes(error)

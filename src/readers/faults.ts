@@ -1,5 +1,5 @@
 // What could not be read on the way to names, as errors of the path that it hits.
-import type { EntryError } from '../model/entry.ts'
+import { contentError, unnamedError, type EntryError } from '../model/entry.ts'
 import { ObserveError, RunError } from '../model/errors.ts'
 import { UnreadError } from '../model/unread.ts'
 
@@ -19,8 +19,15 @@ export const missingNames = (path: Buffer, message: string): EntryError => ({
 
 /** A file of which bytes are missing. */
 export const missingContent = (path: Buffer, message: string): EntryError => ({
-  error: 'content',
+  error: contentError,
   path,
+  message,
+})
+
+/** What is in use and has no name: a few of it every disk has that was pulled out, and what it was nobody knows. */
+export const unnamed = (message: string): EntryError => ({
+  error: unnamedError,
+  path: Buffer.alloc(0),
   message,
 })
 

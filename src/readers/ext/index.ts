@@ -9,7 +9,7 @@ import { intersect } from '../../model/ranges.ts'
 import type { Place, Range, Reader } from '../../model/world.ts'
 import { extentTree, inlineContent, parseNames, type ExtInode, type ExtName } from './layout.ts'
 import { ExtVolume } from './volume.ts'
-import { badName, faultOf, metBefore, missingContent, missingNames } from '../faults.ts'
+import { badName, faultOf, metBefore, missingContent, missingNames, unnamed } from '../faults.ts'
 import { Pages } from '../pages.ts'
 import { byRanges, inBatches, joinPath, unreadNames, type FsReader } from '../reader.ts'
 import { mend } from '../utf16.ts'
@@ -38,11 +38,10 @@ async function* list(image: Place, { start }: Volume, world: Reader): AsyncGener
   const walk = new Walk(volume, pages)
   yield* walk.all()
   const lost = usedInodes - walk.inodes
-  if (lost > 0 && !needsRecovery) world.line(`${lost} of ${usedInodes} inodes in use have no name`)
-  if (lost > usedInodes / 2 && !walk.isBroken) {
-    const message = `${lost} of ${usedInodes} inodes in use have no name: names are missing`
-    yield missingNames(Buffer.alloc(0), message)
-  }
+  const message = `${lost} of ${usedInodes} inodes in use have no name`
+  if (lost > usedInodes / 2 && !walk.isBroken)
+    yield missingNames(Buffer.alloc(0), `${message}: names are missing`)
+  else if (lost > 0 && !needsRecovery && !walk.isBroken) yield unnamed(message)
 }
 
 class Walk {

@@ -6,7 +6,7 @@ import { nobody, type Entry, type EntryError, type Volume } from '../../model/en
 import type { Place, Range, Reader } from '../../model/world.ts'
 import { beginsWithItself, parseEntries, type FatEntry } from './entries.ts'
 import { FatTable, parseBootSector, type Chain, type FatLayout } from './layout.ts'
-import { badName, metBefore, missingContent, missingNames, orNothing } from '../faults.ts'
+import { badName, metBefore, missingContent, missingNames, orNothing, unnamed } from '../faults.ts'
 import { Pages } from '../pages.ts'
 import { placeIn, slice } from '../ranges.ts'
 import { byRanges, joinPath, unreadNames, type FsReader } from '../reader.ts'
@@ -32,12 +32,11 @@ async function* list(
   const walk = new Walk(layout, volume, pages)
   yield* walk.all()
   const { used, lost } = await walk.lost()
-  if (lost > 0) world.line(`${lost} of ${used} clusters in use belong to no entry`)
+  const message = `${lost} of ${used} clusters in use belong to no entry`
   // A root that was wiped looks like one that is empty; the table knows better.
-  if (lost > used / 2 && !walk.isBroken) {
-    const message = `${lost} of ${used} clusters in use belong to no entry: names are missing`
-    yield [missingNames(Buffer.alloc(0), message)]
-  }
+  if (lost > used / 2 && !walk.isBroken)
+    yield [missingNames(Buffer.alloc(0), `${message}: names are missing`)]
+  else if (lost > 0 && !walk.isBroken) yield [unnamed(message)]
 }
 
 class Walk {

@@ -9,9 +9,11 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
+import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { ask, freshDatabase } from './support/postgres.ts'
 import { project, sampleImages, sampleProject, type Project } from './support/project.ts'
@@ -320,4 +322,46 @@ describe('what another medium held', () => {
     renameSync(made.path('one.away'), made.path('one'))
     await back('the directory of one')
   })
+})
+
+test('a content that is gone is not taken from an image that has rotted since it was proven', async () => {
+  const database = await freshDatabase()
+  const own = sampleProject(['floppy.img'], { database })
+  own.medium(
+    'floppy',
+    'source: {image: floppy.img}\ntarget: copied\nmedium_hash: f232a107347b651c3f9f799c3d012ae8\n',
+  )
+  expect((await own.ntt('apply', '--yes')).code).toBe(0)
+  const outcomes = async () =>
+    await ask(database, "select fs, ino::text, encode(blob_id, 'hex') as blob from outcome order by 1, 2")
+  const before = await outcomes()
+  const store = own.path('.ntt/by-hash')
+  const [largest = ''] = readdirSync(store, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /[0-9a-f]{64}$/.test(name))
+    .toSorted((a, b) => statSync(join(store, b)).size - statSync(join(store, a)).size)
+  const image = own.path('media.d/floppy.img')
+  // Bits that rot leave no other time behind.
+  const when = own.path('when')
+  execFileSync('cp', ['-p', image, when])
+  const bytes = readFileSync(image)
+  const at = bytes.indexOf(readFileSync(join(store, largest)).subarray(0, 512))
+  expect(at).toBeGreaterThan(0)
+  bytes[at + 100] = (bytes[at + 100] ?? 0) ^ 1
+  writeFileSync(image, bytes)
+  execFileSync('touch', ['-r', when, image])
+  rmSync(join(store, largest), { force: true })
+  expect((await own.ntt('verify')).code).toBe(3)
+  const { code, out } = await own.ntt('apply', '--yes')
+  expect([code, out.replaceAll(/\s+/g, ' ')]).toEqual([
+    3,
+    expect.stringContaining('the image is not what was proven of it any more'),
+  ])
+  expect(await outcomes()).toEqual(before)
+  // The right image again, and all is well.
+  bytes[at + 100] = (bytes[at + 100] ?? 0) ^ 1
+  writeFileSync(image, bytes)
+  execFileSync('touch', ['-r', when, image])
+  const mended = await own.ntt('apply', '--yes')
+  expect([mended.code, mended.out]).toEqual([0, expect.anything()])
+  expect(await outcomes()).toEqual(before)
 })

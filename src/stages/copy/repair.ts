@@ -1,10 +1,10 @@
 // Repair: contents that are gone or damaged are put back from wherever they still are; what cannot be is copied anew, or told.
-import { RunError } from '../../model/errors.ts'
+import { RunError, VerifyError } from '../../model/errors.ts'
 import { count, counted } from '../../model/counted.ts'
 import { each } from '../../model/each.ts'
 import { Slots } from '../../model/lanes.ts'
 import type { Medium } from '../../model/medium.ts'
-import { blobPlace } from '../../model/places.ts'
+import { blobPlace, findImage } from '../../model/places.ts'
 import type { Place, Writer } from '../../model/world.ts'
 import { blobsOf } from './blobs.ts'
 import { mend } from './donors.ts'
@@ -28,6 +28,7 @@ export async function repair(medium: Medium, id: number, hasSource: boolean, wor
   await tell(medium, id, bad, back, world)
   if (missing.size > 0) {
     if (!hasSource) throw await irreparable(medium, id, missing, holders, world)
+    await needSoundImage(medium, missing, world)
     await forget(id, [...missing], world)
   }
   await world.transaction(async (tx) => {
@@ -149,6 +150,23 @@ async function irreparable(
     `irreparable here: ${counted(missing.size, 'content is', 'contents are')} gone, and nothing that is there holds ${missing.size === 1 ? 'it' : 'them'}: ${names.join(', ')}${more}`,
     {
       hint: `Needed: ${medium.source.type} ${medium.source.path}${others}. Then run the same command again.`,
+    },
+  )
+}
+
+/** Throws where the image is not what was proven of it: what has rotted in it would take the place of contents that were good. */
+async function needSoundImage(medium: Medium, missing: ReadonlySet<string>, world: Writer): Promise<void> {
+  const image = medium.source.type === 'directory' ? null : await findImage(medium, world)
+  if (image === null) return
+  const [proof] = await world.query<{ content: string }>(
+    "select content from proof where medium_hash = $1 and stage = 'image' and ok and content is not null order by proof_id desc limit 1",
+    [medium.hash],
+  )
+  if (proof === undefined || (await world.digestOnce(image.place)).blake3 === proof.content) return
+  throw new VerifyError(
+    `the image is not what was proven of it any more, and ${counted(missing.size, 'content that is gone was', 'contents that are gone were')} to be taken from it: nothing of them was replaced`,
+    {
+      hint: `ntt verify --depth hash ${medium.name} proves the image; then ntt apply takes it from the archive, where there is one. Else the medium is needed again.`,
     },
   )
 }

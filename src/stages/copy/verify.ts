@@ -29,6 +29,14 @@ export async function verifyCopy(medium: Medium, world: Reader, depth: Depth): P
   const store = await lookAtBlobs(id, world, depth)
   const accepts = medium.policy.unreadableFiles === 'accept'
   const lost = tally.failed + tally.damaged
+  const bad = new Map<Examples, Bad>()
+  for (const found of Object.values(store))
+    if (found instanceof Examples && found.count > 0) bad.set(found, await withPaths(id, found, world))
+  const none = (name: string, found: Examples): Check => {
+    const first = bad.get(found)?.first
+    const told = first === undefined ? '' : `, the first in ${JSON.stringify(first.toString())}`
+    return { ...check(name, 0, found.count), actual: `${found.count}${told}` }
+  }
   const checks: Check[] = [
     check('files', list.files, Number(rows.files)),
     check('files without an outcome', 0, Number(rows.open)),
@@ -36,18 +44,19 @@ export async function verifyCopy(medium: Medium, world: Reader, depth: Depth): P
     check('outcomes', list.files, tally.blobs + tally.excluded + tally.damaged + tally.failed),
     check('left out by no pattern', 0, await strayLeftOut(id, list, world)),
     check('contents of another size', 0, Number(rows.sizes)),
-    check('contents not in the table of blobs', 0, store.unlisted.count),
-    check('contents not in the store', 0, store.missing.count),
-    check('contents of another size in the store', 0, store.wrong.count),
-    ...(depth === 'hash' ? [check('contents not what their name says', 0, store.altered.count)] : []),
+    none('contents not in the table of blobs', store.unlisted),
+    none('contents not in the store', store.missing),
+    none('contents of another size in the store', store.wrong),
+    ...(depth === 'hash' ? [none('contents not what their name says', store.altered)] : []),
     check('files behind the number of something else', 0, await hiddenFiles(medium, id, world)),
     check('exclusions', exclusionsPrint(medium.exclude), made?.exclude ?? 'not known'),
     ...(accepts ? [] : [check('unreadable files', 0, lost)]),
   ]
   const { files, blobs: copied, excluded, damaged, failed, again } = tally
-  const examples: [string, readonly string[]][] = []
-  for (const [name, found] of Object.entries(store))
-    if (found instanceof Examples && found.count > 0) examples.push([name, await withPaths(id, found, world)])
+  const examples = Object.entries(store).flatMap(([name, found]) => {
+    const told = found instanceof Examples ? bad.get(found) : undefined
+    return told === undefined ? [] : [[name, told.lines] as const]
+  })
   return {
     checks,
     figures: {
@@ -162,8 +171,15 @@ class Examples {
   }
 }
 
+/** Contents that are not as they should be, by their paths. */
+interface Bad {
+  readonly lines: readonly string[]
+  /** A path that holds one of them; undefined: none does any more. */
+  readonly first: Buffer | undefined
+}
+
 /** Each path that holds one of these contents, with the content and what is wrong with it. */
-async function withPaths(id: number, { count, kept }: Examples, world: Reader): Promise<readonly string[]> {
+async function withPaths(id: number, { count, kept }: Examples, world: Reader): Promise<Bad> {
   const blobs = [...kept.keys()]
   const rows = await world.query<{ blob: string; path: Buffer }>(
     `select encode(o.blob_id, 'hex') as blob, p.path from outcome o join path p on p.medium_id = $1 and p.fs = o.fs and p.ino = o.ino
@@ -175,12 +191,13 @@ async function withPaths(id: number, { count, kept }: Examples, world: Reader): 
     .slice(0, pathsOfBad)
     .map(({ blob, path }) => `${path.toString('latin1')}: ${blob}${kept.get(blob) ?? ''}`)
   const named = new Set(rows.map(({ blob }) => blob))
-  return [
+  const told = [
     ...lines,
     ...blobs.filter((blob) => !named.has(blob)).map((blob) => `${blob}${kept.get(blob) ?? ''}`),
     ...(rows.length > pathsOfBad ? ['and more paths'] : []),
     ...(count > kept.size ? [`and ${count - kept.size} more contents`] : []),
   ]
+  return { lines: told, first: rows[0]?.path }
 }
 
 /**

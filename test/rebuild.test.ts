@@ -52,6 +52,9 @@ beforeAll(async () => {
   writeFileSync(made.path('media.d/box8/twice.txt'), 'the same')
   copyFileSync(made.path('media.d/box8/twice.txt'), made.path('media.d/box8/twice too.txt'))
   execFileSync('ln', [made.path('media.d/box8/twice.txt'), made.path('media.d/box8/linked.txt')])
+  // A file of which one name is left out, and the other is not.
+  writeFileSync(made.path('media.d/box8/half.tmp'), 'under another name it is wanted')
+  execFileSync('ln', [made.path('media.d/box8/half.tmp'), made.path('media.d/box8/wanted.txt')])
   made.medium(
     'box8',
     'label: the eighth box\nsource: {directory: box8}\nexclude: ["*.tmp"]\ntarget: archived\n',

@@ -18,17 +18,31 @@ export async function* packedContents(
   const due = new Map<string, Named>()
   for await (const name of names) due.set(name.entry.path.toString('latin1'), name)
   if (due.size === 0) return
-  const below = `${treeName}/`
-  for await (const { type, name, size, content } of untar(unpackedBy(world, archive))) {
-    const path = name.toString('latin1')
-    if (type !== 'file' || !path.startsWith(below)) continue
-    const key = due.get(path.slice(below.length))
-    if (key === undefined) continue
-    due.delete(path.slice(below.length))
-    yield { key, size, origin: { type: 'stream', bytes: content } }
-  }
-  for (const key of due.values())
+  // Of a file whose first name is left out the archive may have the content under that one, and a link under the name that is due.
+  const behind = new Map<string, Named>()
+  yield* members(archive, due, behind, world)
+  if (behind.size > 0) yield* members(archive, behind, new Map(), world)
+  for (const key of [...due.values(), ...behind.values()])
     yield { key, size: key.entry.size, origin: { type: 'stream', bytes: absent() } }
+}
+
+const below = `${treeName}/`
+
+/** What is due and is a file; it is taken out of `due`. Of a hard link the name that it leads to is put into `behind`. */
+async function* members(
+  archive: Place,
+  due: Map<string, Named>,
+  behind: Map<string, Named>,
+  world: Reader,
+): AsyncGenerator<Piece<Named>> {
+  for await (const { type, name, target, size, content } of untar(unpackedBy(world, archive))) {
+    const path = name.toString('latin1')
+    const key = path.startsWith(below) ? due.get(path.slice(below.length)) : undefined
+    if (key === undefined || (type !== 'file' && type !== 'link')) continue
+    due.delete(path.slice(below.length))
+    if (type === 'file') yield { key, size, origin: { type: 'stream', bytes: content } }
+    else behind.set(target?.toString('latin1').slice(below.length) ?? '', key)
+  }
 }
 
 /** The stream of a content that cannot be had. */

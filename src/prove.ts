@@ -54,6 +54,7 @@ export async function prove(
   const checks: Check[] = [
     ...verification.checks,
     ...(how.made ? [] : sameContent('content', verification.content, own)),
+    ...(how.made || first.decision.elsewhere === true ? [] : stillMapped(verification, own)),
     ...held(verification, how.before),
   ]
   if (again.of !== first.of) {
@@ -116,6 +117,13 @@ const held = ({ holds }: Verification, proofs: readonly Proof[]): readonly Check
         holds.content,
         proofs.filter(({ stage }) => stage === holds.stage),
       )
+
+/** What was known to be unread stays so: without its map it would pass for content. */
+function stillMapped({ facts }: Verification, own: readonly Proof[]): readonly Check[] {
+  const known = provenHealth(own.findLast((proof) => proof.ok && provenHealth(proof) !== null))
+  if (known === null || known === 'ok' || facts?.['health'] !== undefined) return []
+  return [{ name: 'map', ok: false, expected: `the map by which it was ${known}, beside it`, actual: 'none' }]
+}
 
 function sameContent(name: string, content: string | undefined, proofs: readonly Proof[]): readonly Check[] {
   const known = proofs.findLast((proof) => proof.ok && proof.content !== null)

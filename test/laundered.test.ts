@@ -50,6 +50,27 @@ test('an image that is verified before it is applied is hashed, and its archive 
   expect([code, out]).toEqual([3, expect.stringMatching(/! +floppy +image +/)])
 })
 
+test('an image whose map is gone does not become whole by that', async () => {
+  const made = sampleProject(['floppy.img'], { database: await freshDatabase() })
+  made.medium(
+    'floppy',
+    'source: {image: floppy.img}\npolicy: {rescued: 90%, unreadable_files: accept, partitions: {0: accept}}\n',
+  )
+  const map = made.path('media.d/floppy.map')
+  writeFileSync(map, '0x0 + 1\n0x0 0x80000 +\n0x80000 0x1000 -\n0x81000 0xe7000 +\n')
+  const first = await made.ntt('apply', '--yes')
+  expect(first.code, first.out + first.err).toBe(0)
+  renameSync(map, made.path('away'))
+  const { code, out } = await made.ntt('apply', '--yes')
+  expect([code, out.replaceAll(/\s+/g, ' ')]).toEqual([
+    3,
+    expect.stringMatching(/map: expected the map by which it was \w+, beside it, found none/),
+  ])
+  expect((await made.ntt('losses')).code).not.toBe(0)
+  renameSync(made.path('away'), map)
+  expect((await made.ntt('plan')).code).toBe(0)
+})
+
 test('a partition whose skip is taken back is no longer as declared, and is read when a person says so', async () => {
   const made = sampleProject(['disk.img'], { database: await freshDatabase() })
   made.medium('disk', 'source: {image: disk.img}\npolicy: {partitions: {2: skip}}\n')

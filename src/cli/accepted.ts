@@ -42,9 +42,16 @@ export function shortOf(observed: Observed | undefined): readonly string[] {
     return found?.ok === true ? found : null
   }
   const volumes = (last('enumerate')?.facts['volumes'] ?? []) as readonly Kept[]
+  const {
+    bad_bytes: bad = 0,
+    pending_bytes: pending = 0,
+    untried_bytes: untried = 0,
+  } = last('image')?.figures ?? {}
+  const unread = bad + pending + untried
   const figures = last('copy')?.figures ?? {}
   const lost = (figures['failed'] ?? 0) + (figures['damaged'] ?? 0)
   return [
+    ...(unread > 0 ? [`${counted(unread, 'byte')} of it not read`] : []),
     ...volumes.filter(isShort).map(({ fs, outcome, reason }) => `${volumeName(fs)} ${outcome}, ${reason}`),
     ...(lost > 0 ? [`${counted(lost, 'file')} not read, or not in whole`] : []),
   ]

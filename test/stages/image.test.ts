@@ -110,7 +110,7 @@ describe('an image that a person has', () => {
   test('with its map under another name is refused until it has ours: what was not read is no content', async () => {
     const path = disc()
     const map = `# Mapfile. Created by GNU ddrescue version 1.27\n0x0 + 1\n0x0 0x1000 -\n0x1000 ${6_000_000 - 0x1000} +\n`
-    for (const name of ['disc.iso.map', 'disc.log', 'disc.iso.mapfile']) {
+    for (const name of ['disc.iso.map', 'disc.log', 'disc.iso.mapfile', 'mapfile']) {
       writeFileSync(join(folder, name), map)
       expect(await plan(adopted(path))).toMatchObject({
         action: 'refuse',
@@ -125,6 +125,9 @@ describe('an image that a person has', () => {
     writeFileSync(join(folder, 'disc.log'), 'burned on Monday')
     writeFileSync(join(folder, 'disc.iso.log'), '')
     mkdirSync(join(folder, 'disc.iso.map'))
+    // Nor is a map of another size, or one without a hole, that may be of whatever lies here.
+    writeFileSync(join(folder, 'mapfile'), mapOf([[0, 4096]], 5_000_000))
+    writeFileSync(join(folder, 'logfile'), mapOf([], 6_000_000))
     expect(await plan(adopted(path))).toMatchObject({ action: 'keep' })
     writeFileSync(join(folder, 'disc.map'), map)
     expect(await plan(adopted(path))).toMatchObject({ action: 'refuse', because: { code: 'below-policy' } })

@@ -52,7 +52,9 @@ export const image: Stage<Seen> = {
     const found = await findImage(medium, world)
     const map = found === null ? null : await mapLook(mapBeside(found.place), world)
     const stray =
-      found?.place === medium.source.path && map === null ? await strayMap(found.place, world) : null
+      found?.place === medium.source.path && map === null
+        ? await strayMap(found.place, found.stat.bytes, world)
+        : null
     // Of a medium that is read far enough it does not matter which drive read it.
     const isDone = isMap(map) && isEnough(medium, map)
     const passes = isDone ? [] : parsePasses(await world.text(passesPlace(medium)))
@@ -171,7 +173,7 @@ function planWith(medium: Medium, seen: Seen, { bytes }: Look): Decision {
   const next = medium.source.type === 'device' ? comesNext(medium, seen) : null
   if (next === null) {
     const tried = seen.passes.length === 0 ? '' : `, after ${seen.passes.length} passes`
-    const text = `${asked}${tried}; another drive may read more (--device), or the policy accepts it`
+    const text = `${asked}${tried}; another drive may read more (--device), or accept it: \`policy: {rescued: ${percent(map).replace(' ', '')}}\``
     return { ...refuse('below-policy', text), byPolicy: true }
   }
   const missing = withoutDevice(medium, seen)

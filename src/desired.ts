@@ -164,7 +164,7 @@ function conflicts(read: readonly Read[]): readonly Problem[] {
     const other = seen.get(key)
     if (other === undefined) return void seen.set(key, one)
     const { file, line } = other.document().problem(path, '', 'key')
-    problems.push(one.document().problem(path, `${message} (also ${file}:${line})`))
+    problems.push({ ...one.document().problem(path, `${message} (also ${file}:${line})`), other: file })
   }
   for (const one of read.toSorted((a, b) => compare(a.declaration.file, b.declaration.file))) {
     const { name, hash, source, expect } = one.declaration

@@ -174,12 +174,10 @@ async function refuseContradictions(
   } catch (error) {
     if (!(error instanceof DesiredError)) throw error
     // What is wrong elsewhere is for `ntt validate`; a contradiction is told at the later of the two files.
-    const own = error.problems.filter(
-      (problem) => problem.file === file || problem.message.includes(`(also ${file}:`),
-    )
+    const own = error.problems.filter((problem) => problem.file === file || problem.other === file)
     if (own.length > 0)
       throw new DesiredError('the medium is declared already', own, {
-        hint: `Nothing was written, ${file} neither. If this is another copy of a medium that is declared, its one file may name the copy as its source.`,
+        hint: `Nothing was written, ${file} neither. If this is another copy of a medium that is declared, its one file may name the copy as its source. If it is another medium that begins and ends alike, write its file by hand, with a \`medium_hash\` of 32 hex digits of your own.`,
       })
   }
 }

@@ -42,15 +42,16 @@ interface Wanted {
 export async function applyVerb(named: readonly string[], flags: ApplyFlags): Promise<ExitCode> {
   const saved = await readPlan(named)
   const { only: also, redo: again = [], target, device } = flags
+  const asked = saved === null ? [...named, ...(also ?? [])] : []
   if (saved !== null) needNothingElse({ only: also, redo: again, target, device })
   const wanted = (declarations: readonly Declaration[]): Wanted =>
     saved === null
       ? {
-          chosen: fromDevice(select(declarations, named, also), device),
+          chosen: fromDevice(select(declarations, asked), device),
           redo: parseRedo(again, declarations),
         }
       : wantedStill(saved, declarations)
-  await using verb = await openVerb(flags, { writes: true, check: wanted })
+  await using verb = await openVerb(flags, { writes: true, check: wanted, named: asked })
   const { session, declarations, signals, manner, write } = verb
   const { chosen, redo } = wanted(declarations)
   const only = saved === null ? stageOfTarget(target) : topStage(saved)
@@ -70,7 +71,7 @@ export async function applyVerb(named: readonly string[], flags: ApplyFlags): Pr
         estimate: estimate(looked.plan, past(lines), session.config.jobs),
         verbose: flags.verbose === true,
         beside:
-          chosen.length < declarations.length
+          asked.length > 0 || saved !== null
             ? []
             : await tellStrangers(session, [...looked.observed.values()], manner),
       }),

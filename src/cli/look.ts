@@ -10,21 +10,38 @@ import { nearest } from '../model/nearest.ts'
 import type { Observed, Plan } from '../model/stage.ts'
 import { observe } from '../observe.ts'
 import { lane, plan, wantedStages } from '../plan.ts'
+import { readable } from '../views/format.ts'
 import { readMediaFolder } from './folder.ts'
 import type { Session } from './session.ts'
 
-/** The declared media, all of them. `without`: leaves out the files that are wrong, instead of refusing all. */
-export async function readDeclarations(config: Config, without = false): Promise<readonly Declaration[]> {
+/** Whose files must be right: all; none, what is wrong is left out in silence; or those of these media, and what is wrong beside them is told. */
+export type Needed = 'all' | 'none' | readonly string[]
+
+/** The declared media. Throws DesiredError with all that is wrong, where a file that is needed is. */
+export async function readDeclarations(
+  config: Config,
+  needed: Needed = 'all',
+): Promise<readonly Declaration[]> {
   const { files } = await readMediaFolder(config.media, config.project)
   try {
     return readDesired(files, config.project)
   } catch (error) {
-    if (!without || !(error instanceof DesiredError)) throw error
+    if (!(error instanceof DesiredError) || needed === 'all') throw error
     const wrong = new Set(error.problems.map(({ file }) => file))
-    const left = files.filter(({ file }) => !wrong.has(file))
-    return readDesired(left, config.project)
+    if (needed !== 'none') {
+      const told = error.problems.flatMap(({ file, other = file }) => [mediumOf(file), mediumOf(other)])
+      if (told.some((name) => needed.includes(name))) throw error
+      for (const { file, line, field, message } of error.problems)
+        process.stderr.write(`${readable(`${file}:${line}: ${field} ${message}`)}; its medium is left out\n`)
+    }
+    return readDesired(
+      files.filter(({ file }) => !wrong.has(file)),
+      config.project,
+    )
   }
 }
+
+const mediumOf = (file: string): string => basename(file).replace(/\.ya?ml$/, '')
 
 /** Throws UsageError, with what may have been meant, where nothing is declared under this name. */
 function needMedium(name: string, declarations: readonly Declaration[]): void {
@@ -32,7 +49,7 @@ function needMedium(name: string, declarations: readonly Declaration[]): void {
   throw new UsageError(`no medium is called ${name}`, {
     // What was typed may be its file.
     hint: meant(
-      basename(name).replace(/\.ya?ml$/, ''),
+      mediumOf(name),
       declarations.map((declaration) => declaration.name),
       'media.d has no file of that name: ntt status lists what it has.',
     ),
@@ -49,11 +66,9 @@ export function meant(word: string, candidates: readonly string[], otherwise: st
 export function select(
   declarations: readonly Declaration[],
   named: readonly string[],
-  only: readonly string[] = [],
 ): readonly Declaration[] {
-  const wanted = [...named, ...only]
-  for (const name of wanted) needMedium(name, declarations)
-  return wanted.length === 0 ? declarations : declarations.filter(({ name }) => wanted.includes(name))
+  for (const name of named) needMedium(name, declarations)
+  return named.length === 0 ? declarations : declarations.filter(({ name }) => named.includes(name))
 }
 
 /** The one medium that was chosen, to be read from another drive than the declared one. */

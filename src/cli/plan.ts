@@ -22,10 +22,11 @@ interface PlanFlags extends Flags {
 
 export async function planVerb(named: readonly string[], flags: PlanFlags): Promise<ExitCode> {
   if (flags.out !== undefined) needFileName(flags.out)
-  await using verb = await openVerb(flags, { writes: false })
+  const asked = [...named, ...(flags.only ?? [])]
+  await using verb = await openVerb(flags, { writes: false, named: asked })
   const { config, session, declarations, manner, write } = verb
   const redo = parseRedo(flags.redo ?? [], declarations)
-  const chosen = fromDevice(select(declarations, named, flags.only), flags.device)
+  const chosen = fromDevice(select(declarations, asked), flags.device)
   const { plan, observed, tookSec } = await look(session, chosen, {
     only: stageOfTarget(flags.target),
     redo,
@@ -39,7 +40,7 @@ export async function planVerb(named: readonly string[], flags: PlanFlags): Prom
       ...tellAccepted(media, manner),
       ...(await tellBusy(session, plan.lanes, manner)),
       ...tellFailed(failures(lines), plan.lanes, manner),
-      ...(chosen.length < declarations.length ? [] : await tellStrangers(session, media, manner)),
+      ...(asked.length > 0 ? [] : await tellStrangers(session, media, manner)),
     ]
     write(planText(plan, { manner, tookSec, estimate: expected, verbose: flags.verbose === true, beside }))
   }

@@ -46,7 +46,7 @@ interface Before {
 
 /** Files of media.d that are lost, and identities that only archives know. Stages prove all of it later; nothing is believed here. */
 async function lookAround(flags: RebuildFlags): Promise<Before> {
-  await using verb = await openVerb(flags, { writes: false })
+  await using verb = await openVerb(flags, { writes: false, anew: true })
   const { config, session, declarations } = verb
   const { database, eyes } = session
   if (database !== null) await refuseFull(database)
@@ -88,7 +88,7 @@ async function lookAround(flags: RebuildFlags): Promise<Before> {
 }
 
 async function prepare({ enrol, write, setAside }: Before, flags: RebuildFlags): Promise<void> {
-  await using verb = await openVerb(flags, { writes: true })
+  await using verb = await openVerb(flags, { writes: true, anew: true })
   const { config, session } = verb
   const { database } = session
   if (database === null) throw new ObserveError('there is no database to write into')

@@ -21,6 +21,7 @@ import { makeReader, type Ports, type Speaker } from '../ports/world.ts'
 import { unpackFrames } from '../ports/zstd.ts'
 import { readProofs } from '../record.ts'
 import { stages } from '../stages/index.ts'
+import { lostDatabase } from './lost-database.ts'
 import { packageRoot } from './root.ts'
 
 /** What is open as long as a verb runs. */
@@ -46,6 +47,8 @@ export interface SessionOptions {
   readonly declarations: readonly Declaration[]
   /** A verb that only looks neither makes a database nor brings its schema up. */
   readonly writes: boolean
+  /** No database is taken for the first one, whatever the event log remembers. */
+  readonly anew?: boolean
   readonly signal: AbortSignal
 }
 
@@ -111,10 +114,16 @@ interface Entered {
   leave(): Promise<void>
 }
 
-async function enterDatabase({ config, writes, signal }: SessionOptions, run: string): Promise<Entered> {
+async function enterDatabase(
+  { config, writes, anew, signal }: SessionOptions,
+  run: string,
+): Promise<Entered> {
   const embedded = config.database === null
-  if (embedded && !writes && !serverExists(config.roots.postgres))
-    return { database: null, leave: async () => {} }
+  if (embedded && !serverExists(config.roots.postgres)) {
+    const lost = anew === true ? null : await lostDatabase(config)
+    if (lost !== null) throw lost
+    if (!writes) return { database: null, leave: async () => {} }
+  }
   const server: Server | null = embedded
     ? await openServer({ directory: config.roots.postgres, packageRoot, signal })
     : null

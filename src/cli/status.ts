@@ -26,10 +26,11 @@ interface StatusFlags extends Flags {
 }
 
 export async function statusVerb(named: readonly string[], flags: StatusFlags): Promise<ExitCode> {
-  await using verb = await openVerb(flags, { writes: false })
+  const asked = [...named, ...(flags.only ?? [])]
+  await using verb = await openVerb(flags, { writes: false, named: asked })
   if (flags.watch === true && flags.quiet === true)
     throw new UsageError('--quiet would leave nothing of --watch')
-  const chosen = select(verb.declarations, named, flags.only)
+  const chosen = select(verb.declarations, asked)
   if (flags.watch === true && !verb.config.display.plain) {
     const { watch } = await import('./watch.ts')
     return await watch(verb, chosen)
@@ -58,7 +59,7 @@ export async function statusVerb(named: readonly string[], flags: StatusFlags): 
       ...tellFailed(failures(await recentLines(verb.config.log)), plan.lanes, verb.manner),
     ])
       verb.write(`${wrap(text, verb.manner.width).join('\n')}\n`)
-    if (chosen.length === verb.declarations.length) await writeStrangers(verb, media)
+    if (asked.length === 0) await writeStrangers(verb, media)
     if (covered !== null)
       verb.write(`${wrap(coverageText(covered, maxAgeMs, Date.now()), verb.manner.width).join('\n')}\n`)
   }

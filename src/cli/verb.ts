@@ -42,20 +42,26 @@ export interface VerbOptions {
   readonly writes: boolean
   /** The folder itself is the project where no media.d is found, and documents that are wrong are for others to judge. */
   readonly anywhere?: boolean
+  /** Only these media are asked for, where there are any. */
+  readonly named?: readonly string[]
+  /** A database that is lost is to be made anew. */
+  readonly anew?: boolean
   /** What was typed against what is declared; a slip is told before a database is made or waited for. */
   readonly check?: (declarations: readonly Declaration[]) => void
 }
 
 export async function openVerb(
   flags: Flags,
-  { writes, anywhere = false, check }: VerbOptions,
+  { writes, anywhere = false, named = [], anew = false, check }: VerbOptions,
 ): Promise<Verb> {
   const config = configOf(flags, anywhere)
-  const declarations = config.hasMedia ? await readDeclarations(config, anywhere) : []
+  const declarations = config.hasMedia
+    ? await readDeclarations(config, anywhere ? 'none' : named.length > 0 ? named : 'all')
+    : []
   check?.(declarations)
   const signals = catchSignals()
   try {
-    const session = await openSession({ config, declarations, writes, signal: signals.now })
+    const session = await openSession({ config, declarations, writes, anew, signal: signals.now })
     return {
       config,
       declarations,

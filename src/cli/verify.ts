@@ -34,14 +34,16 @@ export async function verifyVerb(named: readonly string[], flags: VerifyFlags): 
     const { verifyByBudget } = await import('./verify-budget.ts')
     return verifyByBudget(named, { ...flags, budget: flags.budget })
   }
+  const asked = [...named, ...(flags.only ?? [])]
   await using verb = await openVerb(flags, {
     writes: true,
-    check: (declarations) => void select(declarations, named, flags.only),
+    named: asked,
+    check: (declarations) => void select(declarations, asked),
   })
   const { session, declarations, signals } = verb
   const depth = flags.depth ?? 'counts'
-  const looked = await look(session, select(declarations, named, flags.only))
-  const isAll = looked.observed.size === declarations.length
+  const looked = await look(session, select(declarations, asked))
+  const isAll = asked.length === 0
   const teller = await openTeller(verb, flags)
   let exit: ExitCode
   try {

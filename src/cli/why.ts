@@ -8,7 +8,7 @@ import type { Flags } from './flags.ts'
 import { openVerb } from './verb.ts'
 
 export async function whyVerb([name = '', stage]: readonly string[], flags: Flags): Promise<ExitCode> {
-  await using verb = await openVerb(flags, { writes: false })
+  await using verb = await openVerb(flags, { writes: false, named: [name] })
   if (stage === undefined && isHash(name) && verb.declarations.every((one) => one.name !== name))
     return await content(verb.session, name, flags.json === true, verb)
   const { plan, observed } = await look(verb.session, select(verb.declarations, [name]))

@@ -4,7 +4,7 @@
 export const exitCodes = {
   0: 'what is declared is what is; nothing to do, nothing unknown',
   1: 'wrong use, wrong documents, or a bug (a bug prints its stack)',
-  2: 'work to do (`plan`, `status`, `audit`, `verify`, `apply` that was answered with no), or something is lost (`losses`)',
+  2: 'work to do (`plan`, `status`, `audit`, `verify`, `apply` that was answered with no), or something is lost (`losses`, `cat`)',
   3: 'contradicted: a proof or a claim says so, reality does not; or a verification failed',
   4: '`apply` ended and some media did not converge',
   5: 'something could not be observed',
@@ -49,6 +49,8 @@ export abstract class NttError extends Error {
  */
 export interface Problem {
   readonly file: string
+  /** The other file, where two say what only one can. */
+  readonly other?: string
   readonly line: number
   readonly column: number
   /** Dotted path of the key inside the document, empty for the document itself. */

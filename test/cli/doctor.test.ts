@@ -196,15 +196,29 @@ test('each setting is shown with where it comes from, and what nobody reads is n
   expect(shown).toEqual(['display.plain', 'display.color', 'display.ascii'])
 })
 
-test('a private database that is gone beside archives is noted, with the command that makes it again', async () => {
+test('a private database that is gone is unknown to all who look, and is made again by a rebuild alone', async () => {
   const made = sampleProject(['floppy.img'])
   expect((await made.ntt('apply', '--yes')).code).toBe(0)
   rmSync(made.path('.ntt/postgres'), { recursive: true })
+  for (const verb of ['plan', 'status', 'apply', 'verify', 'audit', 'losses', 'doctor']) {
+    const { code, out, err } = await made.ntt(verb, ...(verb === 'apply' ? ['--yes'] : []))
+    const told = expect.stringMatching(
+      /the private database is not in [^]*ntt\s+rebuild\s+makes\s+it\s+again/,
+    )
+    expect([verb, code, out + err]).toEqual([verb, 5, told])
+  }
+  expect(existsSync(made.path('.ntt/postgres/data'))).toBe(false)
+  expect((await made.ntt('rebuild', '--yes')).code).toBe(0)
+  expect((await made.ntt('doctor')).code).toBe(0)
+})
+
+test('archives beside no private database are noted, though no event log tells of one', async () => {
+  const made = sampleProject(['floppy.img'])
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  for (const folder of ['postgres', 'log']) rmSync(made.path('.ntt', folder), { recursive: true })
   const { code, out } = await made.ntt('doctor')
   expect([code, out]).toEqual([
     0,
     expect.stringMatching(/1 archive in .*: was it lost\?[^]*ntt rebuild makes it again/),
   ])
-  expect((await made.ntt('rebuild', '--yes')).code).toBe(0)
-  expect((await made.ntt('doctor')).out).not.toContain('was it lost?')
 })

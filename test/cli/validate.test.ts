@@ -7,6 +7,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { validate } from '../../src/cli/validate.ts'
 import { ObserveError, UsageError } from '../../src/model/errors.ts'
 import { documentOf, openOut } from '../support/outs.ts'
+import { freshDatabase } from '../support/postgres.ts'
+import { sampleProject } from '../support/project.ts'
 
 let project: string
 let media: string
@@ -105,4 +107,27 @@ test('an empty media.d is told how to get its first medium', async () => {
   expect((await run()).text).toBe(
     '0 media well declared.\nTo declare a first one, run:\n    ntt add SOURCE\n',
   )
+})
+
+test('a file that is wrong keeps no other medium from what is asked of that one by name, and is told', async () => {
+  const made = sampleProject(['floppy.img'], { database: await freshDatabase() })
+  made.medium('wrong', 'source: {image: floppy.img}\ntargett: archived\n')
+  for (const verb of ['plan', 'apply', 'status', 'losses', 'why', 'verify']) {
+    const { code, out, err } = await made.ntt(verb, ...(verb === 'apply' ? ['--yes'] : []), 'floppy')
+    expect([verb, code === 1, err], out).toEqual([
+      verb,
+      false,
+      expect.stringMatching(/^media\.d\/wrong\.yaml:2: .*targett.*; its medium is left out$/m),
+    ])
+    expect(out).not.toContain('declared by no file')
+    // Of all, and of the wrong one, nothing is said before it is mended.
+    if (verb === 'why') continue
+    const all = await made.ntt(verb, ...(verb === 'apply' ? ['--yes'] : []))
+    expect([verb, all.code, all.err]).toEqual([verb, 1, expect.stringContaining('targett')])
+    expect((await made.ntt(verb, 'wrong')).code).toBe(1)
+  }
+  // Which of two is right nobody can say.
+  made.medium('wrong', 'source: {image: floppy.img}\n')
+  const two = await made.ntt('plan', 'floppy')
+  expect([two.code, two.err]).toEqual([1, expect.stringContaining('the same source twice')])
 })

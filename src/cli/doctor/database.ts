@@ -14,6 +14,7 @@ import { nameOf } from '../../ports/postgres/errors.ts'
 import { openDatabase } from '../../ports/postgres.ts'
 import { openServer, serverExists } from '../../ports/server/index.ts'
 import type { Finding } from '../../views/doctor.ts'
+import { lostDatabase } from '../lost-database.ts'
 
 export async function lookAtDatabase(
   { database, roots }: Pick<Config, 'database' | 'roots'>,
@@ -25,6 +26,8 @@ export async function lookAtDatabase(
   const base = { area: 'database', name } as const
   try {
     if (isOurs && !serverExists(roots.postgres)) {
+      const lost = await lostDatabase({ roots })
+      if (lost !== null) throw lost
       const archives = await archivesIn(roots.archive)
       if (archives === 0)
         return [{ ...base, condition: 'good', text: `in ${roots.postgres}; the first 'ntt apply' makes it` }]

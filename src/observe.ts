@@ -58,6 +58,10 @@ export async function observe(
 const provenAs = (medium: Medium | Unidentified): string | undefined =>
   medium.hash ?? ('displaced' in medium ? medium.displaced : undefined)
 
+/** Sticks and floppies may begin and end alike. */
+const ifAnother =
+  'if it is another one that begins and ends alike, give it a `medium_hash` of 32 hex digits of your own'
+
 /** Two declarations of one medium, neither of which says so: the first in order keeps it, the others are refused and told whose it is. */
 export function oneEach(media: readonly (Medium | Unidentified)[]): readonly (Medium | Unidentified)[] {
   const owners = new Map<string, string>()
@@ -69,7 +73,8 @@ export function oneEach(media: readonly (Medium | Unidentified)[]): readonly (Me
       owners.set(hash, name)
       return medium
     }
-    const because = { code: 'foreign', text: `it is the same medium as ${owner} (${hash})` } as const
+    const text = `it is the same medium as ${owner} (${hash}), by size, first and last MiB; ${ifAnother}`
+    const because = { code: 'foreign', text } as const
     return { name, file, label, kind, target, hash: null, because, action: 'refuse' }
   })
 }
@@ -88,8 +93,9 @@ export async function observeStage(stage: Stage, medium: Medium, world: Reader):
   try {
     const seen = await stage.observe(medium, world)
     const decision = stage.plan(medium, seen)
-    // What is not on another filesystem, or on none, is not gone.
-    if (stage.root !== undefined && decision.action === 'run')
+    // What is not on another filesystem, or on none, is not gone; whatever lies in a drive, or stands in for it.
+    const isHere = decision.action === 'keep' && decision.elsewhere !== true
+    if (stage.root !== undefined && !isHere)
       await needKnownRoot(
         stage.root,
         (await world.catalogue(medium.hash))?.rootIds[stage.root] ?? null,
@@ -113,7 +119,7 @@ export async function identified(declaration: Declaration, eyes: Eyes): Promise<
     const { hash, version, kind: found, bytes } = identity
     const owner = ownerOf(hash, eyes.declared)
     if (owner !== null && owner.name !== name) {
-      const text = `it is the same medium as ${owner.name}, of which ${owner.file} says so (${hash}): one medium has one file`
+      const text = `it is the same medium as ${owner.name}, of which ${owner.file} says so (${hash}): one medium has one file; ${ifAnother}`
       return { ...none, because: { code: 'foreign', text }, action: 'refuse' }
     }
     return { ...declaration, hash, version, kind: found, bytes }

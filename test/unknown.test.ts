@@ -2,6 +2,7 @@
 import {
   chmodSync,
   chownSync,
+  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -307,13 +308,39 @@ test.each(['archive', 'raw'])(
     expect((await made.ntt('plan')).code).toBe(0)
     // Lost for good: the command that is told makes the empty folder the one that is known.
     rmSync(folder, { recursive: true })
-    mkdirSync(folder)
     const { out } = await made.ntt('why', 'floppy', root === 'raw' ? 'enumerate' : 'archive', '--json')
     const text = out.replaceAll('\\\\', '\\')
-    const [command = ''] = /echo [0-9a-f-]{36} >'.*?\.ntt-store'/.exec(text) ?? []
+    const [command = ''] = /mkdir -p '.*?' && echo [0-9a-f-]{36} >'.*?\.ntt-store'/.exec(text) ?? []
     execFileSync('sh', ['-c', command])
     expect((await made.ntt('plan')).code).toBe(3)
     expect((await made.ntt('apply', '--yes')).code).toBe(0)
     expect(readdirSync(folder).toSorted()).toEqual(products)
+  },
+)
+
+test.each(['imaged', 'archived'])(
+  'a root of images that is away is named, whatever lies in the drive; target %s',
+  async (target) => {
+    const made = project({ database: await freshDatabase() })
+    copyFileSync(join(sampleImages, 'floppy.img'), made.path('drive'))
+    for (const name of ['one', 'two'])
+      made.medium(
+        name,
+        `kind: floppy\nsource: {device: ../drive-${name}}\nmedium_hash: ${name === 'one' ? 'a' : 'b'}${'0'.repeat(31)}\ntarget: ${target}\nexpect: {bytes: 1474560}\n`,
+      )
+    for (const name of ['one', 'two']) copyFileSync(made.path('drive'), made.path(`drive-${name}`))
+    const applied = await made.ntt('apply', '--yes')
+    expect(applied.code, applied.out + applied.err).toBe(0)
+    renameSync(made.path('.ntt/img'), made.path('away'))
+    for (const name of ['one', 'two']) rmSync(made.path(`drive-${name}`))
+    const plan = await made.ntt('plan')
+    expect([plan.code, plan.out]).toEqual([5, expect.stringMatching(/image: \([^)]*\) is not there/)])
+    // Once in full, and of the others that it is the same.
+    expect(plan.out.match(/Mount the right filesystem/g)).toHaveLength(1)
+    expect(plan.out).toContain('the same as of one')
+    const status = await made.ntt('status')
+    expect([status.code, status.out.match(/Mount the right filesystem/g)?.length]).toEqual([5, 1])
+    renameSync(made.path('away'), made.path('.ntt/img'))
+    expect((await made.ntt('plan')).code).toBe(0)
   },
 )

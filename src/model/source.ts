@@ -44,6 +44,8 @@ export async function lookAtSource(path: Place, world: Reader): Promise<SourceLo
     throw error
   }
   const bytes = (await world.stat(path))?.bytes ?? 0
+  // As drives of cards and floppies have it that do not tell that nothing is in them.
+  if (bytes === 0 && stat.kind === 'device') return null
   const { head, tail } = samples(bytes)
   const first = await sample(path, head, world)
   const last = await sample(path, tail, world)

@@ -28,12 +28,15 @@ export const markedRootId = async (root: RootName, world: Pick<Reader, 'text'>):
 /** Why a root is not the one that the database knows; null: it is, or the database knows none. */
 export function otherRoot(root: RootName, path: string, { known, found }: RootIds): string | null {
   if (known === null || known === found) return null
-  const is = found === null ? 'has no marker' : `is marked ${found}`
+  const is = found === null ? 'is not there, or has no marker' : `is marked ${found}`
   return `${root}: (${path}) ${is}, and the database knows it as ${known}`
 }
 
-export const otherRootHint = (root: RootName, path: string, { known }: RootIds): string =>
-  `Mount the right filesystem there, or set the root ${root} to where it lies now. If it is lost for good, and this folder is to take its place: echo ${known} >${shellWord(`${path}/${rootMarker(root).replace(`${root}:`, '')}`)}`
+export function otherRootHint(root: RootName, path: string, { known }: RootIds): string {
+  const marker = shellWord(`${path}/${rootMarker(root).replace(`${root}:`, '')}`)
+  const take = `mkdir -p ${shellWord(path)} && echo ${known} >${marker}`
+  return `Mount the right filesystem there, or set the root ${root} to where it lies now. If it is lost for good, and this folder is to take its place: ${take}`
+}
 
 /** Throws ObserveError where another filesystem, or none, is in the place of a root: that says nothing about what it holds. */
 export async function needKnownRoot(

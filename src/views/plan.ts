@@ -8,6 +8,7 @@ import { columns, duration, glyph, readable, roughly, size, wrap, wrapParts } fr
 import { instant } from '../model/instant.ts'
 import { command, render, span, typed, type Line, type Manner } from './paint.ts'
 import { standing, columnWidths, laneLines } from './lane.ts'
+import { toldOnce } from './told-once.ts'
 
 export interface PlanOptions {
   readonly manner: Manner
@@ -42,7 +43,7 @@ function planLines(plan: Plan, options: PlanOptions): readonly Line[] {
             `Observed ${counted(plan.lanes.length, 'medium', 'media')} in ${duration(tookSec)}. Nothing was written.`,
           ],
         ]
-  const lanes = shown.flatMap((lane) => laneLines(lane, widths, manner, verbose))
+  const lanes = toldOnce(shown).flatMap((lane) => laneLines(lane, widths, manner, verbose))
   const rest: Line[] = [
     ...folded,
     ...(verbose || met.length === 0 || met.length === plan.lanes.length ? [] : [metLine(met)]),
@@ -62,7 +63,7 @@ function planLines(plan: Plan, options: PlanOptions): readonly Line[] {
 
 /** One line for each medium that a person must look at, for who was shown no plan. */
 export function heldText({ lanes }: Pick<Plan, 'lanes'>, manner: Manner): string {
-  const held = lanes.flatMap(({ steps }) =>
+  const held = toldOnce(lanes).flatMap(({ steps }) =>
     steps.filter(({ action }) => action === 'refuse' || action === 'unknown').slice(0, 1),
   )
   return render(

@@ -4,6 +4,7 @@ import type { Lane } from '../model/stage.ts'
 import { counted } from '../model/counted.ts'
 import { age, clip, pad, readable, wrap } from './format.ts'
 import { render, span, typed, type Line, type Manner } from './paint.ts'
+import { toldOnce } from './told-once.ts'
 
 /** What a status line tells beside the lane. */
 export interface Standing {
@@ -28,7 +29,8 @@ export function waitsFor({ steps }: Lane): string {
 }
 
 export function statusText(standings: readonly Standing[], nowMs: number, manner: Manner): string {
-  const rows = standings.map(({ lane, health, proven }) => {
+  const lanes = toldOnce(standings.map(({ lane }) => lane))
+  const rows = standings.map(({ lane, health, proven }, index) => {
     const contradicted = lane.steps.some(({ contradicts }) => contradicts !== null)
     return {
       name: lane.medium,
@@ -36,7 +38,7 @@ export function statusText(standings: readonly Standing[], nowMs: number, manner
       target: lane.target,
       known: proven === null ? 'not proven' : `${proven.depth}, ${age(proven.at, nowMs)}`,
       health: health ?? '-',
-      waits: waitsFor(lane),
+      waits: waitsFor(lanes[index] ?? lane),
       met: lane.steps.every(({ action }) => action === 'keep'),
       contradicted,
     }

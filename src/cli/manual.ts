@@ -2,7 +2,17 @@
 import { exitCodes } from '../model/errors.ts'
 
 /** Verbs that write nothing. */
-export const lookers: readonly string[] = ['plan', 'status', 'why', 'losses', 'audit', 'log', 'doctor']
+export const lookers: readonly string[] = [
+  'plan',
+  'status',
+  'why',
+  'losses',
+  'find',
+  'cat',
+  'audit',
+  'log',
+  'doctor',
+]
 
 /** Verbs by what they do to the world, in the order in which a person meets them. */
 export const verbGroups: Readonly<Record<string, readonly string[]>> = {

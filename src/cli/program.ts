@@ -7,7 +7,7 @@ import { codesText, manualText, verbGroups } from './manual.ts'
 
 declare const __NTT_VERSION__: string
 
-type Verb = (media: readonly string[], flags: Flags & Record<string, unknown>) => Promise<ExitCode>
+type Verb = (words: readonly string[], flags: Flags & Record<string, unknown>) => Promise<ExitCode>
 
 /** For options that may be repeated. */
 const gathered = (value: string, before: readonly string[] | undefined): readonly string[] => [
@@ -37,26 +37,24 @@ export const program = new Command('ntt')
   .exitOverride()
 
 /** Verbs whose words are the very thing that they are asked for. */
-const asked: readonly string[] = ['why', 'log', 'add', 'demo', 'completion']
+const asked: readonly string[] = ['why', 'find', 'cat', 'log', 'add', 'demo', 'completion']
 
 /** Loads a verb when it is asked for, and runs it with all flags, its own and the common ones. */
 function verb(load: () => Promise<Verb>) {
   return async (...called: unknown[]): Promise<void> => {
     const command = called.at(-1)
-    const first = called[0]
     if (!(command instanceof Command)) throw new TypeError('commander hands over the command last')
-    const media = Array.isArray(first)
-      ? first.map(String)
-      : typeof first === 'string'
-        ? called.filter((one) => typeof one === 'string')
-        : []
+    // What was typed, in its order; behind it commander hands over the options and the command.
+    const words = called
+      .slice(0, -2)
+      .flatMap((one) => (Array.isArray(one) ? one.map(String) : typeof one === 'string' ? [one] : []))
     const flags: Flags & Record<string, unknown> = command.optsWithGlobals()
     if (flags.quiet === true && asked.includes(command.name()))
       throw new UsageError(`--quiet would leave nothing of ntt ${command.name()}`, {
         hint: 'Its output is what was asked for.',
       })
     const run = await load()
-    process.exitCode = await run(media, flags)
+    process.exitCode = await run(words, flags)
   }
 }
 
@@ -118,6 +116,22 @@ program
   .description('the facts behind every verdict; claims beside them, never used')
   .addHelpText('after', '\nExample:\n  ntt why ceh-report load\n')
   .action(verb(async () => (await import('./why.ts')).whyVerb))
+
+program
+  .command('find')
+  .argument('<pattern>', "as a shell has it, for names; with a slash for whole paths: '*.doc', 'letters/**'")
+  .argument('[media...]', 'names of media; all that are loaded where left out')
+  .description('files by name or path, with their sizes and contents')
+  .addHelpText('after', "\nExample:\n  ntt find 'LETTERS/*.TXT'\n")
+  .action(verb(async () => (await import('./find.ts')).findVerb))
+
+program
+  .command('cat')
+  .argument('<medium>', 'a medium, or MEDIUM/2 for its partition 2')
+  .argument('<path>', 'as `ntt find` shows it')
+  .description('the content of one file, to stdout; read and compared with its hash before')
+  .addHelpText('after', '\nExample:\n  ntt cat letters-1994 README.TXT\n')
+  .action(verb(async () => (await import('./cat.ts')).catVerb))
 
 program
   .command('verify')

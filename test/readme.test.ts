@@ -39,6 +39,21 @@ test('the table of reasons is the closed list', () => {
   )
 })
 
+test('the table of keys has every key that a medium may have', () => {
+  interface Part {
+    readonly properties?: Readonly<Record<string, Part>>
+  }
+  const schema: Part = JSON.parse(readFileSync(join(repository, 'schemas/medium.schema.json'), 'utf8'))
+  const keys = Object.entries(schema.properties ?? {}).flatMap(([key, { properties }]) =>
+    key === 'policy' ? Object.keys(properties ?? {}).map((one) => `policy.${one}`) : [key],
+  )
+  const rows = table("Every key of a medium's file")
+  expect(new Set(rows.map(([key]) => key?.replaceAll('`', '')))).toEqual(new Set(keys))
+  const told = rows.map(([, what]) => what).join()
+  for (const key of ['source', 'expect'])
+    for (const one of Object.keys(schema.properties?.[key]?.properties ?? {})) expect(told).toContain(one)
+})
+
 test('every variable that the README names is read, and every root has its own', () => {
   const named = [...readme.matchAll(/`(NTT_[A-Z_]+)`/g)].map((match) => match[1] ?? '')
   expect(named.length).toBeGreaterThan(4)

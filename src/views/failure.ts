@@ -18,8 +18,8 @@ const blank: Line = []
 
 /** The sentence that never varies, so that one learns to recognise it. */
 const sentences: Readonly<Record<string, string>> = {
-  desired: 'a document cannot be acted on',
-  usage: 'this cannot be asked',
+  desired: 'wrong document',
+  usage: 'wrong use',
   verify: 'verification failed',
   run: 'a step failed',
   store: 'a root can no longer be written',

@@ -22,6 +22,8 @@ export interface ToldRun {
   } | null
 }
 
+const heads = { started: 'started (UTC)', ended: 'ended (exit code)' }
+
 /** `before`: so many older ones are left out. */
 export function runsText(runs: readonly ToldRun[], before: number, manner: Manner): string {
   const rows = runs.map(({ run, started_at, verb, arguments: typed, ended }) => ({
@@ -34,17 +36,34 @@ export function runsText(runs: readonly ToldRun[], before: number, manner: Manne
   }))
   const width = (of: (row: (typeof rows)[number]) => string): number =>
     Math.max(0, ...rows.map((row) => columns(of(row))))
-  const [run, took, end] = [width((row) => row.run), width((row) => row.took), width((row) => row.end)]
+  const [run, took, end] = [
+    width((row) => row.run),
+    Math.max(
+      width((row) => row.took),
+      'took'.length,
+    ),
+    Math.max(
+      width((row) => row.end),
+      heads.ended.length,
+    ),
+  ]
   const lines = rows.map((row): Line => [
     span('bold', pad(row.run, run)),
     `  ${row.at}  ${pad(row.took, took)}  `,
     span(row.style, pad(row.end, end)),
     `  ${row.typed}`,
   ])
+  const head: Line = [
+    span(
+      'dim',
+      `${pad('run', run)}  ${pad(heads.started, 19)}  ${pad('took', took)}  ${pad(heads.ended, end)}  typed`,
+    ),
+  ]
   const last = runs.at(-1)
   return render(
     [
       ...(before > 0 ? [[span('dim', `${counted(before, 'older run')}: --all shows them`)]] : []),
+      ...(last === undefined ? [] : [head]),
       ...lines,
       ...(last === undefined ? [['No run is told of.']] : []),
       ...(last === undefined

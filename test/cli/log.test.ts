@@ -19,11 +19,12 @@ const runs = (): readonly string[] => [...new Set(made.events().map(({ run }) =>
 test('the runs are listed with what was typed and how they ended; of one medium those that tell of it', async () => {
   const { code, out } = await made.ntt('log', '--runs')
   const [first = '', second = ''] = runs()
-  expect([code, out.split('\n').slice(0, 2)]).toEqual([
+  expect([code, out.split('\n').slice(0, 3)]).toEqual([
     0,
     [
-      expect.stringMatching(new RegExp(`^${first}  .* 0 \\(1 well\\)  ntt apply --yes floppy$`)),
-      expect.stringMatching(new RegExp(`^${second}  .* 0 \\(1 well\\)  ntt verify floppy$`)),
+      expect.stringMatching(/^run +started \(UTC\) +took +ended \(exit code\) +typed$/),
+      expect.stringMatching(new RegExp(`^${first}  .* 0 \\(1 well\\) +ntt apply --yes floppy$`)),
+      expect.stringMatching(new RegExp(`^${second}  .* 0 \\(1 well\\) +ntt verify floppy$`)),
     ],
   ])
   expect(out).toContain(`ntt log --run ${second}`)

@@ -1,5 +1,5 @@
 // npm run bench: makes its data, runs the real stages and their peers side by side, and prints what was measured.
-import { mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, realpathSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { sectionNames, type SectionName } from './bars.ts'
@@ -23,6 +23,9 @@ const usage = `npm run bench -- [SECTION…] [--quick] [--rounds N] [--json FILE
   --json F    also write everything that was measured to a file
   --dir DIR   where data and stores lie: a real disk, not tmpfs (.bench)
 `
+
+/** What its data and stores take at the most, in GB. */
+const [quickGb, wholeGb] = [8, 60]
 
 const sections: Readonly<Record<SectionName, Section>> = { load, copy, enumerate, archive, plan, media }
 
@@ -52,6 +55,10 @@ async function main(): Promise<void> {
   const folder = realpathSync(values.dir)
   const work = join(folder, 'work')
   const tell = (line: string): void => void process.stderr.write(`${line}\n`)
+  const { bavail, bsize } = statfsSync(folder)
+  const [free, needed] = [Math.floor((bavail * bsize) / 1e9), values.quick ? quickGb : wholeGb]
+  if (free < needed)
+    tell(`${folder} has ${free} GB free, and a run may take ${needed} GB: it may end in the middle`)
   let store: Store | null = null
   const bench: Bench = {
     quick: values.quick,
@@ -75,8 +82,9 @@ async function main(): Promise<void> {
   } finally {
     bench.store().release()
     rmSync(work, { recursive: true, force: true })
+    // Of a run that breaks off as well.
+    process.stdout.write(text({ at, quick: values.quick, rounds, machine, findings }))
   }
-  process.stdout.write(text({ at, quick: values.quick, rounds, machine, findings }))
 }
 
 // Leaving by `exit` takes the mount away.

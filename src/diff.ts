@@ -1,7 +1,7 @@
 // Observations and proofs into steps with reasons. Pure: what reality shows decides, the record can only cast doubt.
 import { instant } from './model/instant.ts'
 import type { StageName } from './model/medium.ts'
-import { isDisplaced, isStillSo, latestOf } from './model/proofs.ts'
+import { hasBadContents, isDisplaced, isStillSo, latestOf } from './model/proofs.ts'
 import type { Action, Observation, Observed, Reason, Step } from './model/stage.ts'
 
 export interface DiffOptions {
@@ -95,6 +95,11 @@ function judge(
   }
   if (decision.action === 'refuse' && !(asked && decision.mayRedo === true)) {
     return step('refuse', withChanges(decision.because, observed), contradicted)
+  }
+  if (decision.action === 'run' && stage === 'copy' && hasBadContents(proofs)) {
+    // What is bad in the store is mended first, whatever else there is to do: that would leave another proof behind, which knows nothing of it.
+    const text = `${decision.because.text}; contents failed their verification before that`
+    return step('run', { code: 'failed-proof', text }, 'proof')
   }
   if (decision.action === 'run')
     return step('run', gone(decision.because, proofs, contradicted), contradicted)

@@ -95,12 +95,11 @@ export const isNew = ({ medium, observations, proofs }: Observed): boolean =>
     (one) => 'decision' in one && !isThere(one) && !proofs.some(({ stage, ok }) => stage === one.stage && ok),
   )
 
-/** What nobody has verified as it is now is looked at as deep as apply would: a shallow look must not be its first proof. */
+/** What nobody has verified as it is now, or failed when it was, is looked at as deep as apply would: a shallow look must not be its first proof. */
 function depthFor(observation: Observation, proofs: readonly Proof[], asked: Depth, hands: Hands): Depth {
   const { stage } = observation
-  const isKnown =
-    'of' in observation &&
-    proofs.some((proof) => proof.stage === stage && proof.ok && proof.of === observation.of)
+  const own = proofs.filter((proof) => proof.stage === stage)
+  const isKnown = 'of' in observation && latestOf(observation.of, own)?.ok === true
   return isKnown || asked === 'hash' ? asked : (stageNamed(hands.stages, stage).depths?.prove ?? asked)
 }
 

@@ -324,6 +324,32 @@ describe('what another medium held', () => {
   })
 })
 
+test('what was imaged some time ago, and has rotted since, is not copied as if it were that', async () => {
+  const own = sampleProject(['floppy.img'], { database: await freshDatabase() })
+  const declare = (target: string): void =>
+    own.medium(
+      'floppy',
+      `source: {image: floppy.img}\ntarget: ${target}\nmedium_hash: f232a107347b651c3f9f799c3d012ae8\n`,
+    )
+  declare('loaded')
+  expect((await own.ntt('apply', '--yes')).code).toBe(0)
+  const image = own.path('media.d/floppy.img')
+  const when = own.path('when')
+  execFileSync('cp', ['-p', image, when])
+  flip(image, 700_000)
+  execFileSync('touch', ['-r', when, image])
+  declare('copied')
+  const { code, out } = await own.ntt('apply', '--yes')
+  expect([code, out.replaceAll(/\s+/g, ' ')]).toEqual([
+    3,
+    expect.stringContaining('the image is not what was proven of it any more'),
+  ])
+  expect(
+    existsSync(own.path('.ntt/by-hash')) &&
+      readdirSync(own.path('.ntt/by-hash')).some((name) => /^[0-9a-f]{2}$/.test(name)),
+  ).toBe(false)
+})
+
 test('a content that is gone is not taken from an image that has rotted since it was proven', async () => {
   const database = await freshDatabase()
   const own = sampleProject(['floppy.img'], { database })

@@ -14,6 +14,12 @@ export const isStillSo = (
   proofs: readonly Proof[],
 ): boolean => decision.outgrown === true || (decision.byPolicy === true && latestOf(of, proofs)?.ok === true)
 
+/** Whether contents of a copy were found to be bad, whatever it looked like then, and were not mended since. `proofs`: all of its copies. */
+export const hasBadContents = (proofs: readonly Proof[]): boolean => {
+  const last = telling(proofs)
+  return last?.ok === false && last.checks.some(({ name, ok }) => !ok && name.startsWith('contents '))
+}
+
 /** Another medium is where the image of one was proven. `proofs`: of that one. */
 export const isDisplaced = (displaced: string | undefined, proofs: readonly Proof[]): displaced is string =>
   displaced !== undefined && proofs.some(({ stage, ok }) => stage === 'image' && ok)

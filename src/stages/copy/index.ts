@@ -20,6 +20,8 @@ export interface Seen {
   /** More or less of the image is read now than when it was copied. */
   readonly otherDamage: boolean
   readonly store: RootIds
+  /** Contents were copied, and the store has none at all. */
+  readonly isEmpty?: true
 }
 
 export const copy: Stage<Seen> = {
@@ -42,6 +44,7 @@ export const copy: Stage<Seen> = {
       rows: contentOf(catalogue?.load ?? null),
       otherDamage: made !== null && damage !== null && unreadPrint(damage) !== made.damage,
       store,
+      ...((made?.tally?.blobs ?? 0) > 0 && (await isEmpty(world)) ? { isEmpty: true as const } : {}),
     }
   },
 
@@ -59,13 +62,19 @@ export const copy: Stage<Seen> = {
   verify: verifyCopy,
 }
 
-function judge(medium: Medium, { outcomes, rows, otherDamage }: Seen): Decision {
+/** Whether no content has a place in it: one folder is looked into, whatever it holds. */
+const isEmpty = async (world: Reader): Promise<boolean> =>
+  !((await world.names('by-hash:')) ?? []).some((name) => /^[0-9a-f]{2}$/.test(name))
+
+function judge(medium: Medium, { outcomes, rows, otherDamage, isEmpty: hasNone }: Seen): Decision {
   if (outcomes === null) return { action: 'run', because: { code: 'absent', text: 'nothing is copied' } }
   const made = parseOrigin(outcomes.origin)
   if (made === null) {
     const text = `outcomes are there, and nothing tells what they were decided by; \`ntt apply --redo ${medium.name}/copy\` decides them anew`
     return { action: 'refuse', because: { code: 'foreign', text }, mayRedo: true }
   }
+  if (hasNone === true)
+    return { action: 'run', because: { code: 'failed-proof', text: 'the store has no content at all' } }
   const outgrown = otherDamage ? ({ outgrown: true } as const) : {}
   if (rows !== null && made.rows !== rows) {
     const text = 'the outcomes are of another enumeration'

@@ -28,7 +28,7 @@ export async function repair(medium: Medium, id: number, hasSource: boolean, wor
   await tell(medium, id, bad, back, world)
   if (missing.size > 0) {
     if (!hasSource) throw await irreparable(medium, id, missing, holders, world)
-    await needSoundImage(medium, missing, world)
+    await needSoundImage(medium, world)
     await forget(id, [...missing], world)
   }
   await world.transaction(async (tx) => {
@@ -154,8 +154,8 @@ async function irreparable(
   )
 }
 
-/** Throws where the image is not what was proven of it: what has rotted in it would take the place of contents that were good. */
-async function needSoundImage(medium: Medium, missing: ReadonlySet<string>, world: Writer): Promise<void> {
+/** Throws where the image is not what was proven of it: what has rotted in it would pass for contents. Read where this run has not read it. */
+export async function needSoundImage(medium: Medium, world: Writer): Promise<void> {
   const image = medium.source.type === 'directory' ? null : await findImage(medium, world)
   if (image === null) return
   const [proof] = await world.query<{ content: string }>(
@@ -163,12 +163,9 @@ async function needSoundImage(medium: Medium, missing: ReadonlySet<string>, worl
     [medium.hash],
   )
   if (proof === undefined || (await world.digestOnce(image.place)).blake3 === proof.content) return
-  throw new VerifyError(
-    `the image is not what was proven of it any more, and ${counted(missing.size, 'content that is gone was', 'contents that are gone were')} to be taken from it: nothing of them was replaced`,
-    {
-      hint: `ntt verify --depth hash ${medium.name} proves the image; then ntt apply takes it from the archive, where there is one. Else the medium is needed again.`,
-    },
-  )
+  throw new VerifyError('the image is not what was proven of it any more: nothing is copied from it', {
+    hint: `ntt verify --depth hash ${medium.name} proves the image; then ntt apply takes it from the archive, where there is one. Else the medium is needed again.`,
+  })
 }
 
 async function forget(id: number, blobs: readonly string[], world: Writer): Promise<void> {

@@ -11,7 +11,7 @@ import { wantedAgain } from './due.ts'
 import { exclusionsPrint } from '../../model/exclusions.ts'
 import type { Origin } from './origin.ts'
 import { startAnew, takeBack, writeOrigin } from './outcomes.ts'
-import { repair } from './repair.ts'
+import { needSoundImage, repair } from './repair.ts'
 import { findSource, needSource, readersPrint } from './source.ts'
 
 export interface HowToCopy {
@@ -36,6 +36,7 @@ export async function copyFiles(
     await repair(medium, id, hasSource, world)
     if (!hasSource) return
   }
+  await needSoundImage(medium, world)
   const source = await needSource(medium, world)
   const origin: Origin = {
     rows,

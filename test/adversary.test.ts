@@ -104,6 +104,30 @@ test('a live file that changed after it was enumerated is not stored as what was
   expect(made.events().filter(({ event }) => event === 'copy_success')).toEqual([])
 })
 
+test('a directory whose file names another folder by now is walked again, and only what is the same stays proven', async () => {
+  const made = project({ database: await freshDatabase() })
+  for (const name of ['one', 'two']) {
+    mkdirSync(made.path(name))
+    writeFileSync(made.path(name, 'letter'), name)
+  }
+  made.medium('box', 'source: {directory: ../one}\ntarget: copied\n')
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  // Moved, and the very same: proven once more, and nothing is left to do.
+  renameSync(made.path('one'), made.path('moved'))
+  made.medium('box', 'source: {directory: ../moved}\ntarget: copied\n')
+  const plan = await made.ntt('plan')
+  expect([plan.code, plan.out.replaceAll(/\s+/g, ' ')]).toEqual([
+    2,
+    expect.stringContaining(`it was made of ${made.path('one')}`),
+  ])
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  expect((await made.ntt('plan')).code).toBe(0)
+  made.medium('box', 'source: {directory: ../two}\ntarget: copied\n')
+  expect((await made.ntt('plan')).code).toBe(2)
+  const { code, out } = await made.ntt('apply', '--yes')
+  expect([code, out]).toEqual([3, expect.stringContaining('walk')])
+})
+
 test('two files under one number: no proof of a copy that has the content of one', async () => {
   const made = project({ database: await freshDatabase() })
   mkdirSync(made.path('box'))

@@ -148,6 +148,7 @@ export class Decoding {
       digest: complete ? this.#end : edges.digest(),
       content: this.#totals?.content ?? '',
       hash: this.#about?.hash ?? null,
+      source: this.#about?.source ?? null,
       unread: this.#about?.unread ?? null,
       volumes: this.#volumes,
       counts: this.#counter.counts(),

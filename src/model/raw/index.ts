@@ -167,6 +167,7 @@ export async function readTail(
     digest: roughDigest(bytes, await read(0, edge), foot),
     content: '',
     hash: null,
+    source: null,
     unread: null,
     volumes: [],
     counts: [],
@@ -180,8 +181,12 @@ export async function readTail(
     const { volumes, totals } = readSection(section)
     const header = head.includes(0) ? head : await read(0, edge)
     const end = header.indexOf(0)
-    const { hash, unread = null } = readHead(header.toString('utf8', magic.length, end === -1 ? edge : end))
-    return { format, complete: true, digest, hash, unread, volumes, ...totals }
+    const {
+      hash,
+      source,
+      unread = null,
+    } = readHead(header.toString('utf8', magic.length, end === -1 ? edge : end))
+    return { format, complete: true, digest, hash, source, unread, volumes, ...totals }
   } catch (error) {
     if (error instanceof RawError) return rough()
     throw error

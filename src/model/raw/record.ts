@@ -42,6 +42,8 @@ export interface RawTail {
   readonly content: string
   /** medium_hash of the medium that it is of; null: it does not tell. */
   readonly hash: string | null
+  /** Where the entries were read from; null: it does not tell. */
+  readonly source: string | null
   /** What of the image was not read then, as unreadPrint tells; null: it does not tell. */
   readonly unread: string | null
   readonly volumes: readonly VolumeReport[]

@@ -16,7 +16,7 @@ import { changesOf } from './changes.ts'
 import { tasksFor } from './gather.ts'
 import { compareLegacy } from './legacy.ts'
 import { isSettled, outcomeText, wayOut } from './outcome.ts'
-import { hasSource, needInhabited, needSource, walkSource } from './source.ts'
+import { hasSource, isOfAnother, needInhabited, needSource, walkSource } from './source.ts'
 import { verifyRaw } from './verify.ts'
 
 /** The raw file, as its stat and its last bytes tell; null: not there. */
@@ -39,6 +39,8 @@ export interface Seen {
     readonly renewable: boolean
     /** Why it may find more if it is made again; null: it would not, or it left nothing open. */
     readonly different: string | null
+    /** The folder that it is of, and the one that the medium's file names by now, where those are two. */
+    readonly moved?: { readonly from: string; readonly to: string }
     /** It left something open that was not read of the medium. */
     readonly mayGrow: boolean
   } | null
@@ -82,6 +84,9 @@ export const enumerate: Stage<Seen> = {
         renewable: tail !== null && tail.format !== 'ntt-1' && (await hasSource(medium, world)),
         different: isOurs && leftOpen(tail) ? await different(tail, open, mtimeNs, medium, world) : null,
         mayGrow: isOurs && mayGrow(tail),
+        ...(isOurs && isOfAnother(tail, medium)
+          ? { moved: { from: tail.source ?? '', to: medium.source.path } }
+          : {}),
       },
     }
   },
@@ -125,7 +130,8 @@ export const enumerate: Stage<Seen> = {
     const others = raw.records - raw.files
     const heard = raw.volumes.filter(({ reader }) => readerNamed(reader)?.isHearsay === true)
     const counts = `${counted(raw.records, 'record')}: ${counted(raw.files, 'file')}, ${counted(others, 'other')}`
-    const text = [counts, ...heard.map(hearsay)].join('; ')
+    const moved = raw.moved === undefined ? [] : [`it was made of ${raw.moved.from}`]
+    const text = [counts, ...moved, ...heard.map(hearsay)].join('; ')
     return { action: 'keep', because: { code: 'present', text }, ...follows }
   },
 

@@ -3,7 +3,7 @@ import type { VolumeReport } from '../../model/entry.ts'
 import { ObserveError } from '../../model/errors.ts'
 import type { Medium } from '../../model/medium.ts'
 import { archivePlace, findImage } from '../../model/places.ts'
-import type { RawRecord } from '../../model/raw/index.ts'
+import type { RawRecord, RawTail } from '../../model/raw/index.ts'
 import { unreadOf, withReadErrors } from '../../model/unread.ts'
 import { rootNames, type Place, type Range, type Reader } from '../../model/world.ts'
 import { findVolumes } from '../../readers/volumes/index.ts'
@@ -39,6 +39,10 @@ export async function findSource(
   const volumes = await findVolumes(place, stat.bytes, withReadErrors(world, place, unread), judge)
   return { place, bytes: stat.bytes, unread, volumes }
 }
+
+/** An enumeration of another folder than the one that the medium's file names: moved, or another project's of the same name. */
+export const isOfAnother = ({ source: from }: Pick<RawTail, 'source'>, { source }: Medium): boolean =>
+  source.type === 'directory' && from !== null && from !== source.path
 
 /** A directory in which we write while we read it is never as it was enumerated. */
 function needApart(directory: string, world: Reader): void {

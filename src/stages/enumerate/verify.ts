@@ -14,13 +14,12 @@ import {
 } from '../../model/raw/index.ts'
 import type { Check, Depth, Verification } from '../../model/stage.ts'
 import type { Reader } from '../../model/world.ts'
-import { cdScheme } from '../../readers/cd/index.ts'
 import { readerNamed } from '../../readers/index.ts'
 import { sameAsArchived } from './archived.ts'
 import { changesOf } from './changes.ts'
 import type { Task } from './gather.ts'
 import { outcomes } from './outcome.ts'
-import { findSource, needInhabited, walkSource, type Source } from './source.ts'
+import { findSource, isOfAnother, needInhabited, walkSource, type Source } from './source.ts'
 
 export async function verifyRaw(medium: Medium, world: Reader, depth: Depth): Promise<Verification> {
   const read = await readThrough(medium, world)
@@ -34,7 +33,7 @@ export async function verifyRaw(medium: Medium, world: Reader, depth: Depth): Pr
     belongs(tail, medium),
     ...volumeChecks(tail, medium, seen),
     ...(source === null || medium.source.type === 'directory' ? [] : [sameVolumes(tail, source)]),
-    ...(depth === 'hash' ? [await walkAgain(tail, source, medium, world)] : []),
+    ...(depth === 'hash' || isOfAnother(tail, medium) ? [await walkAgain(tail, source, medium, world)] : []),
   ]
   const volumes = tail.volumes.map((volume) => ({ ...volume, label: volume.label.toString('latin1') }))
   return { checks, figures: figuresOf(tail), facts: { volumes }, content: tail.content }
@@ -102,9 +101,6 @@ const belongs = ({ hash }: RawTail, medium: Medium): Check => ({
   actual: hash ?? 'does not tell',
 })
 
-/** Volumes that no table bounds: they go on to the end of the image. */
-const toTheEnd: readonly string[] = ['whole', 'offset', 'hybrid', 'session', cdScheme]
-
 /** Each volume has an outcome, its root was listed, and its files lie inside of it. */
 function volumeChecks(
   { volumes, counts }: RawTail,
@@ -113,10 +109,10 @@ function volumeChecks(
 ): readonly Check[] {
   const listed = volumes.filter(({ reader }) => reader !== '')
   const rootless = listed.filter(({ fs }) => seen.get(fs)?.root !== true)
-  const spilled = listed.flatMap(({ fs, scheme, start, bytes, type, outcome }) => {
+  const spilled = listed.flatMap(({ fs, start, bytes, type, outcome }) => {
     const { low, high } = seen.get(fs) ?? { low: 0, high: 0 }
-    // An image that is cut off ends before its files do, and its enumeration says so.
-    const isCutOff = outcome === 'partial' && toTheEnd.includes(scheme)
+    // An image, or a partition, that is cut off ends before its files do, and its enumeration says so.
+    const isCutOff = outcome === 'partial'
     const end = isCutOff ? Number.POSITIVE_INFINITY : start + bytes
     return type !== 'directory' && high > 0 && (low < start || high > end)
       ? [`${volumeName(fs)} from ${start} to ${start + bytes}, files from ${low} to ${high}`]

@@ -1,14 +1,17 @@
 // What a person or a shallow look might pass off as proven: an image that nobody has hashed, a skip that was taken back, an archive with less than was copied, a plan with more than was shown.
 import {
+  chmodSync,
   copyFileSync,
   mkdirSync,
   readFileSync,
+  readdirSync,
   renameSync,
   rmSync,
   statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ask, freshDatabase } from './support/postgres.ts'
 import { project, sampleProject, type Project } from './support/project.ts'
@@ -52,23 +55,36 @@ test('an image that is verified before it is applied is hashed, and its archive 
 
 test('an image whose map is gone does not become whole by that', async () => {
   const made = sampleProject(['floppy.img'], { database: await freshDatabase() })
-  made.medium(
-    'floppy',
-    'source: {image: floppy.img}\npolicy: {rescued: 90%, unreadable_files: accept, partitions: {0: accept}}\n',
-  )
+  const declare = (target: string): void =>
+    made.medium(
+      'floppy',
+      `source: {image: floppy.img}\ntarget: ${target}\npolicy: {rescued: 90%, unreadable_files: accept, partitions: {0: accept}}\n`,
+    )
   const map = made.path('media.d/floppy.map')
   writeFileSync(map, '0x0 + 1\n0x0 0x80000 +\n0x80000 0x1000 -\n0x81000 0xe7000 +\n')
-  const first = await made.ntt('apply', '--yes')
-  expect(first.code, first.out + first.err).toBe(0)
+  const told = async (...words: readonly string[]) => {
+    const { code, out, err } = await made.ntt(...words)
+    return [code, (out + err).replaceAll(/\s+/g, ' ')]
+  }
+  for (const [target, said] of [
+    ['imaged', /map: expected the map by which it was \w+, beside it, found none/],
+    ['archived', /the map that told of that is gone/],
+  ] as const) {
+    declare(target)
+    expect(await told('apply', '--yes')).toEqual([0, expect.anything()])
+    renameSync(map, made.path('away'))
+    expect(await told('apply', '--yes')).toEqual([3, expect.stringMatching(said)])
+    expect((await made.ntt('losses')).code).toBe(5)
+    renameSync(made.path('away'), map)
+    expect((await made.ntt('plan')).code).toBe(0)
+  }
+  // Nor by losing the database as well: the enumeration remembers.
   renameSync(map, made.path('away'))
-  const { code, out } = await made.ntt('apply', '--yes')
-  expect([code, out.replaceAll(/\s+/g, ' ')]).toEqual([
-    3,
-    expect.stringMatching(/map: expected the map by which it was \w+, beside it, found none/),
+  made.env('NTT_DB_URL', await freshDatabase())
+  expect(await told('rebuild', '--yes')).toEqual([
+    4,
+    expect.stringContaining('the map that told of that is gone'),
   ])
-  expect((await made.ntt('losses')).code).not.toBe(0)
-  renameSync(made.path('away'), map)
-  expect((await made.ntt('plan')).code).toBe(0)
 })
 
 test('a partition whose skip is taken back is no longer as declared, and is read when a person says so', async () => {
@@ -217,4 +233,40 @@ test('an audit tells rows of which nothing says what they were made of, and a pr
     expect((await made.ntt('plan')).code).toBe(0)
     expect((await made.ntt('audit')).out).not.toContain('foreign-rows')
   }
+})
+
+test('contents that were found bad are mended first, whatever was edited since', async () => {
+  const database = await freshDatabase()
+  const made = sampleProject(['floppy.img'], { database })
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  const store = made.path('.ntt/by-hash')
+  const [blob = ''] = readdirSync(store, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /[0-9a-f]{64}$/.test(name),
+  )
+  const bytes = readFileSync(join(store, blob))
+  chmodSync(join(store, blob), 0o644)
+  writeFileSync(join(store, blob), Buffer.concat([Buffer.from('?'), bytes.subarray(1)]))
+  expect((await made.ntt('verify', '--depth', 'hash')).code).toBe(3)
+  made.medium('floppy', 'source: {image: floppy.img}\ntarget: archived\nexclude: ["*.nothing"]\n')
+  const plan = await made.ntt('plan')
+  expect([plan.code, plan.out]).toEqual([3, expect.stringContaining('contents failed their verification')])
+  const applied = await made.ntt('apply', '--yes')
+  expect(applied.code, applied.out + applied.err).toBe(0)
+  expect(readFileSync(join(store, blob)).equals(bytes)).toBe(true)
+  expect((await made.ntt('verify', '--depth', 'hash')).code).toBe(0)
+  expect((await made.ntt('plan')).code).toBe(0)
+})
+
+test('a store that is lost, and whose folder was given its marker, is not as declared', async () => {
+  const made = sampleProject(['floppy.img'], { database: await freshDatabase() })
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  const store = made.path('.ntt/by-hash')
+  const marker = readFileSync(join(store, '.ntt-store'))
+  rmSync(store, { recursive: true })
+  mkdirSync(store)
+  writeFileSync(join(store, '.ntt-store'), marker)
+  const plan = await made.ntt('plan')
+  expect([plan.code, plan.out]).toEqual([3, expect.stringContaining('the store has no content at all')])
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  expect((await made.ntt('verify', '--depth', 'hash')).code).toBe(0)
 })

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Config } from '../config.ts'
 import { nameProblem } from '../desired.ts'
 import { mismatch } from '../model/check.ts'
-import { ObserveError, UsageError, errnoOf, type ExitCode } from '../model/errors.ts'
+import { ObserveError, UsageError, errnoOf, mostSerious, type ExitCode } from '../model/errors.ts'
 import type { Manifest } from '../model/manifest.ts'
 import { archivePlace } from '../model/places.ts'
 import { readRange } from '../model/range.ts'
@@ -34,11 +34,15 @@ export async function rebuildVerb(_named: readonly string[], flags: RebuildFlags
   const before = await lookAround(flags)
   if (flags.yes !== true && !(await isWanted('rebuild', manner))) return 2
   await prepare(before, flags)
-  return applyVerb([], flags)
+  const exit = await applyVerb([], flags)
+  // What an archive that cannot be read would have brought back nobody knows.
+  return before.strange.length === 0 ? exit : mostSerious([exit, 2])
 }
 
 /** What the rebuild would begin with. Nothing of it is written yet. */
 interface Before {
+  /** Archives that say something else than their name, or nothing. */
+  readonly strange: readonly string[]
   readonly enrol: readonly { readonly medium: Identified; readonly name: string }[]
   readonly write: readonly { readonly medium: Identified; readonly name: string }[]
   readonly setAside: readonly { readonly from: string; readonly to: string }[]
@@ -83,8 +87,8 @@ async function lookAround(flags: RebuildFlags): Promise<Before> {
   }
   const text = rebuildText(told, verb.manner)
   if (flags.json !== true && (flags.yes !== true || flags.quiet !== true)) verb.write(text)
-  else if (flags.yes !== true) process.stderr.write(text)
-  return { enrol, write, setAside }
+  else if (flags.yes !== true || strange.length > 0) process.stderr.write(text)
+  return { strange, enrol, write, setAside }
 }
 
 async function prepare({ enrol, write, setAside }: Before, flags: RebuildFlags): Promise<void> {

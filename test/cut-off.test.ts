@@ -130,6 +130,18 @@ test('what is in use and has no name is told as lost, and keeps nothing from bei
   ])
 })
 
+test('inodes that ext keeps for itself are not told as lost', async () => {
+  const folder = scratch()
+  mkdirSync(join(folder, 'tree'))
+  writeFileSync(join(folder, 'tree/one'), 'one')
+  const image = sized(join(folder, 'disk.img'), 16 << 20)
+  const features = 'quota,project,orphan_file'
+  make('mke2fs', '-q', '-F', '-t', 'ext4', '-O', features, '-d', join(folder, 'tree'), image)
+  const at = await imaged(image)
+  expect((await at.ntt('apply', '--yes')).code).toBe(0)
+  expect(await at.ntt('losses')).toMatchObject({ code: 0, out: 'letters  nothing is lost\n' })
+})
+
 test('of an enumeration that was found damaged nobody says that nothing is lost', async () => {
   const at = await imaged(floppy(false))
   expect((await at.ntt('apply', '--yes')).code).toBe(0)

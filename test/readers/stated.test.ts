@@ -21,6 +21,12 @@ const makers: Readonly<Record<string, (image: string) => void>> = {
   btrfs: (image) => make('mkfs.btrfs', '-q', '-f', image),
   HFS: (image) => (truncateSync(image, 8 * mebibyte), make('hformat', '-f', image)),
   'HFS Plus': (image) => void emptyHfsPlus(image, 8 * mebibyte),
+  'UDF beside ISO 9660': (image) => {
+    const tree = join(scratch(), 'tree')
+    mkdirSync(tree)
+    writeFileSync(join(tree, 'one.bin'), Buffer.alloc(mebibyte, 7))
+    make('genisoimage', '-quiet', '-udf', '-o', image, tree)
+  },
   'ISO 9660': (image) => {
     const tree = join(scratch(), 'tree')
     mkdirSync(tree)

@@ -41,7 +41,7 @@ async function* list(image: Place, { start }: Volume, world: Reader): AsyncGener
   const message = `${lost} of ${usedInodes} inodes in use have no name`
   if (lost > usedInodes / 2 && !walk.isBroken)
     yield missingNames(Buffer.alloc(0), `${message}: names are missing`)
-  else if (lost > 0 && !needsRecovery && !walk.isBroken) yield unnamed(message)
+  else if (lost > 0 && !needsRecovery && !volume.head.hasValueInodes && !walk.isBroken) yield unnamed(message)
 }
 
 class Walk {

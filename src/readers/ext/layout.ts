@@ -16,6 +16,8 @@ export interface Superblock {
   readonly sparse: boolean
   /** Inodes in use, as counted by the filesystem, without those that it keeps for itself. */
   readonly usedInodes: number
+  /** Extended attributes may have inodes of their own, which have no names. */
+  readonly hasValueInodes: boolean
   /** The first that is not kept for the filesystem itself. */
   readonly firstInode: number
   /** It was not unmounted, and its journal has not been replayed. */
@@ -27,6 +29,7 @@ const recover = 0x0004
 const journalDevice = 0x0008
 const metaGroups = 0x0010
 const wide = 0x0080
+const valueInodes = 0x0400
 
 export function parseSuperblock(block: Buffer): Superblock {
   if (block.readUInt16LE(0x38) !== 0xef53) throw new RunError('there is no ext superblock')
@@ -51,6 +54,8 @@ export function parseSuperblock(block: Buffer): Superblock {
   )
     throw new RunError('the ext superblock makes no sense')
   const descriptorBytes = is64 ? block.readUInt16LE(0xfe) : 32
+  // Of project quotas and of orphans: they have numbers like anybody's.
+  const own = [0x26c, 0x280].filter((at) => block.readUInt32LE(at) >= firstInode)
   return {
     blockBytes,
     inodeBytes,
@@ -61,7 +66,8 @@ export function parseSuperblock(block: Buffer): Superblock {
     descriptorBytes,
     firstMetaGroup: (incompatible & metaGroups) === 0 ? Number.POSITIVE_INFINITY : block.readUInt32LE(0x104),
     sparse: (block.readUInt32LE(0x64) & rootGroups) !== 0,
-    usedInodes: block.readUInt32LE(0x00) - block.readUInt32LE(0x10) - (firstInode - 1),
+    usedInodes: block.readUInt32LE(0x00) - block.readUInt32LE(0x10) - (firstInode - 1) - own.length,
+    hasValueInodes: (incompatible & valueInodes) !== 0,
     firstInode,
     needsRecovery: (incompatible & recover) !== 0,
   }

@@ -24,6 +24,9 @@ const hfsSize = (head: Buffer): number =>
 
 const ext: Statement = { at: 1024, length: 512, size: extSize }
 
+const isPrimary = (head: Buffer): boolean => head.toString('latin1', 0, 6) === '\x01CD001'
+const isoSize = (head: Buffer): number => head.readUInt32LE(80) * head.readUInt16LE(128)
+
 /** By the names of blkid. Layouts: the Microsoft specifications of FAT and exFAT, ECMA-119, Apple TN1150, and the Linux sources of the others. */
 const statements: Readonly<Record<string, Statement>> = {
   vfat: {
@@ -33,7 +36,9 @@ const statements: Readonly<Record<string, Statement>> = {
   },
   exfat: { at: 0, length: 512, size: (head) => wide(head.readBigUInt64LE(72)) * 2 ** head.readUInt8(108) },
   ntfs: { at: 0, length: 512, size: (head) => wide(head.readBigUInt64LE(40)) * head.readUInt16LE(11) },
-  iso9660: { at: 32_768, length: 2048, size: (head) => head.readUInt32LE(80) * head.readUInt16LE(128) },
+  iso9660: { at: 32_768, length: 2048, size: isoSize },
+  // A disc of both kinds has it there as well.
+  udf: { at: 32_768, length: 2048, size: (head) => (isPrimary(head) ? isoSize(head) : 0) },
   ext2: ext,
   ext3: ext,
   ext4: ext,

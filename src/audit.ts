@@ -48,6 +48,7 @@ export async function audit(
       raw: raws.has(row.hash),
       archive: archives.has(row.hash),
       asDeclared: row.name !== null && unloaded.has(row.name),
+      uncopied: targetOf(row) === 'loaded',
     }
     const own = proofs.get(row.hash) ?? []
     return [
@@ -151,7 +152,7 @@ function auditTwice(files: readonly Declared[]): readonly Finding[] {
           'same-medium',
           { name, hash: is },
           1,
-          `${file} declares the medium of ${owner.file} once more: remove one of the two, ntt works on ${owner.name} alone`,
+          `${file} declares the medium of ${owner.file} once more, and ntt works on ${owner.name} alone: remove one of the two; or, if it is another medium that begins and ends alike, give it a \`medium_hash\` of 32 hex digits of your own`,
         ),
       )
   })

@@ -15,6 +15,8 @@ interface There {
   readonly raw: boolean
   readonly archive: boolean
   readonly asDeclared: boolean
+  /** It is to be loaded, and no further. */
+  readonly uncopied: boolean
 }
 
 export async function auditMedium(
@@ -97,6 +99,8 @@ async function auditLoaded(row: CatalogueRow, there: There, world: Reader): Prom
   const files = Number(tally?.files)
   const open = files - Number(tally?.decided)
   if (Number.isNaN(open)) throw new TypeError('the tally of a medium is two numbers')
+  if (there.uncopied && open === files)
+    return untrue(row, 'copy_done', row.copyDone, open, 'nothing was ever copied')
   if (open === 0) return unclaimed(row, row, files, `all ${files} files have an outcome`)
   const paths = await world.query<{ path: Buffer }>(openPaths, [row.mediumId, examplesKept])
   const examples = paths.map(({ path }) => path.toString('latin1'))

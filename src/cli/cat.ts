@@ -50,7 +50,8 @@ export async function catVerb([medium = '', typed = '']: readonly string[], flag
   const query: Reader['query'] = (sql, params) => database.query(sql, params)
   const world = session.eyes.reader(name)
   await needRoot('by-hash', query, world)
-  await writeBlob(blob, world, command(`apply ${name}`, manner))
+  const mend = [`verify --depth hash ${name}`, `apply ${name}`].map((words) => command(words, manner))
+  await writeBlob(blob, world, mend.join(', then '))
   if (state === 'b') return 0
   process.stderr.write(
     `${shown} is damaged: zeros stand where the medium could not be read (${readable(detail ?? '')})\n`,
@@ -68,7 +69,7 @@ function only(rows: readonly AtPath[], none: string, look: string): AtPath {
       hint: `Name it behind the medium: ${[...partitions].map((fs) => `MEDIUM/${fs}`).join(', ')}`,
     })
   throw new UsageError('a damaged directory holds that path more than once', {
-    hint: `ntt why HASH tells of each content.`,
+    hint: 'ntt find shows their contents; ntt why HASH where each one lies.',
   })
 }
 
@@ -77,7 +78,7 @@ async function writeBlob(blob: string, world: Reader, mend: string): Promise<voi
   const place = blobPlace(blob)
   const bad = (text: string): VerifyError =>
     new VerifyError(`the content ${blob} ${text}`, {
-      hint: `Verify the medium and have it copied again: ${mend}`,
+      hint: `To have it mended: ${mend}`,
     })
   if ((await world.stat(place)) === null) throw bad('is not in the store')
   if ((await world.digest(place)).blake3 !== blob)

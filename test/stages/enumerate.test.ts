@@ -407,7 +407,7 @@ describe('a directory', () => {
       yield* decodeRaw(world.read(rawFile()))
       yield [{ fs: 0, error }]
     }
-    const about = { hash: testHash, source: folder, writer: 'ntt' }
+    const about = { hash: testHash, source: join(folder, 'tree'), writer: 'ntt' }
     const chunks: Buffer[] = []
     for await (const chunk of encodeRaw(more(), () => tails[0]?.volumes ?? [], about))
       chunks.push(Buffer.from(chunk))

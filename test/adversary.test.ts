@@ -146,7 +146,7 @@ test('two files under one number: no proof of a copy that has the content of one
   const same = records.map((one) =>
     'entry' in one && one.entry.type === 'f' ? { ...one, entry: { ...one.entry, ino } } : one,
   )
-  const about = { hash: name.slice(0, 32), source: 'box', writer: 'test' }
+  const about = { hash: name.slice(0, 32), source: made.path('box'), writer: 'test' }
   const bytes: Buffer[] = []
   for await (const chunk of encodeRaw(each([same]), () => tails[0]?.volumes ?? [], about))
     bytes.push(Buffer.from(chunk))

@@ -206,6 +206,8 @@ test('a store that has lost nearly all is told in a few lines, and counted in fu
   expect((await own.ntt('verify', '--depth', 'hash')).code).toBe(0)
   for (const first of readdirSync(own.path('.ntt/by-hash')).filter((name) => /^[0-9a-f]{2}$/.test(name)))
     rmSync(own.path('.ntt/by-hash', first), { recursive: true })
+  // Without any folder it would be told as empty, before a content is looked for.
+  mkdirSync(own.path('.ntt/by-hash/00'))
   const told = (): number => own.events().filter(({ event }) => event === 'store_bad').length
   const { code, out } = await own.ntt('verify', 'one', 'two', '--depth', 'hash')
   expect([code, told()]).toEqual([3, 1000])

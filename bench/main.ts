@@ -79,11 +79,15 @@ async function main(): Promise<void> {
       const report: Report = { at, quick: values.quick, rounds, machine, findings }
       if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`)
     }
+  } catch (error) {
+    // Told first: what is still at work in the store may keep it from being taken away, which would be told in its place.
+    tell(error instanceof Error ? (error.stack ?? error.message) : String(error))
+    throw error
   } finally {
-    bench.store().release()
-    rmSync(work, { recursive: true, force: true })
     // Of a run that breaks off as well.
     process.stdout.write(text({ at, quick: values.quick, rounds, machine, findings }))
+    bench.store().release()
+    rmSync(work, { recursive: true, force: true })
   }
 }
 

@@ -42,7 +42,7 @@ export async function findSource(
 
 /** An enumeration of another folder than the one that the medium's file names: moved, or another project's of the same name. */
 export const isOfAnother = ({ source: from }: Pick<RawTail, 'source'>, { source }: Medium): boolean =>
-  source.type === 'directory' && from !== null && from !== source.path
+  source.type === 'directory' && from?.startsWith('/') === true && from !== source.path
 
 /** A directory in which we write while we read it is never as it was enumerated. */
 function needApart(directory: string, world: Reader): void {

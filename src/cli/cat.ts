@@ -24,9 +24,9 @@ export async function catVerb([medium = '', typed = '']: readonly string[], flag
   const [, name = medium, partition] = /^(.+)\/(\d+)$/.exec(medium) ?? []
   await using verb = await openVerb(flags, { writes: false, named: [name] })
   const { session, manner } = verb
-  const { database, media } = await knownMedia(verb)
+  const { database, media, isLoaded } = await knownMedia(verb)
   const known = knownAs(name, media, verb.declarations)
-  if (known === null || !known.isLoaded)
+  if (known === null || !(await isLoaded(known)))
     throw new ObserveError(`${name} is not loaded: nobody knows its files`)
   const path = typedPath(typed)
   const rows = await entriesAt(path, known, database)

@@ -17,13 +17,13 @@ export async function findVerb([typed = '', ...named]: readonly string[], flags:
   const pattern = typedPattern(typed)
   await using verb = await openVerb(flags, { writes: false, named })
   const { session, declarations, manner, write } = verb
-  const { database, media } = await knownMedia(verb)
+  const { database, media, isLoaded } = await knownMedia(verb)
   const wanted = named.length > 0 ? named : [...new Set([...media, ...declarations].map(({ name }) => name))]
   const unsearched: string[] = []
   let found = 0
   for (const name of wanted) {
     const medium = knownAs(name, media, declarations)
-    if (medium === null || !medium.isLoaded) {
+    if (medium === null || !(await isLoaded(medium))) {
       unsearched.push(name)
       continue
     }

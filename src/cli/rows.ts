@@ -1,32 +1,41 @@
 // The rows of loaded media, for verbs that look for files in them: which media there are, and their entries by pattern or path.
 import { ObserveError, UsageError } from '../model/errors.ts'
+import { loadTables } from '../model/partition.ts'
 import type { Pattern } from '../model/typed-path.ts'
 import type { Found } from '../views/found.ts'
 import type { Database } from '../ports/postgres.ts'
 import { meant } from './look.ts'
 import type { Verb } from './verb.ts'
 
-/** A medium of the database, loaded or not. */
+/** A medium of the database, whether it is loaded or not. */
 export interface Known {
   readonly id: number
   readonly hash: string
   readonly name: string
-  readonly isLoaded: boolean
+}
+
+interface KnownMedia {
+  readonly database: Database
+  readonly media: readonly Known[]
+  /** Whether all of its rows are there. */
+  readonly isLoaded: (medium: Known) => Promise<boolean>
 }
 
 export async function knownMedia({
-  session: { database },
-}: Pick<Verb, 'session'>): Promise<{ readonly database: Database; readonly media: readonly Known[] }> {
+  session: { database, eyes },
+}: Pick<Verb, 'session'>): Promise<KnownMedia> {
   if (database === null)
     throw new ObserveError('there is no database yet: nothing is loaded', {
       hint: 'ntt plan shows what is to be done.',
     })
   const media = await database.query<Known>(
-    `select m.medium_id as id, m.medium_hash as hash, coalesce(m.name, m.medium_hash) as name,
-            exists (select from filesystem f where f.medium_id = m.medium_id) as "isLoaded"
-       from medium m order by 3, 2`,
+    'select medium_id as id, medium_hash as hash, coalesce(name, medium_hash) as name from medium order by 3, 2',
   )
-  return { database, media }
+  // Rows of which some have been taken away answer as if there were no others.
+  const world = eyes.reader('find')
+  const isLoaded = async ({ hash }: Known): Promise<boolean> =>
+    (await world.catalogue(hash))?.load?.tables.length === loadTables.length
+  return { database, media, isLoaded }
 }
 
 /** By its name or its hash. null: it is declared, and the database never met it. Throws UsageError where it is neither, with what may have been meant. */
@@ -59,9 +68,9 @@ export async function* entriesLike(
   // COPY takes no parameters; as hexadecimal digits nothing in it can end a literal.
   const pattern = `convert_from('\\x${Buffer.from(regex).toString('hex')}'::bytea, 'UTF8')`
   const sql = `copy (
-    select e.fs, i.type, i.size, coalesce(o.state::text, ''), coalesce(encode(o.blob_id, 'hex'), ''), encode(${wholePath}, 'hex')
+    select e.fs, coalesce(i.type::text, '?'), coalesce(i.size, 0), coalesce(o.state::text, ''), coalesce(encode(o.blob_id, 'hex'), ''), encode(${wholePath}, 'hex')
       from entry e join directory d on d.medium_id = e.medium_id and d.dir = e.dir
-      join inode i on i.medium_id = e.medium_id and i.fs = e.fs and i.ino = e.ino
+      left join inode i on i.medium_id = e.medium_id and i.fs = e.fs and i.ino = e.ino
       left join outcome o on o.medium_id = e.medium_id and o.fs = e.fs and o.ino = e.ino
      where e.medium_id = ${Math.trunc(id)} and e.name <> '' and convert_from(${text}, 'LATIN1') collate "C" ~ ${pattern}
      order by e.fs, ${wholePath}) to stdout`

@@ -56,11 +56,11 @@ export interface Pattern {
 }
 
 /**
- * A pattern as shells have it: `*` and `?` stand for no slash, `**` for anything, `[a-z]` and `[!a-z]` for one byte. One with a slash is
+ * A pattern as shells have it: `*` and `?` stand for no slash, `**` for anything, `[a-z]` and `[!a-z]` for one byte that is no slash. One with a slash is
  * held against the whole path, else against the last name. Throws UsageError where a class has no end.
  */
 export function typedPattern(typed: string): Pattern {
-  const inside = typed.replace(/^\/+/, '')
+  const inside = typed.replace(/^\/+|\/+$/g, '')
   const regex = pieces(inside)
     .map(({ bytes, isLiteral }) => {
       const text = bytes.toString('latin1')
@@ -86,7 +86,7 @@ function wildcards(text: string): string {
         })
       if (!/^[ -Z\]-~]+$/.test(set))
         throw new UsageError('a class holds single bytes of ASCII, no names of classes and nothing else')
-      return `[${not === '' ? '' : '^'}${set.replace(/[\\[^]/g, String.raw`\$&`)}]`
+      return `[${not === '' ? '' : '^/'}${set.replace(/[\\[^]/g, String.raw`\$&`)}]`
     },
   )
 }

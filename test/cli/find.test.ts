@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { typedPath, typedPattern } from '../../src/model/typed-path.ts'
 import { documentOf } from '../support/outs.ts'
-import { freshDatabase } from '../support/postgres.ts'
+import { ask, freshDatabase } from '../support/postgres.ts'
 import { project, repository, type Project } from '../support/project.ts'
 
 let made: Project
@@ -132,10 +132,26 @@ test('a content that has rotted in the store is not handed over: 3, and not a by
   expect(cat('box', 'letters/first.doc')).toMatchObject({ code: 0, bytes: content })
 })
 
+test('media of which rows were taken away are not searched, and that is said', async () => {
+  const [table] = await ask<{ name: string }>(
+    database,
+    "select inhrelid::regclass::text as name from pg_inherits where inhparent = 'inode'::regclass",
+  )
+  await ask(database, `drop table ${table?.name}`)
+  const { code, out, err } = await made.ntt('find', '*.doc', 'box')
+  expect([code, out, err]).toEqual([
+    5,
+    '',
+    expect.stringContaining('Not searched, because not loaded: 1 medium (box)'),
+  ])
+  expect(cat('box', 'letters/first.doc')).toMatchObject({ code: 5, bytes: Buffer.alloc(0) })
+})
+
 test('what a person types is bytes', () => {
   expect(typedPath(String.raw`/a\xe4\\\n\u{202e}/`)).toEqual(
     Buffer.concat([Buffer.from('a'), Buffer.from([0xe4]), Buffer.from('\\\n\u202e')]),
   )
   expect(typedPattern('*.c')).toEqual({ regex: String.raw`^[^/]*\.c$`, of: 'name' })
+  expect(typedPattern('/a[!b]c/')).toEqual({ regex: '^a[^/b]c$', of: 'path' })
   expect(() => typedPattern('[[:alpha:]]')).toThrow('single bytes of ASCII')
 })

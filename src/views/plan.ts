@@ -1,7 +1,7 @@
 // A plan as text: every step with its reason, what is as declared in one line, and what it would come to.
 import type { Estimate } from '../model/estimate.ts'
 import { together } from '../model/proofs.ts'
-import type { Action, Lane, Plan } from '../model/stage.ts'
+import type { Action, Lane, Plan, Step } from '../model/stage.ts'
 import { isMet, todo } from '../plan.ts'
 import { count, counted } from '../model/counted.ts'
 import { columns, duration, glyph, readable, roughly, size, wrap, wrapParts } from './format.ts'
@@ -43,7 +43,8 @@ function planLines(plan: Plan, options: PlanOptions): readonly Line[] {
             `Observed ${counted(plan.lanes.length, 'medium', 'media')} in ${duration(tookSec)}. Nothing was written.`,
           ],
         ]
-  const lanes = toldOnce(shown).flatMap((lane) => laneLines(lane, widths, manner, verbose))
+  const once = toldOnce()
+  const lanes = shown.flatMap((lane) => laneLines(heldOnce(lane, once), widths, manner, verbose))
   const rest: Line[] = [
     ...folded,
     ...(verbose || met.length === 0 || met.length === plan.lanes.length ? [] : [metLine(met)]),
@@ -63,19 +64,28 @@ function planLines(plan: Plan, options: PlanOptions): readonly Line[] {
 
 /** One line for each medium that a person must look at, for who was shown no plan. */
 export function heldText({ lanes }: Pick<Plan, 'lanes'>, manner: Manner): string {
-  const held = toldOnce(lanes).flatMap(({ steps }) =>
-    steps.filter(({ action }) => action === 'refuse' || action === 'unknown').slice(0, 1),
-  )
+  const once = toldOnce()
+  const held = lanes.flatMap(({ steps }) => steps.filter(isHeld).slice(0, 1))
   return render(
     held.map(({ medium, stage, because }): Line => [
-      `${readable(medium)} ${stage}: ${readable(typed(because.text, manner))}`,
+      `${readable(medium)} ${stage}: ${readable(typed(once(medium, because.text), manner))}`,
     ]),
     manner,
   )
 }
 
-const needsPerson = ({ steps }: Lane): boolean =>
-  steps.some(({ action }) => action === 'refuse' || action === 'unknown')
+const isHeld = ({ action }: Step): boolean => action === 'refuse' || action === 'unknown'
+const needsPerson = ({ steps }: Lane): boolean => steps.some(isHeld)
+
+/** Those are shown each in a line of its own; others may be folded, and would be told by nobody. */
+const heldOnce = (lane: Lane, once: ReturnType<typeof toldOnce>): Lane => ({
+  ...lane,
+  steps: lane.steps.map((step) =>
+    isHeld(step)
+      ? { ...step, because: { ...step.because, text: once(lane.medium, step.because.text) } }
+      : step,
+  ),
+})
 const contradicted = ({ steps }: Lane): boolean => steps.some(({ contradicts }) => contradicts !== null)
 
 /** A long list shows all that a person must look at and the first of the others; the rest is counted by where it stands. */

@@ -29,8 +29,8 @@ export function waitsFor({ steps }: Lane): string {
 }
 
 export function statusText(standings: readonly Standing[], nowMs: number, manner: Manner): string {
-  const lanes = toldOnce(standings.map(({ lane }) => lane))
-  const rows = standings.map(({ lane, health, proven }, index) => {
+  const once = toldOnce()
+  const rows = standings.map(({ lane, health, proven }) => {
     const contradicted = lane.steps.some(({ contradicts }) => contradicts !== null)
     return {
       name: lane.medium,
@@ -38,7 +38,7 @@ export function statusText(standings: readonly Standing[], nowMs: number, manner
       target: lane.target,
       known: proven === null ? 'not proven' : `${proven.depth}, ${age(proven.at, nowMs)}`,
       health: health ?? '-',
-      waits: waitsFor(lanes[index] ?? lane),
+      waits: once(lane.medium, waitsFor(lane)),
       met: lane.steps.every(({ action }) => action === 'keep'),
       contradicted,
     }

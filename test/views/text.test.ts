@@ -8,7 +8,8 @@ import { emptyRun } from '../../src/model/run-view.ts'
 import { fold } from '../../src/model/progress.ts'
 import { command, plainManner, typed, type Manner } from '../../src/views/paint.ts'
 import { openPlain } from '../../src/views/plain.ts'
-import { planText } from '../../src/views/plan.ts'
+import { heldText, planText } from '../../src/views/plan.ts'
+import { statusText } from '../../src/views/status.ts'
 import { summaryText } from '../../src/views/summary.ts'
 import { at, lane, metLane, newLane, planOf, shortRun, stamped, step, tour } from './events.ts'
 
@@ -320,4 +321,25 @@ test('a command within a sentence names the folder after -C; other words that be
   )
   expect(typed('ntt why a load', manner)).toBe('ntt -C box why a load')
   expect(typed('`ntt -C box plan` of ntt itself', manner)).toBe('`ntt -C box plan` of ntt itself')
+})
+
+test('a long reason that media share is told in full with the first that shows it, and not with one that does not', () => {
+  const away = `raw: (/mnt/raw) is not there, or has no marker, ${'and more of it '.repeat(8)}`.trim()
+  const media = [
+    lane('one', 'floppy', 1, null, [
+      step('one', 'image', 'refuse', 'wrong-medium', 'another disc'),
+      step('one', 'enumerate', 'unknown', 'unobserved', away),
+    ]),
+    ...['two', 'three'].map((name) =>
+      lane(name, 'floppy', 1, null, [step(name, 'enumerate', 'unknown', 'unobserved', away)]),
+    ),
+  ]
+  const standings = media.map((of) => ({ lane: of, health: null, proven: null }))
+  for (const text of [statusText(standings, 0, plainManner), heldText(planOf(...media), plainManner)]) {
+    expect(text.split(away)).toHaveLength(2)
+    expect(text).toMatch(/two .*raw: [^]*three .*the same as of two/)
+  }
+  // A plan shows every step that is held.
+  const plan = planText(planOf(...media), { manner: plainManner })
+  expect([plan.split(away).length, plan.match(/the same as of one/g)?.length]).toEqual([2, 2])
 })

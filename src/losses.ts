@@ -11,12 +11,12 @@ import {
 import { excludingMount } from './model/exclusions.ts'
 import type { Loss } from './model/loss.ts'
 import type { Medium } from './model/medium.ts'
-import { findImage, mapBeside, rawPlace } from './model/places.ts'
+import { findImage, rawPlace } from './model/places.ts'
 import { readRange } from './model/range.ts'
 import { decodeRaw, readTail, type RawRecord, type RawTail } from './model/raw/index.ts'
-import { leftOpen, rangesText, unreadOf, unreadPrint } from './model/unread.ts'
+import { hasLostMap, leftOpen, rangesText, unreadOf, unreadPrint } from './model/unread.ts'
 import { bytesIn, intersect, merged, subtract } from './model/ranges.ts'
-import type { Place, Range, Reader } from './model/world.ts'
+import type { Range, Reader } from './model/world.ts'
 
 /** All of them, in the order of the enumeration. Believes no record: it reads the enumeration and the map as they are now. */
 export async function* losses(medium: Medium, world: Reader): AsyncGenerator<Loss> {
@@ -38,7 +38,7 @@ export async function* losses(medium: Medium, world: Reader): AsyncGenerator<Los
   }
   if (image === null && medium.source.type !== 'directory' && tail.unread !== unreadPrint([]))
     yield { ...at, kind: 'unknown', text: 'its image is not here: what of it was not read is not known' }
-  if (image !== null && (await isUnmapped(image.place, tail, world)))
+  if (await hasLostMap(tail, medium, world))
     yield {
       ...at,
       kind: 'unknown',
@@ -56,10 +56,6 @@ export async function* losses(medium: Medium, world: Reader): AsyncGenerator<Los
     for await (const records of decodeRaw(world.read(raw))) yield* await search.untold(records)
   yield* search.outside()
 }
-
-/** Without its map nobody can tell what of an image was never read; its enumeration knows that something was. */
-const isUnmapped = async (image: Place, { unread }: RawTail, world: Reader): Promise<boolean> =>
-  unread !== null && unread !== unreadPrint([]) && (await world.stat(mapBeside(image))) === null
 
 /** What became of files that are not whole. */
 interface Outcome {
@@ -148,21 +144,8 @@ class Search {
       if ('error' in record) {
         const { path, message, error } = record.error
         const place = path.toString('latin1')
-        if (error === unnamedError) {
-          this.#isAllNamed = false
-          return [
-            {
-              medium: this.#medium,
-              kind: 'names',
-              fs,
-              path: place,
-              ranges: [],
-              text: `${error}: ${message}`,
-            },
-          ]
-        }
         if (error === contentError) this.#untold.set(`${fs}:${place}`, message)
-        if (!hidesNames(record.error)) return []
+        if (error !== unnamedError && !hidesNames(record.error)) return []
         if (error === otherFilesystem && this.#mountLeftOut(place) !== null) return []
         this.#isAllNamed = false
         const ranges = this.#hit.get(`${fs}:${place}`) ?? []

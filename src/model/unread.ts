@@ -2,7 +2,8 @@
 import { fingerprint } from './canonical.ts'
 import { RunError } from './errors.ts'
 import { parseMapfile, unreadRanges } from './mapfile.ts'
-import { mapBeside, type FoundImage } from './places.ts'
+import type { Medium } from './medium.ts'
+import { findImage, mapBeside, type FoundImage } from './places.ts'
 import type { RawTail } from './raw/record.ts'
 import { bytesIn, intersect } from './ranges.ts'
 import type { Place, Range, Reader } from './world.ts'
@@ -47,6 +48,17 @@ export function withReadErrors<World extends Pick<Reader, 'read'>>(
 
 /** Tells apart two states of an image, by what was not read of it: 16 hex digits. */
 export const unreadPrint = (unread: readonly Range[]): string => fingerprint(unread).slice(0, 16)
+
+/** Some of the image was not read when it was enumerated, and the map that would tell of that is gone: it is not whole for that. */
+export async function hasLostMap(
+  { unread }: Pick<RawTail, 'unread'>,
+  medium: Pick<Medium, 'hash' | 'source'>,
+  world: Pick<Reader, 'stat'>,
+): Promise<boolean> {
+  if (unread === null || unread === unreadPrint([])) return false
+  const image = await findImage(medium, world)
+  return image !== null && (await world.stat(mapBeside(image.place))) === null
+}
 
 /**
  * Whether an enumeration left something open while bytes of the image were not read: it may find more when the image has been

@@ -7,7 +7,7 @@ import { archivePlace, rawPlace } from '../../model/places.ts'
 import { readRange } from '../../model/range.ts'
 import { decodeRaw, encodeRaw, readTail, type RawTail } from '../../model/raw/index.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
-import { leftOpen, mayGrow, unreadPrint } from '../../model/unread.ts'
+import { hasLostMap, leftOpen, mayGrow, unreadPrint } from '../../model/unread.ts'
 import { restoreRaw } from '../../model/unarchive.ts'
 import type { Place, Reader, Writer } from '../../model/world.ts'
 import { readerNamed } from '../../readers/index.ts'
@@ -39,6 +39,8 @@ export interface Seen {
     readonly renewable: boolean
     /** Why it may find more if it is made again; null: it would not, or it left nothing open. */
     readonly different: string | null
+    /** It was made when some of the image was not read, and the map that told of that is gone. */
+    readonly lostMap?: true
     /** The folder that it is of, and the one that the medium's file names by now, where those are two. */
     readonly moved?: { readonly from: string; readonly to: string }
     /** It left something open that was not read of the medium. */
@@ -47,6 +49,9 @@ export interface Seen {
   /** Only where there is no raw: an archive that may hold it. */
   readonly archived?: true
 }
+
+const lostMapText =
+  'it was made when some of the image was not read, and the map that told of that is gone: put it back beside the image (the archive has it, too), or what was never read would pass for content; if all of it was read anew since, move this enumeration away'
 
 export const enumerate: Stage<Seen> = {
   name: 'enumerate',
@@ -84,6 +89,7 @@ export const enumerate: Stage<Seen> = {
         renewable: tail !== null && tail.format !== 'ntt-1' && (await hasSource(medium, world)),
         different: isOurs && leftOpen(tail) ? await different(tail, open, mtimeNs, medium, world) : null,
         mayGrow: isOurs && mayGrow(tail),
+        ...(isOurs && (await hasLostMap(tail, medium, world)) ? { lostMap: true as const } : {}),
         ...(isOurs && isOfAnother(tail, medium)
           ? { moved: { from: tail.source ?? '', to: medium.source.path } }
           : {}),
@@ -110,6 +116,7 @@ export const enumerate: Stage<Seen> = {
     if (!raw.complete) {
       return { action: 'run', because: { code: 'incomplete', text: `${size} without an end` } }
     }
+    if (raw.lostMap === true) return { action: 'refuse', because: { code: 'unobserved', text: lostMapText } }
     const follows = raw.mayGrow ? { follows: true } : {}
     const open = raw.volumes.filter((volume) => !isSettled(volume, medium))
     const left = open.map(outcomeText).join('; ')

@@ -10,15 +10,11 @@ import {
   imagePlace,
   mapBeside,
   passesPlace,
-  rawPlace,
   unfinishedPlace,
 } from '../../model/places.ts'
-import { readRange } from '../../model/range.ts'
-import { readTail } from '../../model/raw/index.ts'
 import { lookAtSource } from '../../model/source.ts'
 import { restoreImage } from '../../model/unarchive.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
-import { unreadPrint } from '../../model/unread.ts'
 import type { FileStat, Place, Reader, Writer } from '../../model/world.ts'
 import { nextPass, parsePasses, share, type EndedPass } from './passes.ts'
 import { prove } from './prove.ts'
@@ -36,8 +32,6 @@ export interface Seen {
   readonly map: MapLook
   /** A map under another name, where there is none under ours. */
   readonly stray?: Place
-  /** There is no map, and the enumeration that is there was made when some of it was unread. */
-  readonly lostMap?: true
   /** Imaging that has begun and not ended; null: none. */
   readonly unfinished: MapLook
   /** Passes that have ended on the drive that is declared; empty where enough was read. */
@@ -68,9 +62,6 @@ export const image: Stage<Seen> = {
       image: found === null ? null : { place: found.place, ...lookOf(found.stat) },
       map,
       ...(stray === null ? {} : { stray }),
-      ...(found !== null && map === null && (await hadHoles(medium, world))
-        ? { lostMap: true as const }
-        : {}),
       unfinished: found === null ? await unfinishedLook(medium, world) : null,
       passes: passes.filter(({ drive }) => drive === medium.source.path),
       archive: found === null ? await archiveLook(medium, world) : null,
@@ -158,18 +149,6 @@ const comesNext = (medium: Medium, { map, passes }: Pick<Seen, 'map' | 'passes'>
 const mapless =
   'the image is there and its map is not: nobody can say what of the medium was read. To take the image as it is, declare it as `image:`'
 
-const holed =
-  'its enumeration was made when some of it was not read, and the map that told of that is gone: put it back beside the image (its archive has it, too), or what was never read would pass for content; if all of it was read anew since, move the enumeration away'
-
-/** By the head of its enumeration. */
-async function hadHoles(medium: Medium, world: Reader): Promise<boolean> {
-  const place = rawPlace(medium)
-  const stat = await world.stat(place)
-  if (stat === null) return false
-  const tail = await readTail((start, end) => readRange(world, place, { start, end }), stat.bytes)
-  return tail !== null && tail.unread !== null && tail.unread !== unreadPrint([])
-}
-
 const strayText = (stray: string, path: string): string =>
   `${stray} is a map of ddrescue, and ntt looks for that of an image under ${mapBeside(path)}: rename it, or what was never read would pass for content; if it belongs to something else, move it away`
 
@@ -180,7 +159,6 @@ function planWith(medium: Medium, seen: Seen, { bytes }: Look): Decision {
     return refuse('unobserved', 'the map beside the image is not one of ddrescue: what was read is not known')
   if (map === null) {
     if (medium.source.type === 'device') return refuse('unread', mapless)
-    if (seen.lostMap === true) return refuse('unobserved', holed)
     if (seen.stray !== undefined) return refuse('unobserved', strayText(seen.stray, medium.source.path))
     return { action: 'keep', because: { code: 'present', text: size } }
   }

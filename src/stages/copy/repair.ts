@@ -1,13 +1,14 @@
 // Repair: contents that are gone or damaged are put back from wherever they still are; what cannot be is copied anew, or told.
-import { RunError, VerifyError } from '../../model/errors.ts'
+import { RunError } from '../../model/errors.ts'
 import { count, counted } from '../../model/counted.ts'
 import { each } from '../../model/each.ts'
 import { Slots } from '../../model/lanes.ts'
 import type { Medium } from '../../model/medium.ts'
-import { blobPlace, findImage } from '../../model/places.ts'
+import { blobPlace } from '../../model/places.ts'
 import type { Place, Writer } from '../../model/world.ts'
 import { blobsOf } from './blobs.ts'
 import { mend } from './donors.ts'
+import { needSoundImage } from './sound.ts'
 
 /** Media share contents: while one takes a bad one out of the way, no other may take its good successor for it. */
 const aside = new Slots(1)
@@ -152,20 +153,6 @@ async function irreparable(
       hint: `Needed: ${medium.source.type} ${medium.source.path}${others}. Then run the same command again.`,
     },
   )
-}
-
-/** Throws where the image is not what was proven of it: what has rotted in it would pass for contents. Read where this run has not read it. */
-export async function needSoundImage(medium: Medium, world: Writer): Promise<void> {
-  const image = medium.source.type === 'directory' ? null : await findImage(medium, world)
-  if (image === null) return
-  const [proof] = await world.query<{ content: string }>(
-    "select content from proof where medium_hash = $1 and stage = 'image' and ok and content is not null order by proof_id desc limit 1",
-    [medium.hash],
-  )
-  if (proof === undefined || (await world.digestOnce(image.place)).blake3 === proof.content) return
-  throw new VerifyError('the image is not what was proven of it any more: nothing is copied from it', {
-    hint: `ntt verify --depth hash ${medium.name} proves the image; then ntt apply takes it from the archive, where there is one. Else the medium is needed again.`,
-  })
 }
 
 async function forget(id: number, blobs: readonly string[], world: Writer): Promise<void> {

@@ -11,7 +11,8 @@ import { wantedAgain } from './due.ts'
 import { exclusionsPrint } from '../../model/exclusions.ts'
 import type { Origin } from './origin.ts'
 import { startAnew, takeBack, writeOrigin } from './outcomes.ts'
-import { needSoundImage, repair } from './repair.ts'
+import { repair } from './repair.ts'
+import { needSoundImage } from './sound.ts'
 import { findSource, needSource, readersPrint } from './source.ts'
 
 export interface HowToCopy {

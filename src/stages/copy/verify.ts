@@ -5,18 +5,15 @@ import type { Medium } from '../../model/medium.ts'
 import { rawPlace } from '../../model/places.ts'
 import { decodeRaw } from '../../model/raw/index.ts'
 import type { Check, Depth, Losses, Verification } from '../../model/stage.ts'
-import { inPlaceOf } from '../../model/store.ts'
 import type { Reader } from '../../model/world.ts'
 import { blobsOf } from './blobs.ts'
 import { exclusionsPrint } from '../../model/exclusions.ts'
+import { Examples, examplesKept, inPlace, withPaths, type Bad } from './examples.ts'
 import { parseOrigin } from './origin.ts'
 import { readTally } from './outcomes.ts'
 import { Worklist } from './worklist.ts'
 
-const examplesKept = 20
 const pathsTold = 100
-/** So many paths of bad contents are named; an empty file may have millions. */
-const pathsOfBad = 1000
 
 export async function verifyCopy(medium: Medium, world: Reader, depth: Depth): Promise<Verification> {
   const catalogue = await world.catalogue(medium.hash)
@@ -156,50 +153,6 @@ interface LeftOut {
   readonly ino: string
 }
 
-/** Counts all, keeps the first few. */
-class Examples {
-  count = 0
-  /** Blob to what is to be said of it, which may be nothing. */
-  readonly kept = new Map<string, string>()
-  get isFull(): boolean {
-    return this.kept.size >= examplesKept
-  }
-
-  add(blob: string, about = ''): void {
-    this.count += 1
-    if (!this.isFull) this.kept.set(blob, about)
-  }
-}
-
-/** Contents that are not as they should be, by their paths. */
-interface Bad {
-  readonly lines: readonly string[]
-  /** A path that holds one of them; undefined: none does any more. */
-  readonly first: Buffer | undefined
-}
-
-/** Each path that holds one of these contents, with the content and what is wrong with it. */
-async function withPaths(id: number, { count, kept }: Examples, world: Reader): Promise<Bad> {
-  const blobs = [...kept.keys()]
-  const rows = await world.query<{ blob: string; path: Buffer }>(
-    `select encode(o.blob_id, 'hex') as blob, p.path from outcome o join path p on p.medium_id = $1 and p.fs = o.fs and p.ino = o.ino
-      where o.medium_id = $1 and o.blob_id = any (select decode(unnest($2::text[]), 'hex'))
-      order by o.blob_id, p.fs, p.path limit ${pathsOfBad + 1}`,
-    [id, blobs],
-  )
-  const lines = rows
-    .slice(0, pathsOfBad)
-    .map(({ blob, path }) => `${path.toString('latin1')}: ${blob}${kept.get(blob) ?? ''}`)
-  const named = new Set(rows.map(({ blob }) => blob))
-  const told = [
-    ...lines,
-    ...blobs.filter((blob) => !named.has(blob)).map((blob) => `${blob}${kept.get(blob) ?? ''}`),
-    ...(rows.length > pathsOfBad ? ['and more paths'] : []),
-    ...(count > kept.size ? [`and ${count - kept.size} more contents`] : []),
-  ]
-  return { lines: told, first: rows[0]?.path }
-}
-
 /**
  * Every blob that is named is looked at where it lies; at depth hash it is read, unless this run has read it for all media.
  * That counts where exactly the blobs that are there now were read, and what was bad then is read once more.
@@ -217,7 +170,7 @@ async function lookAtBlobs(id: number, world: Reader, depth: Depth, together = w
         count += 1
         bytes += found ?? 0
         if (stated === null) unlisted.add(blob)
-        if (found === undefined) missing.add(blob, missing.isFull ? '' : await about(blob, world))
+        if (found === undefined) missing.add(blob, missing.isFull ? '' : await inPlace(blob, world))
         else if (stated !== null && found !== stated)
           wrong.add(blob, `: ${stated} bytes expected, ${found} found`)
         else whole.push(blob)
@@ -240,11 +193,6 @@ async function lookAtBlobs(id: number, world: Reader, depth: Depth, together = w
     await read(each([all.suspects]))
   }
   return { count, bytes, unlisted, missing, wrong, altered }
-}
-
-async function about(blob: string, world: Reader): Promise<string> {
-  const instead = await inPlaceOf(blob, world)
-  return instead === '' ? '' : `: ${instead}`
 }
 
 /** What is lost in all, and the first of its paths. */

@@ -118,6 +118,18 @@ test('an archive that says something else than its name is told and not used', a
   renameSync(away, made.path('.ntt/archive', first))
 })
 
+test('an archive that cannot be read is work to do, and told where nothing else is', async () => {
+  const own = sampleProject(['floppy.img'], { database: await freshDatabase() })
+  expect((await own.ntt('apply', '--yes')).code).toBe(0)
+  const [name = ''] = readdirSync(own.path('.ntt/archive')).filter((one) => one.endsWith('.tar.zst'))
+  const archive = own.path('.ntt/archive', name)
+  writeFileSync(archive, readFileSync(archive).subarray(0, -40))
+  rmSync(own.path('media.d/floppy.yaml'))
+  own.env('NTT_DB_URL', await freshDatabase())
+  const { code, err } = await own.ntt('rebuild', '--yes', '--quiet')
+  expect([code, err]).toEqual([2, expect.stringContaining(`not used: ${name}`)])
+})
+
 test('an archive is checked without ntt, by the very instructions in its manifest, and a flipped bit is found by them', () => {
   for (const name of readdirSync(made.path('.ntt/archive')).filter((one) => one.endsWith('.tar.zst'))) {
     const folder = scratch()

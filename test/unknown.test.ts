@@ -79,6 +79,10 @@ describe('the database', () => {
     const { code, out } = await made.ntt('plan', '--json')
     expect(code).toBe(5)
     expect(stepsOf(out).filter((step) => !/ (unknown|wait)$/.test(step))).toEqual([])
+    // Another image in its place: whether that contradicts a proof nobody can say either.
+    copyFileSync(join(sampleImages, 'disk.img'), made.path('media.d/floppy.img'))
+    const displaced = await made.ntt('plan', '--json')
+    expect([displaced.code, stepsOf(displaced.out)[0]]).toEqual([5, 'image unknown'])
   })
 })
 

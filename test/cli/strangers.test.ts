@@ -81,6 +81,15 @@ test('what is known and declared no longer is told by plan, status, verify and a
   }
 })
 
+test('a medium that is to be loaded and no further is complete for audit as it is for plan', async () => {
+  const own = sampleProject(['floppy.img'], { database: await freshDatabase() })
+  own.medium('floppy', 'source: {image: floppy.img}\ntarget: loaded\n')
+  expect((await own.ntt('apply', '--yes')).code).toBe(0)
+  for (const verb of ['plan', 'audit']) expect([verb, (await own.ntt(verb)).code]).toEqual([verb, 0])
+  own.medium('floppy', 'source: {image: floppy.img}\n')
+  expect((await own.ntt('audit')).code).toBe(2)
+})
+
 test('archives that nobody knows are told with the rebuild, which changes nothing before somebody says yes', async () => {
   made.env('NTT_DB_URL', await freshDatabase())
   renameSync(made.path('media.d/floppy.yaml'), made.path('away.yaml'))

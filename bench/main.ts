@@ -13,7 +13,7 @@ import { load } from './sections/load.ts'
 import { media } from './sections/media.ts'
 import { plan } from './sections/plan.ts'
 import type { Bench, Section } from './sections/section.ts'
-import { openStore, type Store } from './store.ts'
+import { clearWork, openStore, type Store } from './store.ts'
 
 const usage = `npm run bench -- [SECTION…] [--quick] [--rounds N] [--json FILE] [--dir DIR]
 
@@ -48,8 +48,7 @@ async function main(): Promise<void> {
     process.exitCode = values.help ? 0 : 1
     return
   }
-  // What a run that was killed has left would be taken for ours.
-  rmSync(join(values.dir, 'work'), { recursive: true, force: true })
+  clearWork(join(values.dir, 'work'))
   mkdirSync(join(values.dir, 'work'), { recursive: true })
   mkdirSync(join(values.dir, 'data'), { recursive: true })
   const folder = realpathSync(values.dir)
@@ -79,15 +78,17 @@ async function main(): Promise<void> {
       const report: Report = { at, quick: values.quick, rounds, machine, findings }
       if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`)
     }
-  } catch (error) {
-    // Told first: what is still at work in the store may keep it from being taken away, which would be told in its place.
-    tell(error instanceof Error ? (error.stack ?? error.message) : String(error))
-    throw error
   } finally {
     // Of a run that breaks off as well.
     process.stdout.write(text({ at, quick: values.quick, rounds, machine, findings }))
-    bench.store().release()
-    rmSync(work, { recursive: true, force: true })
+    try {
+      bench.store().release()
+      rmSync(work, { recursive: true, force: true })
+    } catch (error) {
+      // Why the run broke off is not to be told as this: something of it may be at work there still.
+      tell(`${work} is left, and the next run takes it away: ${String(error)}`)
+      process.exitCode = 1
+    }
   }
 }
 

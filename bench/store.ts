@@ -8,6 +8,7 @@ import {
   openSync,
   readFileSync,
   readdirSync,
+  realpathSync,
   rmSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -30,7 +31,6 @@ export function openStore(work: string, gigabytes: number): Store {
   mkdirSync(folder, { recursive: true })
   if (process.getuid?.() !== 0 || !existsSync('/dev/loop-control')) return plainFolder(folder)
   const image = join(work, 'store.ext4')
-  recover(folder, image)
   const file = openSync(image, 'a')
   ftruncateSync(file, gigabytes * 2 ** 30)
   closeSync(file)
@@ -74,12 +74,18 @@ export function openStore(work: string, gigabytes: number): Store {
   }
 }
 
-/** A run that was killed leaves its mount behind, and the next one takes it away. */
-function recover(folder: string, image: string): void {
+/** A run that was killed leaves its mount and its projects behind, which the next one would take for its own. */
+export function clearWork(work: string): void {
+  if (!existsSync(work)) return
+  const folder = join(realpathSync(work), 'store')
+  const image = join(work, 'store.ext4')
   if (readFileSync('/proc/self/mounts', 'utf8').includes(` ${folder} `)) unmount(folder)
-  const left = execFileSync('losetup', ['--associated', image, '--noheadings', '--output', 'NAME'])
-  for (const device of left.toString().split('\n').filter(Boolean))
-    execFileSync('losetup', ['--detach', device.trim()])
+  if (existsSync(image)) {
+    const left = execFileSync('losetup', ['--associated', image, '--noheadings', '--output', 'NAME'])
+    for (const device of left.toString().split('\n').filter(Boolean))
+      execFileSync('losetup', ['--detach', device.trim()])
+  }
+  rmSync(work, { recursive: true, force: true })
 }
 
 /** A database server that is just ending keeps the folder busy for a moment longer. */

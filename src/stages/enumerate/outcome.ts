@@ -50,7 +50,7 @@ export function wayOut(open: readonly Ended[], { name, exclude }: Declared): str
   const more =
     mounts.length > 0
       ? `unmount it and \`ntt apply --redo ${name}/enumerate\`, or leave it out (\`exclude: [${patterns.join(', ')}]\`, and a file of its own in media.d if it is to be kept)`
-      : 'read the medium further (another drive: --device) or copy its image again'
+      : 'read the medium further (another drive: --device), or copy its image again, which is another medium if it was cut off, under a name of its own'
   const waivers = open.map(({ fs, outcome }) => `${fs}: ${outcome === 'partial' ? 'accept' : 'skip'}`)
   return `; ${more}, or accept what was read: \`policy: {partitions: {${waivers.join(', ')}}}\``
 }

@@ -68,7 +68,7 @@ export const enumerate: Section = async (bench) => {
     bars: bar,
     notes: [
       'ntt: the stage up to the point where its witness begins; the file of records is durable by then',
-      'the bare tool of the ISO is the reader that ntt asks, bsdtar; of FAT fiwalk',
+      'the bare tool of the ISO is bsdtar, of FAT fiwalk: what people would list them with; ntt reads both itself',
     ],
   }
 }

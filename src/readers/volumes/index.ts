@@ -39,13 +39,18 @@ export async function findVolumes(
   const look = async (range: Range | null, type?: string): Promise<Probe> =>
     parseBlkid((await world.probe(blkid(world.path(image), range, type))).stdout)
 
-  const disk = await decided(await look(null), (type) => look(null, type))
+  const partitions = async (sectorBytes?: number) =>
+    parsePartx((await world.probe(partx(world.path(image), sectorBytes))).stdout)
+
+  // Side by side: starting a program takes longer than its answer.
+  const [first, usual] = await Promise.all([look(null), partitions()])
+  const disk = await decided(first, (type) => look(null, type))
   const all: Range = { start: 0, end: bytes }
   const whole = volume(0, 'whole', '', all, disk)
   // Of a disk with sectors of 4096 bytes only the protective table is found where it is looked for first.
-  const sectorBytes = disk.table === 'PMBR' ? 4096 : undefined
-  const told = parsePartx((await world.probe(partx(world.path(image), sectorBytes))).stdout)
-  const table = await secondReading(told, new Pages(image, 0, world)).catch(unreadTable)
+  const told = disk.table === 'PMBR' ? await partitions(4096) : usual
+  const pages = new Pages(image, 0, world)
+  const table = await secondReading(told, pages).catch(unreadTable)
   const found: FoundVolume[] = []
   const short = async (range: Range, type: string | null, also: string | null = null) => {
     const doubts = [also, await cutOff(image, range, type, world)].filter((one) => one !== null)
@@ -58,7 +63,7 @@ export async function findVolumes(
     found.push({ ...whole, verdict: { outcome: 'unreadable', reason: table } })
   if (disk.type === 'iso9660' || disk.type === 'udf') {
     // A disc for Macintosh as well: the other side may name files that this one does not.
-    const mac = await look(null, 'hfs,hfsplus')
+    const mac = (await mayBeMac(pages)) ? await look(null, 'hfs,hfsplus') : nothing
     const side = volume(macSide, 'hybrid', '', all, mac)
     if (mac.usage === 'filesystem') found.push({ ...side, verdict: null, ...(await short(all, mac.type)) })
     if (told.length === 0) found.push(...(await furtherSessions(image, whole, world)))
@@ -66,9 +71,7 @@ export async function findVolumes(
   for (const partition of typeof table === 'string' ? told : table) {
     const range = { start: partition.start, end: Math.min(partition.start + partition.bytes, bytes) }
     const probe =
-      range.end > range.start
-        ? await decided(await look(range), (type) => look(range, type))
-        : parseBlkid(Buffer.alloc(0))
+      range.end > range.start ? await decided(await look(range), (type) => look(range, type)) : nothing
     const one = volume(partition.number, partition.scheme, partition.type, range, probe)
     const verdict =
       judgePartition(one, partition, disk.type === null ? null : whole, bytes) ??
@@ -84,6 +87,14 @@ export async function findVolumes(
   }
   const later = disk.table === null ? await findCdVolumes(image, bytes, world, true) : null
   return later ?? [{ ...whole, verdict: await judge(image, whole, world, disk.table) }]
+}
+
+const nothing: Probe = parseBlkid(Buffer.alloc(0))
+
+/** Whether the signature of HFS or HFS+ is there, without which blkid finds neither: most discs need no second program. */
+async function mayBeMac(pages: Pages): Promise<boolean> {
+  const { bytes } = await pages.readable([{ start: 1024, end: 1026 }])
+  return ['BD', 'H+', 'HX'].includes(bytes.toString('latin1'))
 }
 
 /** What is missing where the table could not be read a second time, because it was not read of the medium. */

@@ -1,5 +1,5 @@
 // What the database, the stores and media.d say against each other. Looks at all of them, believes no flag, writes nothing.
-import { auditMedium, failedProofs, missingProducts } from './audit/media.ts'
+import { auditMedium, failedProofs, missingProducts, outdatedProducts } from './audit/media.ts'
 import { auditBlobs, auditStore } from './audit/store.ts'
 import { compare } from './model/document.ts'
 import type { ExitCode } from './model/errors.ts'
@@ -36,25 +36,26 @@ export async function audit(
   world: Reader,
 ): Promise<readonly Finding[]> {
   const unloaded = new Set(declared.filter(stopsBefore).map(({ name }) => name))
-  const wanted = new Map(declared.map(({ name, target }) => [name, target]))
+  const wanted = new Map(declared.map((one) => [one.name, one]))
   for (const root of productRoots) await needKnownRoot(root, rows[0]?.rootIds[root] ?? null, world)
   const raws = hashesOf(await world.names('raw:'), '.raw')
   const archives = hashesOf(await world.names('archive:'), '.tar.zst')
   const known = new Set(rows.map(({ hash }) => hash))
-  const targetOf = ({ name }: CatalogueRow): Declared['target'] | null =>
+  const declarationOf = ({ name }: CatalogueRow): Declared | null =>
     (name === null ? null : wanted.get(name)) ?? null
   const ofMedia = await sideBySide(rows, atOnce, async (row) => {
     const there = {
       raw: raws.has(row.hash),
       archive: archives.has(row.hash),
       asDeclared: row.name !== null && unloaded.has(row.name),
-      uncopied: targetOf(row) === 'loaded',
+      uncopied: declarationOf(row)?.target === 'loaded',
     }
     const own = proofs.get(row.hash) ?? []
     return [
       ...(await auditMedium(row, there, world)),
       ...failedProofs(row, own),
-      ...(await missingProducts(row, own, targetOf(row), world)),
+      ...outdatedProducts(row, own),
+      ...(await missingProducts(row, own, declarationOf(row), world)),
     ]
   })
   const orphan = (code: FindingCode, hash: string, file: string): Finding =>

@@ -1,4 +1,4 @@
-// Everything that can be set, as one frozen Config with where each value comes from; the only reader of the environment.
+// Everything that can be set, as one frozen Config with where each value comes from.
 import { readFileSync, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'

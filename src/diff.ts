@@ -1,7 +1,14 @@
 // Observations and proofs into steps with reasons. Pure: what reality shows decides, the record can only cast doubt.
 import { instant } from './model/instant.ts'
 import type { StageName } from './model/medium.ts'
-import { hasBadContents, isDisplaced, isStillSo, latestOf } from './model/proofs.ts'
+import {
+  hasBadContents,
+  isDisplaced,
+  isOfAnotherImage,
+  isStillSo,
+  latestOf,
+  otherImageText,
+} from './model/proofs.ts'
 import type { Action, Observation, Observed, Reason, Step } from './model/stage.ts'
 
 export interface DiffOptions {
@@ -43,9 +50,15 @@ interface Before {
   readonly follows: StageName | null
 }
 
-/** Outcomes are decided by the rows: other rows, other outcomes. */
+/** Outcomes are decided by the rows: other rows, other outcomes. What is made of the image is made again where it holds other bytes. */
+const follows: Readonly<Partial<Record<StageName, readonly StageName[]>>> = {
+  enumerate: ['image'],
+  copy: ['image', 'load'],
+  archive: ['image'],
+}
+
 const followed = (stage: StageName, asked: readonly StageName[]): StageName | null =>
-  stage === 'copy' && asked.includes('load') && !asked.includes('copy') ? 'load' : null
+  asked.includes(stage) ? null : (follows[stage]?.find((one) => asked.includes(one)) ?? null)
 
 function judge(
   stage: StageName,
@@ -86,14 +99,24 @@ function judge(
         ? 'claim'
         : null
   const asked = options.redo?.has(stage) === true
-  if (before.follows !== null && decision.action !== 'run') {
-    return step('run', { code: 'follows', text: `${decision.because.text}; follows ${before.follows}` })
+  const mayRun = decision.action !== 'refuse' || decision.mayRedo === true
+  if (mayRun && isOfAnotherImage(stage, observed.proofs)) {
+    // Before anything else there is to do: that would go on with what is of the other one.
+    const text = `${decision.because.text}; ${otherImageText}`
+    return step('run', { code: 'other-image', text }, decision.action === 'run' ? contradicted : null)
+  }
+  if (before.follows !== null && decision.action !== 'run' && mayRun) {
+    const where = before.follows === 'image' ? ', where that comes to hold other bytes' : ''
+    return step('run', {
+      code: 'follows',
+      text: `${decision.because.text}; follows ${before.follows}${where}`,
+    })
   }
   if (before.running && decision.follows === true && decision.action !== 'run') {
     const text = `${decision.because.text}; read again where more of the medium is read`
     return step('run', { code: 'follows', text })
   }
-  if (decision.action === 'refuse' && !(asked && decision.mayRedo === true)) {
+  if (decision.action === 'refuse' && !(asked && mayRun)) {
     return step('refuse', withChanges(decision.because, observed), contradicted)
   }
   if (decision.action === 'run' && stage === 'copy' && hasBadContents(proofs)) {
@@ -125,9 +148,18 @@ function judge(
   if (decision.restorable === true && isArchived(observed))
     return step('run', { code: 'restore', text: `${text}; restored from the archive` }, 'proof')
   if (stage !== 'image') return step('run', { code: 'failed-proof', text }, 'proof')
-  // It is the person's own: nobody else may move it.
-  const wayOut = isArchived(observed) ? '; move it away, and the archive serves in its place' : ''
-  return step('refuse', { code: 'failed-proof', text: `${text}${wayOut}` }, 'proof')
+  // It is the person's own, or the only one: nobody else may move it.
+  const redo = `\`ntt apply --redo ${observed.medium.name}/image\``
+  const wayOut =
+    observed.medium.hash !== null && observed.medium.source.type === 'device'
+      ? [`${redo} reads the medium again`]
+      : decision.restorable === true
+        ? ['the archive that it was taken from is gone: put that back, or an image of your own']
+        : [
+            ...(isArchived(observed) ? ['move it away, and the archive serves in its place'] : []),
+            `if you put it there (read further, or made again), ${redo} takes it as it is, and makes again what was made of it`,
+          ]
+  return step('refuse', { code: 'failed-proof', text: [text, ...wayOut].join('; ') }, 'proof')
 }
 
 /** What was proven, and is not there, was not always so: a folder may only be in another place. */

@@ -1,6 +1,5 @@
 // The evidence over all runs: each that ends is sealed over its log and the record of proofs; and the check of all seals.
-import { createHash } from 'node:crypto'
-import { canonicalJson } from './model/canonical.ts'
+import { chained } from './model/canonical.ts'
 import { ObserveError, RunError, type ExitCode } from './model/errors.ts'
 import type { Evidence, Flaw } from './model/evidence.ts'
 import type { Anchor } from './model/log-chain.ts'
@@ -37,9 +36,6 @@ interface Sealed {
   readonly sealed_no: string
 }
 
-const sealOf = (before: Buffer, row: Sealed): Buffer =>
-  createHash('sha256').update(before).update(canonicalJson(row)).digest()
-
 /** Remembers the log as it is with a proof: a later look knows that so much of it must be there. Call it in the proof's transaction. */
 export async function anchorLog(tx: Transaction, run: string, { lines, head }: LogEnd): Promise<void> {
   await tx.execute('update run set events = $2, head = $3 where run = $1 and coalesce(events, 0) < $2', [
@@ -64,7 +60,7 @@ export async function sealRun(tx: Transaction, run: string, exit: ExitCode, log:
     [run, exit, log.lines, log.head],
   )
   if (row === undefined) throw new RunError(`the database has no run ${run} to seal`)
-  const seal = sealOf(head.seal, row)
+  const seal = chained(head.seal, row)
   const stored = await tx.execute('update run set seal = $2 where run = $1', [run, seal])
   const headed = await tx.execute('update proof_head set sealed_no = $1, seal = $2', [row.sealed_no, seal])
   if (stored !== 1 || headed !== 1) throw new RunError(`the database did not take the seal of run ${run}`)
@@ -154,7 +150,7 @@ async function checkSeals(query: Query, ended: { readonly sealed_no: string; rea
       const where = `run ${row.run}`
       if (no > before.no + 1n)
         flaws.push({ where, text: `${no - before.no - 1n} runs sealed before it are missing` })
-      else if (seal === null || !sealOf(before.seal, row).equals(seal))
+      else if (seal === null || !chained(before.seal, row).equals(seal))
         flaws.push({ where, text: 'its row in the table of runs is not the one that was sealed: altered' })
       rested.set(row.proof_id, { run: row.run, hash: row.proof_hash })
       before = { no, seal: seal ?? Buffer.alloc(32) }

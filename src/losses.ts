@@ -12,8 +12,8 @@ import { excludingMount } from './model/exclusions.ts'
 import type { Loss } from './model/loss.ts'
 import type { Medium } from './model/medium.ts'
 import { findImage, rawPlace } from './model/places.ts'
-import { readRange } from './model/range.ts'
-import { decodeRaw, readTail, type RawRecord, type RawTail } from './model/raw/index.ts'
+import { decodeRaw, type RawRecord, type RawTail } from './model/raw/index.ts'
+import { tailOf } from './model/tail.ts'
 import { hasLostMap, leftOpen, rangesText, unreadOf, unreadPrint } from './model/unread.ts'
 import { bytesIn, intersect, merged, subtract } from './model/ranges.ts'
 import type { Range, Reader } from './model/world.ts'
@@ -24,9 +24,7 @@ export async function* losses(medium: Medium, world: Reader): AsyncGenerator<Los
   const image = await findImage(medium, world)
   const unread = image === null ? [] : await unreadOf(image, world)
   const raw = rawPlace(medium)
-  const stat = await world.stat(raw)
-  const tail =
-    stat === null ? null : await readTail((start, end) => readRange(world, raw, { start, end }), stat.bytes)
+  const tail = await tailOf(medium, world)
   if (tail === null) {
     if (unread.length === 0) {
       yield { ...at, kind: 'unknown', text: 'it is not enumerated: nobody knows what it should hold' }

@@ -3,7 +3,7 @@ import { mismatch } from './model/check.ts'
 import { ObserveError, RunError, VerifyError } from './model/errors.ts'
 import type { Emit } from './model/event.ts'
 import type { Medium } from './model/medium.ts'
-import { provenHealth } from './model/proofs.ts'
+import { imageMember, provenHealth } from './model/proofs.ts'
 import { productPlace } from './model/places.ts'
 import type { Check, Depth, Observation, Proof, Stage, Verification } from './model/stage.ts'
 import type { Reader } from './model/world.ts'
@@ -20,8 +20,8 @@ export interface Witness {
 }
 
 /**
- * Proves one product and records the proof. `made`: it was made anew in this run, so its content may differ from before;
- * what was restored may not. `before`: the medium's proofs so far, of all stages.
+ * Proves one product and records the proof. `made`: it was made in this run, so its content may differ from before;
+ * what was restored may not. `further`: it is an image that was read further, from one that had been proven. `before`: the medium's proofs so far, of all stages.
  * Throws VerifyError when a check fails (the failed proof is recorded), ObserveError when it could not be looked at, RunError
  * when what was made is less than the policy asks for (nothing is recorded).
  */
@@ -30,7 +30,12 @@ export async function prove(
   medium: Medium,
   world: Reader,
   witness: Witness,
-  how: { readonly depth: Depth; readonly made: boolean; readonly before: readonly Proof[] },
+  how: {
+    readonly depth: Depth
+    readonly made: boolean
+    readonly further?: boolean
+    readonly before: readonly Proof[]
+  },
 ): Promise<Proof> {
   const at = { medium: medium.name, hash: medium.hash, stage: stage.name } as const
   witness.emit({ type: 'step.verifying', ...at, depth: how.depth })
@@ -54,7 +59,7 @@ export async function prove(
   const checks: Check[] = [
     ...verification.checks,
     ...(how.made ? [] : sameContent('content', verification.content, own)),
-    ...(how.made || first.decision.elsewhere === true ? [] : stillMapped(verification, own)),
+    ...(first.decision.elsewhere === true ? [] : stillMapped(verification, own)),
     ...held(verification, how.before),
   ]
   if (again.of !== first.of) {
@@ -78,7 +83,10 @@ export async function prove(
     ok: checks.every(({ ok }) => ok),
     checks,
     figures: verification.figures,
-    facts: verification.facts ?? {},
+    facts: {
+      ...verification.facts,
+      ...imageMember(stage.name, how.made && how.further !== true, verification.content, how.before),
+    },
     content: verification.content ?? null,
     run: witness.run,
     host: witness.host,

@@ -1,6 +1,5 @@
 // The record: proofs, append-only and chained, in one table that nobody else knows.
-import { createHash } from 'node:crypto'
-import { canonicalJson } from './model/canonical.ts'
+import { canonicalJson, chained } from './model/canonical.ts'
 import { ObserveError, RunError } from './model/errors.ts'
 import type { Proof, Stage } from './model/stage.ts'
 import type { Reader, Transaction } from './model/world.ts'
@@ -36,9 +35,6 @@ interface Link {
   readonly at: string
 }
 
-const linkHash = (prev: Buffer, link: Link): Buffer =>
-  createHash('sha256').update(prev).update(canonicalJson(link)).digest()
-
 const atText = `to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at`
 
 /**
@@ -50,7 +46,8 @@ export async function appendProof(tx: Transaction, { medium, proof, claim, fence
   const [head] = await tx.query<{ proof_id: string; hash: Buffer }>(
     'select proof_id, hash from proof_head for update',
   )
-  if (head === undefined) throw new RunError('the record of proofs has lost its head', { hint: 'ntt audit' })
+  if (head === undefined)
+    throw new RunError('the record of proofs has lost its head', { hint: 'ntt verify --log' })
   const { stage, of, depth, ok, checks, figures, facts, content, run, host, at } = proof
   const link: Link = {
     proof_id: String(BigInt(head.proof_id) + 1n),
@@ -67,7 +64,7 @@ export async function appendProof(tx: Transaction, { medium, proof, claim, fence
     host,
     at: new Date(at).toISOString().replace('Z', '000Z'),
   }
-  const hash = linkHash(head.hash, link)
+  const hash = chained(head.hash, link)
   const stored = await tx.execute(
     `insert into proof (proof_id, medium_hash, stage, of, depth, ok, checks, figures, facts, content, run, host, at, prev, hash)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
@@ -164,7 +161,7 @@ export async function checkChain(
       if (missing > 0n) broken.push({ proof: link.proof_id, text: `${missing} before it missing` })
       else if (!prev.equals(before.hash))
         broken.push({ proof: link.proof_id, text: 'does not follow the one before it' })
-      if (!linkHash(prev, link).equals(hash)) broken.push({ proof: link.proof_id, text: 'altered' })
+      if (!chained(prev, link).equals(hash)) broken.push({ proof: link.proof_id, text: 'altered' })
       each(link, hash)
       before = { id, hash }
       links += 1

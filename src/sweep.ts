@@ -9,7 +9,7 @@ import { readLedger, type SweptRange } from './ledger.ts'
 import type { SweepHands } from './sweep/hands.ts'
 import { Purse } from './sweep/purse.ts'
 import { StoreSweep } from './sweep/store.ts'
-import { tellUnproven, verifyStage } from './verify.ts'
+import { provenSoFar, tellUnproven, verifyStage } from './verify.ts'
 
 export interface SweepOptions {
   readonly budget: Budget
@@ -25,7 +25,6 @@ export interface Product {
   /** When it was last looked at so deeply, ISO 8601; null: never. */
   readonly last: string | null
   readonly bytes: number
-  readonly proofs: readonly Proof[]
 }
 
 /** The contents of a copy are read with the store, once for all media: here its outcomes are counted. */
@@ -47,7 +46,7 @@ export function products(media: readonly Observed[]): readonly Product[] {
           .toSorted()
           .at(-1) ?? null
       const good = own.findLast(({ ok }) => ok)
-      return [{ medium, stage, depth, last, bytes: bytesOf(stage, good), proofs }]
+      return [{ medium, stage, depth, last, bytes: bytesOf(stage, good) }]
     })
   })
 }
@@ -163,7 +162,7 @@ class Work {
   }
 
   async #prove(product: Product): Promise<void> {
-    const { medium, stage, depth, proofs } = product
+    const { medium, stage, depth } = product
     let held: Awaited<ReturnType<Hands['hold']>>
     try {
       held = await this.#hands.hold(medium)
@@ -175,6 +174,7 @@ class Work {
     try {
       const { over } = this.#purse
       const signal = AbortSignal.any([held.signal, over])
+      const proofs = await provenSoFar(medium, this.#hands)
       const code = await verifyStage(stage, { medium, proofs }, this.#hands, { depth, signal, over })
       if (code === null) {
         this.#tellLarge(product)

@@ -2,10 +2,11 @@
 import { NttError, VerifyError, mostSerious, type ExitCode } from './model/errors.ts'
 import { failureOf } from './model/event.ts'
 import { sideBySide } from './model/lanes.ts'
-import type { Medium, StageName } from './model/medium.ts'
-import { isDisplaced, isStillSo, latestOf } from './model/proofs.ts'
+import { stageNames, targets, type Medium, type StageName } from './model/medium.ts'
+import { isDisplaced, isOfAnotherImage, isStillSo, latestOf, otherImageText } from './model/proofs.ts'
 import type { Depth, Observation, Observed, Proof } from './model/stage.ts'
 import { stageNamed, type Hands } from './apply/hands.ts'
+import { observeMedium } from './observe.ts'
 import { healthMember, prove } from './prove.ts'
 
 /** Verifies every product of these media that is there; what is not there is left to `plan`. One code a medium. */
@@ -32,14 +33,30 @@ export function tellUnproven(observed: Observed, hands: Hands): readonly ExitCod
 }
 
 /** What failed its last proof is wrong until it is mended, however lately that was: no night passes over it. */
-function tellFailed(observation: Observation, { medium, proofs }: Observed, hands: Hands): ExitCode | null {
+function tellFailed(
+  observation: Observation,
+  { medium, proofs }: Pick<Observed, 'medium' | 'proofs'>,
+  hands: Hands,
+): ExitCode | null {
   const { stage } = observation
   const own = proofs.filter((proof) => proof.stage === stage)
   const last = 'of' in observation ? latestOf(observation.of, own) : undefined
-  if (last === undefined || last.ok) return null
+  if (last === undefined || last.ok) return tellOutdated(observation, { medium, proofs }, hands) ? 2 : null
   for (const check of last.checks.filter(({ ok }) => !ok))
     hands.emit({ type: 'step.contradicted', medium: medium.name, hash: medium.hash, stage, check })
   return 3
+}
+
+/** It is good for what it is, and another image is there by now. */
+function tellOutdated(
+  { stage }: Observation,
+  { medium, proofs }: Pick<Observed, 'medium' | 'proofs'>,
+  hands: Hands,
+): boolean {
+  if (!isDue({ stage }, medium) || !isOfAnotherImage(stage, proofs)) return false
+  const because = { code: 'other-image', text: otherImageText } as const
+  hands.emit({ type: 'step.held', medium: medium.name, hash: medium.hash, stage, action: 'wait', because })
+  return true
 }
 
 /** null: its product is there as declared, or nobody has ever proven one. */
@@ -64,14 +81,17 @@ function tellProduct(observation: Observation, { medium, proofs }: Observed, han
   return 3
 }
 
-async function verifyMedium(observed: Observed, hands: Hands, depth: Depth): Promise<ExitCode> {
-  const { medium, observations, proofs } = observed
-  if (medium.hash === null) return mostSerious(tellUnproven(observed, hands))
-  if (isNew(observed)) return 2
+async function verifyMedium(looked: Observed, hands: Hands, depth: Depth): Promise<ExitCode> {
+  const { medium } = looked
+  if (medium.hash === null) return mostSerious(tellUnproven(looked, hands))
+  if (isNew(looked)) return 2
   const codes: ExitCode[] = []
   const held = await hands.hold(medium)
   try {
-    for (const observation of observations) {
+    // Whoever held it before us may have made another product, and proven that.
+    const proofs = await provenSoFar(medium, hands)
+    const observed = await observeMedium(medium, proofs, hands)
+    for (const observation of observed.observations) {
       if (hands.stopping.aborted) return 130
       const code = isThere(observation)
         ? await verifyStage(observation.stage, { medium, proofs }, hands, {
@@ -81,6 +101,11 @@ async function verifyMedium(observed: Observed, hands: Hands, depth: Depth): Pro
           })
         : tellProduct(observation, observed, hands)
       if (code !== null) codes.push(code)
+      const left = isThere(observation)
+        ? tellOutdated(observation, observed, hands)
+        : isDue(observation, medium) && code === null
+      // What was never made is not wrong; but what is declared is not what is.
+      if (left) codes.push(2)
     }
   } finally {
     await held.release()
@@ -90,10 +115,24 @@ async function verifyMedium(observed: Observed, hands: Hands, depth: Depth): Pro
 
 /** None of its products is there as declared, and none was ever proven: there is nothing to verify, which is not to say that all is well. */
 export const isNew = ({ medium, observations, proofs }: Observed): boolean =>
-  medium.hash !== null &&
-  observations.every(
-    (one) => 'decision' in one && !isThere(one) && !proofs.some(({ stage, ok }) => stage === one.stage && ok),
-  )
+  medium.hash !== null && observations.every((one) => isUnmade(one, proofs))
+
+/** Some of its products are there, and some never were as declared. */
+export const isMadeInPart = (observed: Observed): boolean =>
+  observed.medium.hash !== null &&
+  !isNew(observed) &&
+  observed.observations.some((one) => isDue(one, observed.medium) && isUnmade(one, observed.proofs))
+
+/** What is there above the target is verified as well; nobody misses what is not. */
+const isDue = ({ stage }: Pick<Observation, 'stage'>, { target }: Pick<Medium, 'target'>): boolean =>
+  stageNames.indexOf(stage) <= stageNames.indexOf(targets[target])
+
+const isUnmade = (one: Observation, proofs: readonly Proof[]): boolean =>
+  'decision' in one && !isThere(one) && !proofs.some(({ stage, ok }) => stage === one.stage && ok)
+
+/** All proofs of a medium as they are now. Ask it while the medium is held. */
+export const provenSoFar = async ({ hash }: Medium, hands: Hands): Promise<readonly Proof[]> =>
+  (await hands.proofs([hash])).get(hash) ?? []
 
 /** What nobody has verified as it is now, or failed when it was, is looked at as deep as apply would: a shallow look must not be its first proof. */
 function depthFor(observation: Observation, proofs: readonly Proof[], asked: Depth, hands: Hands): Depth {

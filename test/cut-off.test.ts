@@ -128,6 +128,7 @@ test('what is in use and has no name is told as lost, and keeps nothing from bei
     2,
     expect.stringMatching(/unnamed: 1 of \d+ inodes in use have no name/),
   ])
+  expect((await at.ntt('status')).out).toMatch(/letters is not whole: 1 fault in what its filesystem\s+tells/)
 })
 
 test('inodes that ext keeps for itself are not told as lost', async () => {

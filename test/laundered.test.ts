@@ -45,7 +45,7 @@ test('what was changed since it was proven is not made good by a verification by
 
 test('an image that is verified before it is applied is hashed, and its archive stays the good one', async () => {
   const made = await named()
-  expect((await made.ntt('verify')).code).toBe(0)
+  expect((await made.ntt('verify')).code).toBe(2)
   expect((await made.ntt('why', 'floppy', 'image')).out).toMatch(/blake3 +[0-9a-f]{8}/)
   expect((await made.ntt('apply', '--yes')).code).toBe(0)
   exchange(made)
@@ -117,7 +117,7 @@ test('what was never made is not verified: work to do, with its name, beside wha
       ),
     ])
   }
-  expect((await made.ntt('verify', 'floppy')).code).toBe(0)
+  expect((await made.ntt('verify', 'floppy')).code).toBe(2)
   expect((await made.ntt('verify', '--json', 'box')).code).toBe(2)
 })
 
@@ -269,4 +269,32 @@ test('a store that is lost, and whose folder was given its marker, is not as dec
   expect([plan.code, plan.out]).toEqual([3, expect.stringContaining('the store has no content at all')])
   expect((await made.ntt('apply', '--yes')).code).toBe(0)
   expect((await made.ntt('verify', '--depth', 'hash')).code).toBe(0)
+})
+
+test('an audit misses an image that nothing stands in for, and a verification what was never made', async () => {
+  const made = await named()
+  const declare = (target: string): void =>
+    made.medium(
+      'floppy',
+      `source: {image: floppy.img}\ntarget: ${target}\nmedium_hash: f232a107347b651c3f9f799c3d012ae8\n`,
+    )
+  declare('copied')
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  expect((await made.ntt('verify')).code).toBe(0)
+  declare('archived')
+  const part = await made.ntt('verify')
+  expect([part.code, part.out]).toEqual([
+    2,
+    expect.stringMatching(/Of floppy only what is there was verified: the rest was never\s+made/),
+  ])
+  declare('copied')
+  expect((await made.ntt('audit')).code).toBe(0)
+  renameSync(made.path('media.d/floppy.img'), made.path('elsewhere.img'))
+  const { code, out } = await made.ntt('audit')
+  expect([code, out]).toEqual([3, expect.stringContaining('neither that nor an archive of it is there')])
+  renameSync(made.path('elsewhere.img'), made.path('media.d/floppy.img'))
+  declare('archived')
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  rmSync(made.path('media.d/floppy.img'))
+  expect((await made.ntt('audit')).code).toBe(0)
 })

@@ -8,6 +8,7 @@ import { medium, ntt } from '../src/generated/validators.js'
 import { kinds } from '../src/kinds/index.ts'
 import { findingCodes } from '../src/model/finding.ts'
 import { kindNames, targets } from '../src/model/medium.ts'
+import { reasonCodes } from '../src/model/stage.ts'
 
 const root = join(import.meta.dirname, '..')
 const folder = join(root, 'schemas')
@@ -20,6 +21,7 @@ interface Schema {
   readonly examples?: readonly unknown[]
   readonly properties?: Readonly<Record<string, Schema>>
   readonly items?: Schema
+  readonly $defs?: Readonly<Record<string, Schema>>
 }
 const schemaOf = (file: string): Schema => JSON.parse(readFileSync(join(folder, file), 'utf8')) as Schema
 
@@ -103,6 +105,12 @@ test.each(Object.values(kinds))(
 test('the findings of an audit are those of the model', () => {
   const { items } = schemaOf('audit.schema.json')
   expect(items?.properties?.['code']?.enum).toEqual(Object.keys(findingCodes))
+})
+
+test('the reasons of events are those of the model', () => {
+  expect(schemaOf('event.schema.json').$defs?.['reasonCode']?.enum?.toSorted()).toEqual(
+    Object.keys(reasonCodes).toSorted(),
+  )
 })
 
 test('media.d of this repository is as declared', () => {

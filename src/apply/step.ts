@@ -2,7 +2,7 @@
 import { RefusedError } from '../model/errors.ts'
 import type { Medium, StageName } from '../model/medium.ts'
 import { latestOf } from '../model/proofs.ts'
-import type { Action, Observed, Replaces, Step } from '../model/stage.ts'
+import type { Action, Decision, Observed, Replaces, Step } from '../model/stage.ts'
 import { takeRoot } from '../model/store.ts'
 import { observeStage } from '../observe.ts'
 import { healthMember, prove } from '../prove.ts'
@@ -37,13 +37,14 @@ export async function carryOut(
     await stage.run(medium, observation.seen, world, replaced(step, now, redo.has(step.stage)), isRestored)
   // What failed is looked at as deep as if it had never been proven: it may turn out to be what it was before.
   const depth = made
-    ? ((step.because.code === 'failed-proof' ? stage.depths?.prove : stage.depths?.run) ?? 'counts')
+    ? ((mayBeBad(step) ? stage.depths?.prove : stage.depths?.run) ?? 'counts')
     : step.because.code === 'gate'
       ? 'counts'
       : (stage.depths?.prove ?? 'counts')
   const proof = await prove(stage, medium, world, hands, {
     depth,
     made: made && !isRestored,
+    further: isFurther(observation.decision, now),
     before: now.proofs,
   })
   hands.emit({
@@ -63,10 +64,20 @@ export async function carryOut(
   }
 }
 
+/** The image that was proven last is read further; where another one is in its place, nobody has proven that. */
+const isFurther = ({ goesOn }: Decision, { proofs }: Observed): boolean =>
+  goesOn !== undefined &&
+  proofs.findLast(({ stage, ok }) => stage === 'image' && ok)?.facts['file'] === goesOn
+
+/** It failed its proof, or that of another image may have. */
+const mayBeBad = ({ because }: Step): boolean =>
+  because.code === 'failed-proof' || because.code === 'other-image'
+
 /** Why what is there gives way to what a step makes. What a person asks for may be there to mend what failed. */
 function replaced({ stage, of, because, contradicts }: Step, now: Observed, isAsked: boolean): Replaces {
   if (because.code === 'failed-proof' || (because.code === 'restore' && contradicts === 'proof'))
     return 'failed-proof'
+  if (because.code === 'other-image') return 'other-image'
   if (!isAsked) return null
   const proofs = now.proofs.filter((proof) => proof.stage === stage)
   return of !== null && latestOf(of, proofs)?.ok === false ? 'failed-proof' : 'asked'

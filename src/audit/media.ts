@@ -2,11 +2,11 @@
 import { mismatch } from '../model/check.ts'
 import { examplesKept, finding, type Finding } from '../model/finding.ts'
 import { instant } from '../model/instant.ts'
-import { rungs, stageNames, targets, type Target } from '../model/medium.ts'
+import { rungs, stageNames, targets, type Declaration } from '../model/medium.ts'
 import type { OlderRecord, Sorting } from '../model/older.ts'
 import { loadTables } from '../model/partition.ts'
-import { archivePlace, rawPlace } from '../model/places.ts'
-import { latestOf } from '../model/proofs.ts'
+import { archivePlace, findImage, rawPlace } from '../model/places.ts'
+import { isOfAnotherImage, latestOf, otherImageText } from '../model/proofs.ts'
 import type { Proof } from '../model/stage.ts'
 import type { CatalogueRow, Reader } from '../model/world.ts'
 
@@ -43,14 +43,22 @@ export function failedProofs(row: CatalogueRow, proofs: readonly Proof[]): reado
   })
 }
 
-/** Files of ours that were proven and are not there: no name in their folder tells of them. `target`: null where no file declares it. */
+/** What was made of an image that another one has taken the place of. */
+export function outdatedProducts(row: CatalogueRow, proofs: readonly Proof[]): readonly Finding[] {
+  const stages = stageNames.filter((stage) => isOfAnotherImage(stage, proofs))
+  return stages.length === 0
+    ? []
+    : [finding('other-image', row, stages.length, `${stages.join(', ')}: ${otherImageText}`)]
+}
+
+/** Files that were proven and are not there: no name in their folder tells of them. `declared`: null where no file declares it. */
 export async function missingProducts(
   row: CatalogueRow,
   proofs: readonly Proof[],
-  target: Target | null,
+  declared: Pick<Declaration, 'target' | 'source'> | null,
   world: Reader,
 ): Promise<readonly Finding[]> {
-  const top = target === null ? null : stageNames.indexOf(targets[target])
+  const top = declared === null ? null : stageNames.indexOf(targets[declared.target])
   const places = { enumerate: rawPlace(row), archive: archivePlace(row) } as const
   const findings: Finding[] = []
   for (const stage of ['enumerate', 'archive'] as const) {
@@ -62,6 +70,14 @@ export async function missingProducts(
         ? finding('missing-product', row, 1, text)
         : finding('missing-beyond', row, 1, `${text}; \`target: ${rungs[stage]}\` would have it made again`),
     )
+  }
+  const image = proofs.findLast((proof) => proof.stage === 'image' && proof.ok)
+  if (image === undefined || declared === null) return findings
+  // One that was archived may live there.
+  if ((await world.stat(places.archive)) !== null && !isOfAnotherImage('archive', proofs)) return findings
+  if ((await findImage({ ...declared, hash: row.hash }, world)) === null) {
+    const text = `its image was proven ${instant(image.at)} UTC, and neither that nor an archive of it is there`
+    findings.push(finding('missing-product', row, 1, text))
   }
   return findings
 }

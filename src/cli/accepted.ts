@@ -49,10 +49,12 @@ export function shortOf(observed: Observed | undefined): readonly string[] {
   } = last('image')?.figures ?? {}
   const unread = bad + pending + untried
   const figures = last('copy')?.figures ?? {}
+  const faults = last('enumerate')?.figures['faults'] ?? 0
   const lost = (figures['failed'] ?? 0) + (figures['damaged'] ?? 0)
   return [
     ...(unread > 0 ? [`${counted(unread, 'byte')} of it not read`] : []),
     ...volumes.filter(isShort).map(({ fs, outcome, reason }) => `${volumeName(fs)} ${outcome}, ${reason}`),
+    ...(faults > 0 && lost === 0 ? [`${counted(faults, 'fault')} in what its filesystem tells`] : []),
     ...(lost > 0 ? [`${counted(lost, 'file')} not read, or not in whole`] : []),
   ]
 }

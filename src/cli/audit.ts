@@ -17,7 +17,7 @@ export async function auditVerb(_named: readonly string[], flags: Flags): Promis
   const { database, eyes } = verb.session
   if (database === null)
     throw new ObserveError('there is no database to audit', {
-      hint: 'ntt apply makes one; NTT_DB_URL names another',
+      hint: 'ntt apply makes one; NTT_DB_URL names another.',
     })
   const began = performance.now()
   const rows = await readCatalogue((sql, params) => database.query(sql, params), null)

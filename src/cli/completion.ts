@@ -19,7 +19,7 @@ export interface Described {
     readonly long?: string | undefined
     readonly short?: string | undefined
     readonly description: string
-    /** `--target <stage>`, as it was declared. */
+    /** `--target <target>`, as it was declared. */
     readonly flags: string
     readonly argChoices?: readonly string[] | undefined
   }[]

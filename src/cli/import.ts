@@ -9,7 +9,7 @@ import {
   type OlderMedium,
   type OlderSource,
 } from '../import.ts'
-import { ObserveError, UsageError, survivable, type ExitCode } from '../model/errors.ts'
+import { UsageError, survivable, type ExitCode } from '../model/errors.ts'
 import { lostFiles, sortOlder, type Imported } from '../model/older.ts'
 import type { Reader } from '../model/world.ts'
 import { writeYaml } from '../model/yaml.ts'
@@ -26,16 +26,15 @@ export async function importVerb([url]: readonly string[], flags: Flags): Promis
   if (url === undefined) throw new UsageError('which database is to be taken over?')
   if (!isDatabaseUrl(url))
     throw new UsageError(`${url} is not the URL of a database`, {
-      hint: 'ntt import postgres://user@host:5432/copyjob --root image=FOLDER …',
+      hint: 'As in: ntt import postgres://user@host:5432/copyjob --root image=FOLDER …',
     })
   await using verb = await openVerb(flags, { writes: true, anywhere: true })
   const { config, session, declarations } = verb
   if (rootsOfOlder.every((name) => config.from[`roots.${name}`] === 'default'))
     throw new UsageError('where the files of the older pipeline lie is not said', {
-      hint: 'ntt import URL --root image=FOLDER --root raw=FOLDER --root by-hash=FOLDER --root archive=FOLDER',
+      hint: 'As in: ntt import URL --root image=FOLDER --root raw=FOLDER --root by-hash=FOLDER --root archive=FOLDER',
     })
   const { database } = session
-  if (database === null) throw new ObserveError('there is no database of ours to write into')
   const older = await openDatabase({ where: url, run: session.run })
   try {
     const world = session.eyes.reader('import')

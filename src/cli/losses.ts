@@ -7,7 +7,9 @@ import { instant } from '../model/instant.ts'
 import { lossExit, type Loss } from '../model/loss.ts'
 import type { Declaration, Medium, StageName } from '../model/medium.ts'
 import { archivePlace, findImage } from '../model/places.ts'
-import { latestOf } from '../model/proofs.ts'
+import { tailOf } from '../model/tail.ts'
+import { parseOrigin } from '../stages/copy/origin.ts'
+import { isOfAnotherImage, latestOf, otherImageText } from '../model/proofs.ts'
 import type { Check, Proof } from '../model/stage.ts'
 import type { Reader } from '../model/world.ts'
 import { identified } from '../observe.ts'
@@ -56,6 +58,13 @@ async function* lossesOf(declaration: Declaration, { session }: Verb): AsyncGene
       yield* badProduct(name, 'image', ({ name: check }) => check === 'map', proofs)
       yield* badProduct(name, 'enumerate', () => true, proofs)
       yield* badProduct(name, 'copy', isBad, proofs)
+      for (const stage of ['enumerate', 'copy'] as const)
+        if (isOfAnotherImage(stage, proofs))
+          yield {
+            medium: name,
+            kind: 'unknown',
+            text: `${stage}: ${otherImageText}; ntt apply makes it again, where the target asks for it`,
+          }
       const open = await unkept(medium, proofs, world)
       if (open !== null) yield { medium: name, kind: 'unknown', text: open }
     }
@@ -67,7 +76,8 @@ async function* lossesOf(declaration: Declaration, { session }: Verb): AsyncGene
 /** Why nobody can say that its contents are whole, though none of them is known to be lost; null: they are copied, or can be. */
 async function unkept(medium: Medium, proofs: readonly Proof[], world: Reader): Promise<string | null> {
   const last = (stage: StageName): Proof | undefined => proofs.findLast((proof) => proof.stage === stage)
-  if (last('copy')?.ok === true || last('enumerate') === undefined) return null
+  if (last('enumerate') === undefined) return null
+  if (last('copy')?.ok === true && (await isCopied(medium, world))) return null
   if (medium.source.type === 'directory')
     return 'its files are not copied: whether they can be read is not known'
   if ((await findImage(medium, world)) !== null)
@@ -77,6 +87,12 @@ async function unkept(medium: Medium, proofs: readonly Proof[], world: Reader): 
   return (await world.stat(archivePlace(medium))) === null
     ? 'its image is not here, and its files are not copied'
     : null
+}
+
+/** Whether every file of the enumeration that is there has its outcome: another one may have been made since, or a copying broken off. */
+async function isCopied(medium: Medium, world: Reader): Promise<boolean> {
+  const made = parseOrigin((await world.catalogue(medium.hash))?.outcome?.origin ?? '')
+  return made !== null && made.tally !== null && made.rows === (await tailOf(medium, world))?.content
 }
 
 /** What an outcome tells of by itself, and what only the medium's file asks for, leave nothing open. */

@@ -1,7 +1,7 @@
 // The door: what was typed goes to its verb, errors become sentences; the only place that ends the process.
 import { writeSync } from 'node:fs'
 import { CommanderError } from 'commander'
-import { leadingWords } from '../config/display.ts'
+import { chooseDisplay } from '../config/display.ts'
 import { NttError } from '../model/errors.ts'
 import type { Flags } from './flags.ts'
 import { lookers } from './manual.ts'
@@ -50,11 +50,12 @@ async function main(): Promise<void> {
       return
     }
     const { failureText } = await import('../views/failure.ts')
-    const { color, ascii, C: directory, ...flags } = program.opts<Flags>()
-    const leading = leadingWords({ ...flags, ...(directory === undefined ? {} : { directory }) })
-    const paint = color !== false && process.stderr.isTTY && process.env['NO_COLOR'] === undefined
+    const { C: directory, ...flags } = program.opts<Flags>()
+    const words = { ...flags, ...(directory === undefined ? {} : { directory }) }
+    // The settings may be what is wrong: what was typed and where we are is all there is to go by.
+    const place = { environment: process.env, isTerminal: process.stderr.isTTY }
     const width = process.stderr.columns ?? 100
-    const told = failureText(error, { leading, color: paint, ascii: ascii === true, width })
+    const told = failureText(error, { ...chooseDisplay(words, place, {}), width })
     process.stderr.write(
       `${error instanceof NttError ? told : (await import('./sources.ts')).inSources(told)}\n`,
     )

@@ -1,7 +1,7 @@
 // `ntt help` as a manual: the way through the verbs, what keys and signals do, exit codes, files and variables.
-import { exitCodes } from '../model/errors.ts'
+import { exitCodes, seriousness } from '../model/errors.ts'
 
-/** Verbs that write nothing. */
+/** Verbs that look at media, and write nothing. */
 export const lookers: readonly string[] = [
   'plan',
   'status',
@@ -71,7 +71,7 @@ README.md has the rest.
 
 /** What a command may end with. */
 export const codesText = (): string =>
-  `Exit codes; the most serious wins (3, 4, 5, 6, 2):\n${Object.entries(exitCodes)
+  `Exit codes; the most serious wins (${seriousness.filter(Boolean).join(', ')}):\n${Object.entries(exitCodes)
     .toSorted(([a], [b]) => Number(a) - Number(b))
     .map(([code, meaning]) => row(code, meaning))
     .join('')}`

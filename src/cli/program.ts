@@ -1,5 +1,6 @@
 // The verbs and their flags: what commander reads, what help and completion show, and which file does it.
 import { Argument, Command, Option } from 'commander'
+import { usualMaxAge } from '../model/budget.ts'
 import { UsageError, type ExitCode } from '../model/errors.ts'
 import { kindNames, targets } from '../model/medium.ts'
 import type { Flags } from './flags.ts'
@@ -58,9 +59,7 @@ function verb(load: () => Promise<Verb>) {
   }
 }
 
-const stage = new Option('--target <stage>', 'stop at a lower rung than declared').choices(
-  Object.keys(targets),
-)
+const stage = new Option('--target <target>', 'stop before what is declared').choices(Object.keys(targets))
 const only = new Option('--only <medium>', 'this medium alone; may be repeated').argParser(gathered)
 const jobs = new Option('--jobs <n>', 'media at work at the same time')
 
@@ -148,7 +147,7 @@ program
   .option('--budget <amount>', 'what was proven longest ago first, for so long (10m) or so much (20GB)')
   .option(
     '--max-age <time>',
-    'with --budget: leave alone what was proven later than so long ago (default: 30d)',
+    `with --budget: leave alone what was proven later than so long ago (default: ${usualMaxAge})`,
   )
   .option('--log', 'whether proofs, runs and the event log are as they were written; changes nothing')
   .addHelpText(

@@ -95,7 +95,6 @@ async function prepare({ enrol, write, setAside }: Before, flags: RebuildFlags):
   await using verb = await openVerb(flags, { writes: true, anew: true })
   const { config, session } = verb
   const { database } = session
-  if (database === null) throw new ObserveError('there is no database to write into')
   // Somebody may have filled it while a person was asked.
   await refuseFull(database)
   for (const { medium, name } of write)

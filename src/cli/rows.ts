@@ -1,5 +1,6 @@
 // The rows of loaded media, for verbs that look for files in them: which media there are, and their entries by pattern or path.
 import { ObserveError, UsageError } from '../model/errors.ts'
+import { rowsOf } from '../model/copy-rows.ts'
 import { loadTables } from '../model/partition.ts'
 import type { Pattern } from '../model/typed-path.ts'
 import type { Found } from '../views/found.ts'
@@ -74,31 +75,24 @@ export async function* entriesLike(
       left join outcome o on o.medium_id = e.medium_id and o.fs = e.fs and o.ino = e.ino
      where e.medium_id = ${Math.trunc(id)} and e.name <> '' and convert_from(${text}, 'LATIN1') collate "C" ~ ${pattern}
      order by e.fs, ${wholePath}) to stdout`
-  for await (const line of linesOf(database.copyOut(sql, signal))) {
-    const [fs = '', type = '', size = '', state = '', blob = '', path = ''] = line.split('\t')
-    const known = Object.entries(stateOf).find(([letter]) => letter === state)?.[1]
-    yield {
-      medium: name,
-      medium_hash: hash,
-      fs: Number(fs),
-      path: Buffer.from(path, 'hex').toString('latin1'),
-      type,
-      size: Number(size),
-      state: type === 'f' ? (known ?? 'not copied') : null,
-      blob: blob === '' ? null : blob,
+  for await (const rows of rowsOf(database.copyOut(sql, signal), foundRow))
+    for (const [, fs = '', type = '', size = '', state = '', blob = '', path = ''] of rows) {
+      const known = Object.entries(stateOf).find(([letter]) => letter === state)?.[1]
+      yield {
+        medium: name,
+        medium_hash: hash,
+        fs: Number(fs),
+        path: Buffer.from(path, 'hex').toString('latin1'),
+        type,
+        size: Number(size),
+        state: type === 'f' ? (known ?? 'not copied') : null,
+        blob: blob === '' ? null : blob,
+      }
     }
-  }
 }
 
-/** Rows are ASCII, each with a newline at its end, in pieces as they come. */
-async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
-  let rest = ''
-  for await (const chunk of chunks) {
-    const lines = `${rest}${chunk.toString('latin1')}`.split('\n')
-    rest = lines.pop() ?? ''
-    yield* lines
-  }
-}
+/** Filesystem, type, size, state, blob, path: the last two in hexadecimal digits. */
+const foundRow = /^(\d+)\t(.)\t(\d+)\t(.?)\t([0-9a-f]*)\t([0-9a-f]*)$/
 
 /** An entry by its whole path. */
 export interface AtPath {

@@ -2,7 +2,7 @@
 import type { Hands } from '../apply/hands.ts'
 import { anchorLog, endLog, sealRun } from '../evidence.ts'
 import { remember } from '../identify/known.ts'
-import { LockedError, ObserveError, RunError, type ExitCode } from '../model/errors.ts'
+import { LockedError, RunError, type ExitCode } from '../model/errors.ts'
 import type { Emit, Event } from '../model/event.ts'
 import type { Medium, StageName } from '../model/medium.ts'
 import { withoutPasswords } from '../model/passwords.ts'
@@ -14,7 +14,7 @@ import { makeReader, makeWriter, type Speaker } from '../ports/world.ts'
 import { appendProof } from '../record.ts'
 import { logLine } from '../views/jsonl.ts'
 import { openStream } from './stream.ts'
-import type { Session } from './session.ts'
+import type { Session, WritingSession } from './session.ts'
 import { version } from './root.ts'
 
 export interface RunOptions {
@@ -40,9 +40,8 @@ export interface Run {
 /** Progress is told at most this often; the longer a step takes, the less often, so that a log of days stays small. */
 const [leastMs, mostMs] = [200, 10_000]
 
-export async function startRun(session: Session, options: RunOptions): Promise<Run> {
+export async function startRun(session: WritingSession, options: RunOptions): Promise<Run> {
   const { database, host, run, config } = session
-  if (database === null) throw new ObserveError('there is no database')
   const log = openLog(config.log)
   const began = performance.now()
   const seconds = (): number => (performance.now() - began) / 1000

@@ -69,10 +69,12 @@ export async function readPlan(named: readonly string[]): Promise<SavedPlan | nu
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw new UsageError(`${file} is not a plan: ${String(error)}`, { hint: 'ntt plan --out FILE makes one' })
+    throw new UsageError(`${file} is not a plan: ${String(error)}`, {
+      hint: 'ntt plan --out FILE makes one.',
+    })
   }
   if (!isPlan(value, validate))
-    throw new UsageError(`${file} is not a plan of this ntt`, { hint: 'ntt plan --out FILE makes one' })
+    throw new UsageError(`${file} is not a plan of this ntt`, { hint: 'ntt plan --out FILE makes one.' })
   return value
 }
 
@@ -116,5 +118,5 @@ export function needUnmoved(saved: SavedPlan, now: Plan, chosen: readonly Declar
 
 export const movedSince = (facts: readonly string[]): RefusedError =>
   new RefusedError(`reality moved since the plan was made: ${facts.join('; ')}`, {
-    hint: 'ntt plan --out FILE makes a new one',
+    hint: 'ntt plan --out FILE makes a new one.',
   })

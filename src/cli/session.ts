@@ -42,6 +42,11 @@ export interface Session extends AsyncDisposable {
   freshEyes(): Eyes
 }
 
+/** One that may write has a database: where there was none, it was made. */
+export interface WritingSession extends Session {
+  readonly database: Database
+}
+
 export interface SessionOptions {
   readonly config: Config
   readonly declarations: readonly Declaration[]
@@ -56,6 +61,10 @@ export interface SessionOptions {
 const runName = (now: Date): string =>
   `${now.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')}-${randomBytes(3).toString('hex')}`
 
+export async function openSession(
+  options: SessionOptions & { readonly writes: true },
+): Promise<WritingSession>
+export async function openSession(options: SessionOptions): Promise<Session>
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { config, signal } = options
   const run = runName(new Date())

@@ -5,7 +5,7 @@ import type { Manner } from '../views/paint.ts'
 import { readDeclarations } from './look.ts'
 import type { Flags } from './flags.ts'
 import type { Out } from './out.ts'
-import { openSession, type Session } from './session.ts'
+import { openSession, type Session, type WritingSession } from './session.ts'
 import { catchSignals, type Signals } from './signals.ts'
 
 export interface Verb extends AsyncDisposable {
@@ -15,6 +15,10 @@ export interface Verb extends AsyncDisposable {
   readonly signals: Signals
   readonly manner: Manner
   readonly write: (text: string) => void
+}
+
+export interface WritingVerb extends Verb {
+  readonly session: WritingSession
 }
 
 /** The configuration that these flags ask for. `anywhere`: the folder itself is the project where no media.d is found. */
@@ -50,6 +54,11 @@ export interface VerbOptions {
   readonly check?: (declarations: readonly Declaration[]) => void
 }
 
+export async function openVerb(
+  flags: Flags,
+  options: VerbOptions & { readonly writes: true },
+): Promise<WritingVerb>
+export async function openVerb(flags: Flags, options: VerbOptions): Promise<Verb>
 export async function openVerb(
   flags: Flags,
   { writes, anywhere = false, named = [], anew = false, check }: VerbOptions,

@@ -1,7 +1,7 @@
 // ntt verify --budget: what was proven longest ago is proven again, as far as a time or a number of bytes goes.
 import { coverage } from '../ledger.ts'
-import { parseBudget, parseTime } from '../model/budget.ts'
-import { ObserveError, UsageError, type ExitCode } from '../model/errors.ts'
+import { parseBudget, parseTime, usualMaxAge } from '../model/budget.ts'
+import { UsageError, type ExitCode } from '../model/errors.ts'
 import type { Depth } from '../model/stage.ts'
 import { products, sweep } from '../sweep.ts'
 import { coverageOf } from '../views/coverage.ts'
@@ -28,7 +28,7 @@ export async function verifyByBudget(named: readonly string[], flags: BudgetFlag
     throw new UsageError(`--budget takes a time or a size, not ${JSON.stringify(flags.budget)}`, {
       hint: 'For example 10m, 2h, 20GB.',
     })
-  const maxAgeMs = parseTime(flags.maxAge ?? '30d')
+  const maxAgeMs = parseTime(flags.maxAge ?? usualMaxAge)
   if (maxAgeMs === null)
     throw new UsageError(`--max-age takes a time, not ${JSON.stringify(flags.maxAge)}`, {
       hint: 'For example 30d, 12h.',
@@ -44,7 +44,6 @@ export async function verifyByBudget(named: readonly string[], flags: BudgetFlag
   await using verb = await openVerb(flags, { writes: true })
   const { session, declarations, signals, manner, write } = verb
   const { database } = session
-  if (database === null) throw new ObserveError('there is no database')
   const looked = await look(session, declarations)
   const { verbose = false, quiet = false, json = false } = flags
   const plain = openPlain({ manner, write, verbose, quiet })

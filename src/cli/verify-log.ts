@@ -20,7 +20,7 @@ export async function verifyLog(flags: Flags): Promise<ExitCode> {
   )
   if (sealing?.there !== true)
     throw new ObserveError('the database was made by an older ntt, which sealed no runs', {
-      hint: 'ntt apply brings it up; runs are sealed from then on',
+      hint: 'ntt apply brings it up; runs are sealed from then on.',
     })
   const anchors = await readAnchors(query)
   const record = await checkRecord(query, anchors)

@@ -3,7 +3,7 @@ import { mostSerious, UsageError, type ExitCode } from '../model/errors.ts'
 import { count } from '../model/counted.ts'
 import type { Depth, Lane, Observed } from '../model/stage.ts'
 import { readTogether } from '../sweep/together.ts'
-import { isNew, verify } from '../verify.ts'
+import { isMadeInPart, isNew, verify } from '../verify.ts'
 import { look, select } from './look.ts'
 import type { Flags } from './flags.ts'
 import { startRun } from './run.ts'
@@ -59,7 +59,7 @@ export async function verifyVerb(named: readonly string[], flags: VerifyFlags): 
     const media = [...looked.observed.values()]
     const known = media.flatMap(({ medium }) => (medium.hash === null ? [] : [medium]))
     const together =
-      depth === 'hash' && session.database !== null && (isAll || known.length > 1)
+      depth === 'hash' && (isAll || known.length > 1)
         ? readTogether(known, sweepHands(run, session, session.database), isAll)
         : { hands: run.hands, exit: () => 0 as const }
     const codes = await verify(media, together.hands, depth, session.config.jobs)
@@ -71,19 +71,30 @@ export async function verifyVerb(named: readonly string[], flags: VerifyFlags): 
   } finally {
     await teller.close()
   }
-  if (flags.json !== true) tellNew(verb, [...looked.observed.values()].filter(isNew))
+  if (flags.json !== true) {
+    const all = [...looked.observed.values()]
+    const none = (names: string) => `There is nothing to verify of ${names}: nothing is there as declared`
+    const some = (names: string) => `Of ${names} only what is there was verified: the rest was never made`
+    tellUnmade(verb, all.filter(isNew), none)
+    tellUnmade(verb, all.filter(isMadeInPart), some)
+  }
   if (flags.json !== true && isAll) await writeStrangers(verb, [...looked.observed.values()])
   return exit
 }
 
 const namesShown = 5
 
-/** Of whom there was nothing to verify; a summary that counts them is read past. */
-function tellNew({ manner, write }: Verb, media: readonly Observed[]): void {
+/** Of whom there was less to verify than is declared; a summary that counts them is read past. */
+function tellUnmade(
+  { manner, write }: Verb,
+  media: readonly Observed[],
+  what: (names: string) => string,
+): void {
   if (media.length === 0) return
   const names = media.slice(0, namesShown).map(({ medium }) => medium.name)
   const more = media.length > namesShown ? `, and ${count(media.length - namesShown)} more` : ''
-  const text = `There is nothing to verify of ${names.join(', ')}${more}: nothing of ${media.length === 1 ? 'it' : 'them'} is there as declared. ${command(media.length === 1 ? `plan ${names.join(' ')}` : 'plan', manner)} shows what is to be done.`
+  const plan = command(media.length === 1 ? `plan ${names.join(' ')}` : 'plan', manner)
+  const text = `${what(`${names.join(', ')}${more}`)}. ${plan} shows what is to be done.`
   write(`${wrap(text, manner.width).join('\n')}\n`)
 }
 

@@ -36,7 +36,7 @@ interface LeadingFlags {
 }
 
 /** The words of these flags, without a password. */
-export const leadingWords = ({ directory, config, db, root = [] }: LeadingFlags): readonly string[] => [
+const leadingWords = ({ directory, config, db, root = [] }: LeadingFlags): readonly string[] => [
   ...(directory === undefined ? [] : ['-C', directory]),
   ...(config === undefined ? [] : ['--config', config]),
   ...(db === undefined ? [] : ['--db', ...withoutPasswords([db])]),
@@ -46,7 +46,7 @@ export const leadingWords = ({ directory, config, db, root = [] }: LeadingFlags)
 /** Decides, and writes down in `from` why. */
 export function chooseDisplay(
   flags: DisplayFlags & LeadingFlags,
-  { environment, isTerminal }: Surroundings,
+  { environment, isTerminal }: Pick<Surroundings, 'environment' | 'isTerminal'>,
   from: Record<string, string>,
 ): Display {
   const isSet = (name: string): boolean => !['', '0', 'false'].includes(environment[name] ?? '')

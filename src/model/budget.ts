@@ -12,6 +12,9 @@ const units: Readonly<Record<string, number>> = {
   w: 604_800_000,
 }
 
+/** What was read back within this is fresh, where nobody says otherwise. */
+export const usualMaxAge = '30d'
+
 /** `90s`, `10m`, `1.5h`, `30d`, `2w` as milliseconds; null where it is no time. */
 export function parseTime(text: string): number | null {
   const [, count, unit = ''] = /^([0-9]+(?:\.[0-9]+)?) ?(s|m|min|h|d|w)$/.exec(text) ?? []

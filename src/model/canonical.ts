@@ -18,6 +18,10 @@ export function canonicalJson(value: unknown): string {
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+/** A link of a chain: SHA-256 over the link before and the canonical JSON of what follows it. */
+export const chained = (before: Buffer, value: unknown): Buffer =>
+  createHash('sha256').update(before).update(canonicalJson(value)).digest()
+
 /** SHA-256 over the canonical JSON, 64 hex digits. */
 export const fingerprint = (value: unknown): string =>
   createHash('sha256').update(canonicalJson(value)).digest('hex')

@@ -4,7 +4,7 @@
 export const exitCodes = {
   0: 'what is declared is what is; nothing to do, nothing unknown',
   1: 'wrong use, wrong documents, or a bug (a bug prints its stack)',
-  2: 'work to do (`plan`, `status`, `audit`, `verify`, `apply` that was answered with no), or something is lost (`losses`, `cat`)',
+  2: 'work to do, or something to put right (`plan`, `status`, `why`, `audit`, `verify`, `doctor`; `apply` and `rebuild` that were answered with no), or something is lost (`losses`, `cat`)',
   3: 'contradicted: a proof or a claim says so, reality does not; or a verification failed',
   4: '`apply` ended and some media did not converge',
   5: 'something could not be observed',
@@ -16,7 +16,7 @@ export const exitCodes = {
 export type ExitCode = keyof typeof exitCodes
 
 /** Most serious first: where several apply, the first of these is returned. */
-const seriousness: readonly ExitCode[] = [1, 130, 3, 4, 5, 6, 11, 2, 0]
+export const seriousness: readonly ExitCode[] = [1, 130, 3, 4, 5, 6, 11, 2, 0]
 
 /** The most serious of several exit codes; 0 for none. */
 export function mostSerious(codes: Iterable<ExitCode>): ExitCode {

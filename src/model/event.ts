@@ -69,7 +69,7 @@ export type Happening =
       readonly action: 'keep' | 'refuse' | 'unknown' | 'wait'
       readonly because: Reason
     } & At)
-  /** A person's hands are needed. */
+  /** It waits for another run that holds it; an empty text: no longer. */
   | {
       readonly type: 'medium.waiting'
       readonly medium: string

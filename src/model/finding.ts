@@ -4,6 +4,7 @@
 export const findingCodes = {
   'false-claim': 'a claim says done, and it is not so',
   'failed-proof': 'its last proof failed, and nothing has mended it since',
+  'other-image': 'made of an image that another one has taken the place of',
   'missing-product': 'it was proven once, and is gone',
   displaced: 'it was proven once, and something else is in its place',
   'missing-beyond': 'it was proven once, is gone, and its file asks for less by now',

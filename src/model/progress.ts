@@ -197,10 +197,12 @@ const changed = (view: RunView, at: At, change: (stage: StageView) => StageView)
 
 const fresh = ({ stage }: StageView): StageView => noStage(stage)
 
-/** The tags are those of model/errors.ts; anything else failed. */
+/** By the tag of an NttError: what says that a product is not what it is called contradicts; anything else failed. */
 function cellOfFailure(tag: string): Cell {
   switch (tag) {
     case 'verify':
+    case 'raw':
+    case 'mapfile':
       return 'contradicted'
     case 'observe':
       return 'unknown'

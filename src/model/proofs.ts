@@ -1,9 +1,21 @@
 // Which proof of a product counts, and whether it stands. Pure.
+import type { StageName } from './medium.ts'
 import type { Decision, Proof } from './stage.ts'
 
-/** The proof that counts of a product as it was seen; undefined: there is none of it. */
-export const latestOf = (of: string, proofs: readonly Proof[]): Proof | undefined =>
-  telling(proofs.filter((proof) => proof.of === of))
+/** The proof that counts of a product as it was seen; undefined: there is none of it. `proofs`: of its stage. */
+export function latestOf(of: string, proofs: readonly Proof[]): Proof | undefined {
+  const own = proofs.filter((proof) => proof.of === of)
+  const found = telling(own)
+  return found?.ok === true && isSuperseded(own, proofs) ? undefined : found
+}
+
+/** An image that was put back where another one was proven since: its own proof is an old one. */
+function isSuperseded(own: readonly Proof[], all: readonly Proof[]): boolean {
+  const [known, last] = [own, all].map((some) =>
+    some.findLast(({ stage, ok, content }) => stage === 'image' && ok && content !== null),
+  )
+  return known !== undefined && last !== undefined && known.content !== last.content
+}
 
 /**
  * Whether the proofs of a stage stand although its product is not as declared: more was read since, or it is the medium's
@@ -23,6 +35,47 @@ export const hasBadContents = (proofs: readonly Proof[]): boolean => {
 /** Another medium is where the image of one was proven. `proofs`: of that one. */
 export const isDisplaced = (displaced: string | undefined, proofs: readonly Proof[]): displaced is string =>
   displaced !== undefined && proofs.some(({ stage, ok }) => stage === 'image' && ok)
+
+/** Made of what the image holds, by reading it. What is loaded is made of the enumeration, which is compared. */
+const ofTheImage: readonly StageName[] = ['enumerate', 'copy', 'archive']
+
+/**
+ * The image that a product stands on, where that took the place of another: its digest. A proof of the image keeps it from then on, and
+ * so does each of what is made of it. null: the first image, or what was made of that.
+ */
+function standingOn(stage: StageName, proofs: readonly Proof[]): string | null {
+  const last = proofs.findLast((proof) => proof.stage === stage && proof.ok)
+  const image = last?.facts[imageFact]
+  return typeof image === 'string' ? image : null
+}
+
+const imageFact = 'image'
+
+export const otherImageText = 'made of another image than the one that is there'
+
+/** Whether the image has taken the place of the one that a product was made of, and holds other bytes. `proofs`: all of the medium. */
+export const isOfAnotherImage = (stage: StageName, proofs: readonly Proof[]): boolean =>
+  ofTheImage.includes(stage) &&
+  proofs.some((proof) => proof.stage === stage && proof.ok) &&
+  standingOn(stage, proofs) !== standingOn('image', proofs)
+
+/**
+ * What a proof is to keep of that. `anew`: the product was made in this run, and not out of what was there before; `content`: what the
+ * look found. `before`: all proofs of the medium so far.
+ */
+export function imageMember(
+  stage: StageName,
+  anew: boolean,
+  content: string | undefined,
+  before: readonly Proof[],
+): { readonly [imageFact]?: string } {
+  const known = before.findLast((proof) => proof.stage === 'image' && proof.ok && proof.content !== null)
+  const image =
+    stage === 'image' && anew && content !== undefined && known !== undefined && known.content !== content
+      ? content
+      : standingOn(anew && ofTheImage.includes(stage) ? 'image' : stage, before)
+  return image === null ? {} : { [imageFact]: image }
+}
 
 /** How much of the medium was read, as the proof of its image says; null where nobody knows. */
 export function provenHealth(proof: Proof | undefined): string | null {

@@ -67,7 +67,7 @@ export interface MediumView {
   readonly claims: readonly Claim[]
   /** The five of them, in order. */
   readonly stages: readonly StageView[]
-  /** What a person must do. */
+  /** What it waits for: another run that holds it. */
   readonly waitsFor: string | null
   /** Another run that has it, of which no more is known here. */
   readonly heldBy: string | null

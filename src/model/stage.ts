@@ -5,7 +5,7 @@ import type { Reader, Writer } from './world.ts'
 
 /**
  * Why. `code` is for tests and grep and comes from `reasonCodes`; `text` is a sentence with its numbers, for people.
- * Nothing decides by either.
+ * `text` decides nothing. Of the codes, `restore`, `gate`, `failed-proof` and `other-image` say how a step is carried out.
  */
 export interface Reason {
   readonly code: ReasonCode
@@ -27,7 +27,7 @@ export const reasonCodes = {
   'wrong-medium': 'the source is not the medium that is declared',
   'source-away': 'the source is not there, and nothing that holds its bytes is',
   'other-rows': 'rows of another enumeration are loaded',
-  'other-image': 'the image is not the one that was proven',
+  'other-image': 'the image is not the one that was proven, or that it was made of',
   'failed-proof': 'what is there failed its last verification; it is not replaced unasked',
   damaged: 'part of the medium could not be read',
   'below-policy': 'less of the medium was read than its policy asks for',
@@ -63,6 +63,8 @@ export interface Decision {
   readonly hasSources?: true
   /** What was proven was so, while less of the medium was read or asked for: to go on contradicts no proof. */
   readonly outgrown?: true
+  /** Of an image that is to be read further: the file that is gone on with, as its proof tells of it (`file`). */
+  readonly goesOn?: string
   /** Where it fails its verification, it may be set aside and taken from the archive. */
   readonly restorable?: boolean
   /** What a run would move, where it is known. */
@@ -118,10 +120,10 @@ export interface Verification {
 }
 
 /**
- * Why what is there gives way to what is made: it failed its proof, or a person asked for a new one. null: nothing that is there may be
- * replaced.
+ * Why what is there gives way to what is made: it failed its proof, a person asked for a new one, or it was made of an image that was
+ * itself replaced. null: nothing that is there may be replaced.
  */
-export type Replaces = 'failed-proof' | 'asked' | null
+export type Replaces = 'failed-proof' | 'asked' | 'other-image' | null
 
 /**
  * A stage of the pipeline. `Seen` is plain JSON data: it is printed, logged, digested and written in tests.
@@ -129,7 +131,6 @@ export type Replaces = 'failed-proof' | 'asked' | null
  */
 export interface Stage<Seen = unknown> {
   readonly name: StageName
-  readonly after: readonly StageName[]
   /** The column of `medium` that claims this stage is done; written with the proof, by nobody else. */
   readonly claim?: 'enum_done' | 'copy_done'
   /** Where its product lies. Before it is missed or made, the flow sees to it that the root is the one that the database knows. */

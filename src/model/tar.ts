@@ -42,6 +42,10 @@ const typeOf = new Map<string, TarType>([
   ['7', 'file'],
 ])
 
+/** A time as a header has it: whole seconds; 0 where none is known. */
+export const tarTime = (mtimeNs: bigint | null): number =>
+  mtimeNs === null ? 0 : Number(BigInt.asIntN(64, mtimeNs) / 1_000_000_000n)
+
 /** A regular file's header with the values that an archive of ours has. */
 export const plainHeader = (name: string, size: number, mtime: number): TarHeader => ({
   name: Buffer.from(name),

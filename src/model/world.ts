@@ -59,8 +59,6 @@ export interface CatalogueRow {
   readonly mediumId: number
   readonly hash: string
   readonly name: string | null
-  readonly health: string | null
-  readonly imagePath: string | null
   readonly enumDone: string | null
   readonly copyDone: string | null
   /** Loaded generation, null for none: attached partitions, their file nodes, sizes and write counters. */

@@ -8,8 +8,6 @@ interface MediumRow {
   readonly medium_id: number
   readonly medium_hash: string
   readonly name: string | null
-  readonly health: string | null
-  readonly image_path: string | null
   readonly enum_done: string | null
   readonly copy_done: string | null
   readonly loaded_from: string | null
@@ -28,7 +26,7 @@ interface PartitionRow {
 }
 
 const media = `
-  select m.medium_id, m.medium_hash, m.name, m.health, m.image_path,
+  select m.medium_id, m.medium_hash, m.name,
          to_char(m.enum_done at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') as enum_done,
          to_char(m.copy_done at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') as copy_done,
          g.origin as loaded_from, c.origin as copied_from,
@@ -92,8 +90,6 @@ export async function readCatalogue(
           mediumId: row.medium_id,
           hash: row.medium_hash,
           name: row.name,
-          health: row.health,
-          imagePath: row.image_path,
           enumDone: row.enum_done,
           copyDone: row.copy_done,
           load: look(row.loaded_from, loaded),

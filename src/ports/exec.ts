@@ -98,7 +98,7 @@ async function start(command: Command, options: ExecOptions, wide: boolean): Pro
   ])
   if (program === null) {
     throw new ObserveError(`${command.file} is not installed`, {
-      hint: 'ntt doctor tells which package it is in',
+      hint: 'ntt doctor tells which package it is in.',
     })
   }
   const argv = [

@@ -36,7 +36,8 @@ export function flock(
       else
         reject(
           new ObserveError(
-            `flock ended with ${code}: the file system below the state root cannot lock files`,
+            `flock ended with ${code}: the filesystem of the folder that was to be locked (of the state, the store or the database) cannot lock files`,
+            { hint: 'Give that root another place: ntt doctor shows where each one is.' },
           ),
         )
     })

@@ -85,7 +85,7 @@ async function take(session: Session, { hash, name, signal, wait }: HoldOptions)
   const holder = await holderOf(session, hash)
   if (wait === undefined)
     throw new LockedError(`${name} is ${holder}`, {
-      hint: `ntt status --watch shows it; ntt apply --wait ${name} waits for it`,
+      hint: `ntt status --watch shows it; ntt apply --wait ${name} waits for it.`,
     })
   wait(holder)
   await session.query('select pg_advisory_lock(hashtextextended($1, 0))', [hash], signal)

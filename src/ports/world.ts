@@ -97,7 +97,7 @@ export function makeWriter(ports: Ports, speaker: Speaker, { enrol, fence }: Tie
 }
 
 const noDatabase = (): ObserveError =>
-  new ObserveError('there is no database yet', { hint: 'ntt apply makes it' })
+  new ObserveError('there is no database yet', { hint: 'ntt apply makes it.' })
 
 async function* answers(command: Command, exec: ExecOptions): AsyncGenerator<Buffer> {
   try {

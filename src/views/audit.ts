@@ -7,6 +7,7 @@ import { command, render, span, type Line, type Manner } from './paint.ts'
 const marks: Readonly<Record<FindingCode, 'bad' | 'doubt' | 'dim'>> = {
   'false-claim': 'bad',
   'failed-proof': 'bad',
+  'other-image': 'doubt',
   'missing-product': 'bad',
   displaced: 'bad',
   'missing-beyond': 'doubt',

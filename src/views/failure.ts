@@ -66,11 +66,8 @@ function newIn(message: string, tag: string): string {
 function hintLines(hint: string | undefined, manner: Manner): readonly Line[] {
   if (hint === undefined || hint === '') return []
   const lines = readableLines(hint)
-  // A sentence may begin with a command too: it has a verb, or an end.
-  const isCommand =
-    lines.length === 1 &&
-    /^ntt [a-z]/.test(lines[0] ?? '') &&
-    !/\.$| (?:begins|carries|lists|makes|proves|shows|tells|writes) /.test(lines[0] ?? '')
+  // A sentence may begin with a command too: it has an end.
+  const isCommand = lines.length === 1 && /^ntt [a-z].*[^.]$/.test(lines[0] ?? '')
   if (!isCommand) return [blank, ...lines.flatMap((line) => paragraphs(typed(line, manner), manner))]
   return [blank, ['To see more, run:'], [`    ${typed(lines[0] ?? '', manner)}`]]
 }

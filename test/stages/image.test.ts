@@ -98,7 +98,7 @@ describe('an image that a person has', () => {
       because: { code: 'damaged', text: '6,000,000 bytes, 6,000 bytes unread, 99.90 % rescued' },
     })
     const { facts, figures } = await image.verify(adopted(path, policy(99)), hands(folder), 'counts')
-    expect(facts).toEqual({ health: 'incomplete' })
+    expect(facts).toMatchObject({ health: 'incomplete' })
     expect(figures).toMatchObject({ rescued_bytes: 5_994_000, bad_bytes: 6000 })
     expect(failed(await image.verify(adopted(path), hands(folder), 'counts'))).toEqual(['rescued'])
     writeFileSync(join(folder, 'disc.map'), mapOf([], 5_000_000))
@@ -137,7 +137,14 @@ describe('an image that a person has', () => {
     const gone = adopted(join(folder, 'gone.iso'))
     expect(await plan(gone)).toMatchObject({ action: 'refuse', because: { code: 'source-away' } })
     await expect(run(gone)).rejects.toMatchObject({ tag: 'refused' })
-    await expect(run(adopted(disc()), 'asked')).rejects.toMatchObject({ tag: 'refused' })
+    await expect(run(adopted(disc()))).rejects.toMatchObject({ tag: 'refused' })
+  })
+
+  test('is taken as it is where a person says so, and no byte of it is touched', async () => {
+    const path = disc()
+    const before = b3sum(path)
+    await run(adopted(path), 'asked')
+    expect([b3sum(path), readdirSync(at(''))]).toEqual([before, []])
   })
 })
 
@@ -428,5 +435,23 @@ describe('a device', { timeout: 400_000 }, () => {
     await run(what, 'asked')
     expect(readdirSync(at('')).filter((name) => name.includes('.aside-asked-'))).toHaveLength(3)
     expect(await plan(what)).toMatchObject({ action: 'keep' })
+  })
+
+  test('what is whole stays until another reading is whole as well', async () => {
+    const path = disc()
+    const { path: from, remove } = await device(folder, path)
+    const parts = { expect: { bytes: 6_000_000 } }
+    await run(drive(from, parts))
+    await remove()
+    await expect(run(drive(from, parts), 'asked')).rejects.toMatchObject({ tag: 'run' })
+    const worse = await device(folder, path, { bad: [[3_000_000, 65_536]], name: 'worse' })
+    await expect(run(drive(worse.path, parts), 'asked')).rejects.toMatchObject({ tag: 'run' })
+    expect(b3sum(final())).toBe(b3sum(path))
+    expect(await plan(drive(from, parts))).toMatchObject({ action: 'keep' })
+    const better = await device(folder, path, { name: 'better' })
+    await run(drive(better.path, parts), 'asked')
+    expect(readdirSync(at('')).filter((name) => /\.img\.aside-asked-/.test(name))).toHaveLength(1)
+    expect(readdirSync(at('')).some((name) => name.includes('.unfinished'))).toBe(false)
+    expect(b3sum(final())).toBe(b3sum(path))
   })
 })

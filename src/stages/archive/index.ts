@@ -37,7 +37,6 @@ const copiedOf = async ({ source, hash }: Medium, world: Reader): Promise<string
 
 export const archive: Stage<Seen> = {
   name: 'archive',
-  after: ['load', 'copy'],
   root: 'archive',
   depths: { run: 'hash', prove: 'hash' },
 
@@ -82,7 +81,7 @@ export const archive: Stage<Seen> = {
     // Asked before hours of packing, not after.
     if (!(await world.has('zstd'))) {
       throw new ObserveError('zstd is not installed, and nobody else is to read the archive back', {
-        hint: 'ntt doctor tells which package it is in',
+        hint: 'ntt doctor tells which package it is in.',
       })
     }
     const part = world.part(place)

@@ -5,7 +5,7 @@ import { listLine, rawListLine, treeName } from '../../model/manifest.ts'
 import type { Medium } from '../../model/medium.ts'
 import { rawPlace } from '../../model/places.ts'
 import { decodeRaw } from '../../model/raw/index.ts'
-import type { TarHeader, TarType } from '../../model/tar.ts'
+import { tarTime, type TarHeader, type TarType } from '../../model/tar.ts'
 import type { Place, Reader } from '../../model/world.ts'
 
 export interface TreeMember {
@@ -96,7 +96,7 @@ function headerOf(entry: Entry, type: TarType, size: number): TarHeader {
     mode: entry.mode ?? (type === 'directory' ? 0o755 : 0o644),
     uid: entry.uid ?? 0,
     gid: entry.gid ?? 0,
-    mtime: entry.mtimeNs === null ? 0 : Number(BigInt.asIntN(64, entry.mtimeNs) / 1_000_000_000n),
+    mtime: tarTime(entry.mtimeNs),
     major: Number(entry.rdev >> 32n),
     minor: Number(entry.rdev & 0xffff_ffffn),
   }

@@ -5,8 +5,9 @@ import { NttError } from '../../model/errors.ts'
 import type { Medium, Source as Declared } from '../../model/medium.ts'
 import { archivePlace, findImage, rawPlace } from '../../model/places.ts'
 import { readRange } from '../../model/range.ts'
-import { decodeRaw, readTail } from '../../model/raw/index.ts'
+import { decodeRaw } from '../../model/raw/index.ts'
 import { PackError, framesOf, readSeekTable, type Frame } from '../../model/seekable.ts'
+import { tailOf } from '../../model/tail.ts'
 import { TarError, headerAt, tarBlock } from '../../model/tar.ts'
 import { treeName } from '../../model/manifest.ts'
 import { untar } from '../../model/untar.ts'
@@ -130,11 +131,10 @@ async function entriesOf(
 /** From the image or the directory of a medium, by the reader that enumerated each volume. */
 async function* fromSource(donor: Donor, wanted: Wanted, world: Reader): AsyncGenerator<Piece<string>> {
   const place = await sourcePlace(donor, world)
-  const raw = await world.stat(rawPlace(donor))
-  if (place === null || raw === null) return
-  const tail = await readTail((start, end) => readRange(world, rawPlace(donor), { start, end }), raw.bytes)
+  const tail = await tailOf(donor, world)
+  if (place === null || tail === null) return
   for (const [fs, entries] of await entriesOf(donor, wanted, world)) {
-    const { volume, reader } = volumeReader(fs, tail?.volumes ?? [])
+    const { volume, reader } = volumeReader(fs, tail.volumes)
     for await (const piece of reader.contents(place, volume, each(entries.keys()), world))
       yield { ...piece, key: entries.get(piece.key) ?? '' }
   }

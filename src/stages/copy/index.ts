@@ -26,7 +26,6 @@ export interface Seen {
 
 export const copy: Stage<Seen> = {
   name: 'copy',
-  after: ['load'],
   claim: 'copy_done',
   depths: { run: 'counts', prove: 'hash' },
 
@@ -56,7 +55,9 @@ export const copy: Stage<Seen> = {
     if (rows === null) throw new RunError('no rows are loaded')
     const made = parseOrigin(seen.outcomes?.origin ?? '')
     const before = (seen.outcomes?.tables.length ?? 0) > 0 ? made : null
-    await copyFiles(medium, { rows, before, replace: replaces !== null }, world)
+    // Of another image nothing is mended: all of it is read anew.
+    const replace = replaces !== null && replaces !== 'other-image'
+    await copyFiles(medium, { rows, before, replace }, world)
   },
 
   verify: verifyCopy,

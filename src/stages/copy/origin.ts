@@ -13,7 +13,7 @@ export interface Tally {
 }
 
 export interface Origin {
-  /** What the rows were loaded from: `generation.origin`. */
+  /** Digest of the enumeration that the rows were loaded from. */
   readonly rows: string
   /** Fingerprint of the exclusions. */
   readonly exclude: string
@@ -21,6 +21,8 @@ export interface Origin {
   readonly damage: string
   /** Fingerprint of the volumes and of who read them: by the same readers a file keeps its number. Empty: they may not be relied on. */
   readonly readers: string
+  /** The digest of the image where that took the place of another one; empty: it is the first. */
+  readonly image: string
   /** null: not come to its end. */
   readonly tally: Tally | null
 }
@@ -36,14 +38,14 @@ export function parseOrigin(text: string): Origin | null {
     return null
   }
   if (!isRecord(value)) return null
-  const { rows, exclude, damage, readers = '', tally } = value
+  const { rows, exclude, damage, readers = '', image = '', tally } = value
   if (typeof rows !== 'string' || typeof exclude !== 'string') return null
-  if (typeof damage !== 'string' || typeof readers !== 'string') return null
-  if (tally === null) return { rows, exclude, damage, readers, tally }
+  if (typeof damage !== 'string' || typeof readers !== 'string' || typeof image !== 'string') return null
+  if (tally === null) return { rows, exclude, damage, readers, image, tally }
   if (!isRecord(tally)) return null
   const { files, blobs, excluded, damaged, failed, again } = tally
   const counts = { files, blobs, excluded, damaged, failed, again }
-  return isCounts(counts) ? { rows, exclude, damage, readers, tally: counts } : null
+  return isCounts(counts) ? { rows, exclude, damage, readers, image, tally: counts } : null
 }
 
 const isCounts = (value: { readonly [Key in keyof Tally]: unknown }): value is Tally =>

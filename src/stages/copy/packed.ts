@@ -1,6 +1,7 @@
 // Contents out of the tree in the archive of a directory that is away.
 import { ObserveError } from '../../model/errors.ts'
 import { treeName } from '../../model/manifest.ts'
+import { tarTime } from '../../model/tar.ts'
 import { untar } from '../../model/untar.ts'
 import type { Piece, Place, Reader } from '../../model/world.ts'
 import { unpackedBy } from '../../model/zstd.ts'
@@ -23,7 +24,7 @@ export async function* packedContents(
   yield* members(archive, due, behind, world)
   if (behind.size > 0) yield* members(archive, behind, new Map(), world)
   for (const key of [...due.values(), ...behind.values()])
-    yield { key, size: key.entry.size, origin: { type: 'stream', bytes: absent() } }
+    yield { key, size: key.entry.size, origin: { type: 'stream', bytes: failing(awayText) } }
 }
 
 const below = `${treeName}/`
@@ -35,19 +36,23 @@ async function* members(
   behind: Map<string, Named>,
   world: Reader,
 ): AsyncGenerator<Piece<Named>> {
-  for await (const { type, name, target, size, content } of untar(unpackedBy(world, archive))) {
+  for await (const { type, name, target, size, mtime, content } of untar(unpackedBy(world, archive))) {
     const path = name.toString('latin1')
     const key = path.startsWith(below) ? due.get(path.slice(below.length)) : undefined
     if (key === undefined || (type !== 'file' && type !== 'link')) continue
     due.delete(path.slice(below.length))
-    if (type === 'file') yield { key, size, origin: { type: 'stream', bytes: content } }
+    if (type === 'file' && (size !== key.entry.size || mtime !== tarTime(key.entry.mtimeNs)))
+      yield { key, size: key.entry.size, origin: { type: 'stream', bytes: failing(otherText) } }
+    else if (type === 'file') yield { key, size, origin: { type: 'stream', bytes: content } }
     else behind.set(target?.toString('latin1').slice(below.length) ?? '', key)
   }
 }
 
+const awayText = 'it is not in the archive, and its directory is away'
+const otherText =
+  'the archive has it with another size or time, from before it was enumerated again, and its directory is away'
+
 /** The stream of a content that cannot be had. */
-const absent = (): AsyncIterable<Buffer> => ({
-  [Symbol.asyncIterator]: () => ({
-    next: () => Promise.reject(new ObserveError('it is not in the archive, and its directory is away')),
-  }),
+const failing = (message: string): AsyncIterable<Buffer> => ({
+  [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new ObserveError(message)) }),
 })

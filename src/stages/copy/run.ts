@@ -2,8 +2,8 @@
 import type { Medium } from '../../model/medium.ts'
 import { RunError } from '../../model/errors.ts'
 import { rawPlace } from '../../model/places.ts'
-import { readRange } from '../../model/range.ts'
-import { readTail, type RawTail } from '../../model/raw/index.ts'
+import type { RawTail } from '../../model/raw/index.ts'
+import { tailOf } from '../../model/tail.ts'
 import { unreadPrint } from '../../model/unread.ts'
 import type { Reader, Writer } from '../../model/world.ts'
 import { Copying } from './copying.ts'
@@ -12,7 +12,7 @@ import { exclusionsPrint } from '../../model/exclusions.ts'
 import type { Origin } from './origin.ts'
 import { startAnew, takeBack, writeOrigin } from './outcomes.ts'
 import { repair } from './repair.ts'
-import { needSoundImage } from './sound.ts'
+import { needSoundImage, replacedImage } from './sound.ts'
 import { findSource, needSource, readersPrint } from './source.ts'
 
 export interface HowToCopy {
@@ -44,6 +44,7 @@ export async function copyFiles(
     exclude: exclusionsPrint(medium.exclude),
     damage: unreadPrint(source.unread),
     readers: readersPrint(tail.volumes),
+    image: await replacedImage(medium, world),
     tally: null,
   }
   const before = there !== null && mayStay(there, origin) ? there : null
@@ -63,18 +64,16 @@ export async function copyFiles(
 }
 
 /**
- * Whether outcomes of before can stand: the rows are the same, or the same readers found more of the same volumes because more of
+ * Whether outcomes of before can stand: they are of this image, and the rows are the same, or the same readers found more of the same volumes because more of
  * the image was read. Then a file that has its number, its size and all its bytes is the file that it was.
  */
 const mayStay = (before: Origin, now: Origin): boolean =>
-  before.rows === now.rows ||
-  (before.readers !== '' && before.readers === now.readers && before.damage !== now.damage)
+  before.image === now.image &&
+  (before.rows === now.rows ||
+    (before.readers !== '' && before.readers === now.readers && before.damage !== now.damage))
 
 async function needTail(medium: Medium, world: Reader): Promise<RawTail> {
-  const place = rawPlace(medium)
-  const stat = await world.stat(place)
-  if (stat === null) throw new RunError('there is no enumeration to copy by')
-  const tail = await readTail((start, end) => readRange(world, place, { start, end }), stat.bytes)
-  if (tail === null) throw new RunError(`${world.path(place)} is no enumeration`)
+  const tail = await tailOf(medium, world)
+  if (tail === null) throw new RunError(`${world.path(rawPlace(medium))} is no enumeration, or is not there`)
   return tail
 }

@@ -1,4 +1,5 @@
 // The witness of a copy: every file of the enumeration has one outcome, and every blob that is named is in the store.
+import { equal } from '../../model/check.ts'
 import { each } from '../../model/each.ts'
 import { ObserveError } from '../../model/errors.ts'
 import type { Medium } from '../../model/medium.ts'
@@ -32,22 +33,22 @@ export async function verifyCopy(medium: Medium, world: Reader, depth: Depth): P
   const none = (name: string, found: Examples): Check => {
     const first = bad.get(found)?.first
     const told = first === undefined ? '' : `, the first in ${JSON.stringify(first.toString())}`
-    return { ...check(name, 0, found.count), actual: `${found.count}${told}` }
+    return { ...equal(name, 0, found.count), actual: `${found.count}${told}` }
   }
   const checks: Check[] = [
-    check('files', list.files, Number(rows.files)),
-    check('files without an outcome', 0, Number(rows.open)),
-    check('outcomes without a file', 0, Number(rows.strays)),
-    check('outcomes', list.files, tally.blobs + tally.excluded + tally.damaged + tally.failed),
-    check('left out by no pattern', 0, await strayLeftOut(id, list, world)),
-    check('contents of another size', 0, Number(rows.sizes)),
+    equal('files', list.files, Number(rows.files)),
+    equal('files without an outcome', 0, Number(rows.open)),
+    equal('outcomes without a file', 0, Number(rows.strays)),
+    equal('outcomes', list.files, tally.blobs + tally.excluded + tally.damaged + tally.failed),
+    equal('left out by no pattern', 0, await strayLeftOut(id, list, world)),
+    equal('contents of another size', 0, Number(rows.sizes)),
     none('contents not in the table of blobs', store.unlisted),
     none('contents not in the store', store.missing),
     none('contents of another size in the store', store.wrong),
     ...(depth === 'hash' ? [none('contents not what their name says', store.altered)] : []),
-    check('files behind the number of something else', 0, await hiddenFiles(medium, id, world)),
-    check('exclusions', exclusionsPrint(medium.exclude), made?.exclude ?? 'not known'),
-    ...(accepts ? [] : [check('unreadable files', 0, lost)]),
+    equal('files behind the number of something else', 0, await hiddenFiles(medium, id, world)),
+    equal('exclusions', exclusionsPrint(medium.exclude), made?.exclude ?? 'not known'),
+    ...(accepts ? [] : [equal('unreadable files', 0, lost)]),
   ]
   const { files, blobs: copied, excluded, damaged, failed, again } = tally
   const examples = Object.entries(store).flatMap(([name, found]) => {
@@ -73,13 +74,6 @@ export async function verifyCopy(medium: Medium, world: Reader, depth: Depth): P
     content: rows.content,
   }
 }
-
-const check = (name: string, expected: number | string, actual: number | string): Check => ({
-  name,
-  ok: expected === actual,
-  expected: String(expected),
-  actual: String(actual),
-})
 
 interface Compared {
   readonly files: string

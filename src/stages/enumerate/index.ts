@@ -55,7 +55,6 @@ const lostMapText =
 
 export const enumerate: Stage<Seen> = {
   name: 'enumerate',
-  after: ['image'],
   root: 'raw',
 
   async observe(medium, world) {

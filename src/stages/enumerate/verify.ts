@@ -1,6 +1,13 @@
 // The witness of an enumeration: parses all of it, looks at the volumes again, and at depth hash walks the source again.
 import { NttError, ObserveError, messageOf } from '../../model/errors.ts'
-import { hidesNames, volumeName, type EntryError, type VolumeReport } from '../../model/entry.ts'
+import {
+  contentError,
+  hidesNames,
+  unnamedError,
+  volumeName,
+  type EntryError,
+  type VolumeReport,
+} from '../../model/entry.ts'
 import type { Medium } from '../../model/medium.ts'
 import { rawPlace } from '../../model/places.ts'
 import {
@@ -36,7 +43,9 @@ export async function verifyRaw(medium: Medium, world: Reader, depth: Depth): Pr
     ...(depth === 'hash' || isOfAnother(tail, medium) ? [await walkAgain(tail, source, medium, world)] : []),
   ]
   const volumes = tail.volumes.map((volume) => ({ ...volume, label: volume.label.toString('latin1') }))
-  return { checks, figures: figuresOf(tail), facts: { volumes }, content: tail.content }
+  const faults = [...seen.values()].reduce((sum, met) => sum + met.faults, 0)
+  const figures = { ...figuresOf(tail), ...(faults > 0 ? { faults } : {}) }
+  return { checks, figures, facts: { volumes }, content: tail.content }
 }
 
 const agree = 'records, counts and digest agree'
@@ -46,6 +55,8 @@ interface Met {
   root: boolean
   /** The first place where names may be missing. */
   hidden: EntryError | null
+  /** Errors that tell of contents, or of what has no name. */
+  faults: number
   /** Furthest bytes of the image that its files lie in. */
   low: number
   high: number
@@ -77,11 +88,12 @@ async function readThrough(
 function meet({ fs, error, pathStart, pathEnd, extents }: Line, seen: Map<number, Met>): void {
   let met = seen.get(fs)
   if (met === undefined) {
-    met = { root: false, hidden: null, low: Number.POSITIVE_INFINITY, high: 0 }
+    met = { root: false, hidden: null, faults: 0, low: Number.POSITIVE_INFINITY, high: 0 }
     seen.set(fs, met)
   }
   if (error !== null) {
     if (hidesNames(error)) met.hidden ??= error
+    if (error.error === contentError || error.error === unnamedError) met.faults += 1
     return
   }
   if (pathStart === pathEnd) met.root = true

@@ -15,9 +15,9 @@ import {
 import { lookAtSource } from '../../model/source.ts'
 import { restoreImage } from '../../model/unarchive.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
-import type { FileStat, Place, Reader, Writer } from '../../model/world.ts'
+import type { FileStat, Place, Reader } from '../../model/world.ts'
 import { nextPass, parsePasses, share, type EndedPass } from './passes.ts'
-import { prove } from './prove.ts'
+import { fileText, prove } from './prove.ts'
 import { rescue } from './rescue.ts'
 import { strayMap } from './stray.ts'
 
@@ -44,7 +44,6 @@ export interface Seen {
 
 export const image: Stage<Seen> = {
   name: 'image',
-  after: [],
   root: 'image',
   depths: { run: 'hash', prove: 'hash' },
 
@@ -73,7 +72,8 @@ export const image: Stage<Seen> = {
 
   plan(medium, seen) {
     if (seen.image === null) return planWithout(medium, seen)
-    const decision = planWith(medium, seen, seen.image)
+    const looked = planWith(medium, seen, seen.image)
+    const decision = looked.outgrown === true ? { ...looked, goesOn: fileText(seen.image) } : looked
     // An image of the person's own is never moved.
     return seen.image.place === imagePlace(medium) ? { ...decision, restorable: true } : decision
   },
@@ -82,15 +82,16 @@ export const image: Stage<Seen> = {
     if (fromArchive || (seen.image === null && seen.archive !== null && seen.unfinished === null))
       return restoreImage(medium, world)
     if (medium.source.type !== 'device') {
+      // A person has put it there, and says so: it is taken as it is, and its witness looks at it.
+      if (seen.image?.place === medium.source.path && replaces !== null) return
       throw new RefusedError(
         `${medium.source.path} is yours to make: ntt adopts an image, and never writes one there`,
       )
     }
     if (seen.image !== null && replaces === null && !isMap(seen.map)) throw new RefusedError(mapless)
     const isWhole = isMap(seen.map) && seen.map.rescued === seen.map.total
-    if (seen.image !== null && replaces !== null && (isWhole || !isMap(seen.map)))
-      await setAside(medium, replaces, world)
-    return rescue(medium, world, replaces !== null)
+    const instead = seen.image !== null && (isWhole || !isMap(seen.map)) ? replaces : null
+    return rescue(medium, world, { anew: replaces !== null, instead })
   },
 
   verify: prove,
@@ -227,10 +228,3 @@ const refuse = (code: Decision['because']['code'], text: string): Decision => ({
   action: 'refuse',
   because: { code, text },
 })
-
-async function setAside(medium: Medium, why: string, world: Writer): Promise<void> {
-  const final = imagePlace(medium)
-  for (const place of [final, mapBeside(final), passesPlace(medium)]) {
-    if ((await world.stat(place)) !== null) await world.setAside(place, why)
-  }
-}

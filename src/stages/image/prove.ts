@@ -1,11 +1,12 @@
 // The witness of an image: its size, its map, and every byte of it; or, where it lives in the archive, the member there.
+import { equal } from '../../model/check.ts'
 import { covers, healthOf, parsedMapfile, type Mapfile } from '../../model/mapfile.ts'
 import type { Medium } from '../../model/medium.ts'
 import { findImage, mapBeside, type FoundImage } from '../../model/places.ts'
 import { PackError } from '../../model/seekable.ts'
 import type { Check, Depth, Verification } from '../../model/stage.ts'
 import { TarError } from '../../model/tar.ts'
-import type { Reader } from '../../model/world.ts'
+import type { FileStat, Reader } from '../../model/world.ts'
 import { membersOf } from '../../model/unarchive.ts'
 
 export async function prove(medium: Medium, world: Reader, depth: Depth): Promise<Verification> {
@@ -31,7 +32,8 @@ async function proveFile(
   else if (map !== null) checks.push(mapCheck(map, stat.bytes), policyCheck(map, medium, stat.bytes))
   else if (medium.source.type === 'device')
     checks.push({ name: 'map', ok: false, expected: 'a map', actual: 'none' })
-  const facts = map === null || map === 'broken' ? {} : { health: healthOf(map, stat.bytes) }
+  const health = map === null || map === 'broken' ? {} : { health: healthOf(map, stat.bytes) }
+  const facts = { ...health, file: fileText(stat) }
   const figures = { bytes: stat.bytes, ...(map === null || map === 'broken' ? {} : mapFigures(map)) }
   if (depth === 'counts') return { checks, figures, facts }
   const digest = await world.digest(place)
@@ -39,12 +41,9 @@ async function proveFile(
   return { checks, figures, facts: { ...facts, blake3: digest.blake3 }, content: digest.blake3 }
 }
 
-const equal = (name: string, expected: string, actual: string): Check => ({
-  name,
-  ok: expected === actual,
-  expected,
-  actual,
-})
+/** A file as it is now: another one in its place, or one that was written to, has another. */
+export const fileText = ({ ino, mtimeNs, bytes }: Pick<FileStat, 'ino' | 'mtimeNs' | 'bytes'>): string =>
+  `inode ${ino}, mtime ${mtimeNs}, ${bytes} bytes`
 
 const mapCheck = (map: Mapfile, bytes: number): Check => ({
   name: 'map',

@@ -5,6 +5,7 @@ import type { Mapfile } from '../../model/mapfile.ts'
 import { samples } from '../../model/identity.ts'
 import { otherThan } from '../../model/match.ts'
 import type { Medium } from '../../model/medium.ts'
+import type { Replaces } from '../../model/stage.ts'
 import { imagePlace, mapBeside, passesPlace, unfinishedPlace } from '../../model/places.ts'
 import { lookAtSource, type SourceLook } from '../../model/source.ts'
 import { subtract } from '../../model/ranges.ts'
@@ -16,11 +17,21 @@ import { nextPass, parsePasses, passesText, share, withCutShort, type EndedPass 
 import { runPass } from './watched-pass.ts'
 import { readMap, writeText, type Work } from './work.ts'
 
-/** Reads the medium until its ladder ends on this drive. `anew`: its passes are gone through again from the first. */
-export async function rescue(medium: Medium, world: Writer, anew: boolean): Promise<void> {
-  const work = await begin(medium, world)
+interface HowToRescue {
+  /** Its passes are gone through again from the first. */
+  readonly anew: boolean
+  /** Why another image is made, in whose favour the one that is there is set aside when it has all that is asked for; null: that one is gone on with. */
+  readonly instead: Replaces
+}
+
+/** Reads the medium until its ladder ends on this drive. */
+export async function rescue(medium: Medium, world: Writer, { anew, instead }: HowToRescue): Promise<void> {
+  const work = await begin(medium, instead !== null, world)
   const kind = kinds[medium.kind]
   const { source } = work
+  const isBegun = (await world.stat(work.image)) !== null
+  if (instead !== null && !isBegun && (await world.stat(passesPlace(medium))) !== null)
+    await world.setAside(passesPlace(medium), instead)
   const began = parsePasses(await world.text(passesPlace(medium))).filter(
     ({ drive }) => !(anew && drive === source),
   )
@@ -40,16 +51,15 @@ export async function rescue(medium: Medium, world: Writer, anew: boolean): Prom
   }
   const differs = await difference(medium, work.look, work, map, world)
   if (differs !== null) throw await contradicted(differs, work, before, began, world)
-  await finish(work, world)
-  judge(
-    medium,
-    map,
-    passes.filter(({ drive }) => drive === source),
-  )
+  const own = passes.filter(({ drive }) => drive === source)
+  // What is there is as good as it is: only what is better takes its place.
+  if (instead !== null) judge(medium, map, own, `--redo ${medium.name}/image `)
+  await finish(work, instead, world)
+  judge(medium, map, own, '')
 }
 
-/** The gate: which medium it is, before a byte is written. */
-async function begin(medium: Medium, world: Writer): Promise<Work> {
+/** The gate: which medium it is, before a byte is written. `beside`: whatever is there already stays as it is. */
+async function begin(medium: Medium, beside: boolean, world: Writer): Promise<Work> {
   const source = medium.source.path
   const look = await lookAtSource(source, world)
   if (look === null) {
@@ -62,10 +72,10 @@ async function begin(medium: Medium, world: Writer): Promise<Work> {
   if (look.bytes === 0) throw new RunError(`${source} has 0 bytes`)
   const sectorBytes = Math.max(kinds[medium.kind].sectorBytes, look.blockBytes)
   const final = imagePlace(medium)
-  const isFinal = (await world.stat(final)) !== null
+  const isFinal = !beside && (await world.stat(final)) !== null
   const image = isFinal ? final : unfinishedPlace(medium)
   // A crash between the two last renames leaves a map under its final name, and the image not yet.
-  const isNamed = isFinal || (await isOnlyMapNamed(medium, world))
+  const isNamed = isFinal || (!beside && (await isOnlyMapNamed(medium, world)))
   // Makes the root, as any product of ours would.
   world.part(final)
   return {
@@ -121,13 +131,20 @@ async function resume(work: Work, world: Writer): Promise<Mapfile> {
 }
 
 /** The image has the size of the medium; map and image get their names, in this order. */
-async function finish({ medium, image, map, live, bytes }: Work, world: Writer): Promise<void> {
+async function finish(
+  { medium, image, map, live, bytes }: Work,
+  instead: Replaces,
+  world: Writer,
+): Promise<void> {
   const stat = await world.stat(image)
   if (stat === null || stat.bytes !== bytes) {
     throw new RunError(`the image has ${stat?.bytes ?? 'no'} bytes, the medium ${bytes}`)
   }
   await world.publish(live, map, { replace: true })
   const final = imagePlace(medium)
+  if (instead !== null)
+    for (const place of [final, mapBeside(final)])
+      if ((await world.stat(place)) !== null) await world.setAside(place, instead)
   if (map !== mapBeside(final)) await world.publish(map, mapBeside(final))
   if (image !== final) await world.publish(image, final)
 }
@@ -151,15 +168,15 @@ async function contradicted(
   })
 }
 
-/** Everything readable was read; whether that is enough is the policy's to say. */
-function judge({ name, policy }: Medium, map: Mapfile, passes: readonly EndedPass[]): void {
+/** Everything readable was read; whether that is enough is the policy's to say. `flags`: what another try has to say. */
+function judge({ name, policy }: Medium, map: Mapfile, passes: readonly EndedPass[], flags: string): void {
   const read = share(map.rescued, map.total)
   if (read >= policy.rescued) return
   const last = passes.at(-1)?.pass ?? 'none'
   throw new RunError(
     `${map.total - map.rescued} bytes could not be read (${read.toFixed(4)} % was, the policy asks for ${policy.rescued} %); the last pass was ${last}`,
     {
-      hint: `Another drive may read more: ntt apply --device DEVICE ${name}. Or accept the loss: \`policy: {rescued: …}\` in its file.`,
+      hint: `Another drive may read more: ntt apply --device DEVICE ${flags}${name}. Or accept the loss: \`policy: {rescued: …}\` in its file.`,
     },
   )
 }

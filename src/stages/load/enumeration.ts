@@ -3,9 +3,9 @@ import type { VolumeReport } from '../../model/entry.ts'
 import { fingerprint } from '../../model/canonical.ts'
 import { ObserveError } from '../../model/errors.ts'
 import { rawPlace } from '../../model/places.ts'
-import { readRange } from '../../model/range.ts'
-import { readTail, scanRaw, type Line, type RawTail } from '../../model/raw/index.ts'
+import { scanRaw, type Line, type RawTail } from '../../model/raw/index.ts'
 import type { Medium } from '../../model/medium.ts'
+import { tailOf } from '../../model/tail.ts'
 import { mayGrow } from '../../model/unread.ts'
 import type { Reader } from '../../model/world.ts'
 import type { Mark } from './marks.ts'
@@ -64,16 +64,9 @@ export async function lookAtRaw(
   medium: Medium,
   world: Reader,
 ): Promise<{ readonly origin: Origin; readonly mayGrow: boolean } | null> {
-  const tail = await lookAtTail(medium, world)
+  const tail = await tailOf(medium, world)
   if (tail === null || (tail.format === 'ntt-1' && !tail.complete)) return null
   return { origin: originOf(tail), mayGrow: tail.complete && mayGrow(tail) }
-}
-
-/** How it ended, by its ends. null: there is none, or it is none. */
-export async function lookAtTail(medium: Medium, world: Reader): Promise<RawTail | null> {
-  const place = rawPlace(medium)
-  const stat = await world.stat(place)
-  return stat === null ? null : readTail((start, end) => readRange(world, place, { start, end }), stat.bytes)
 }
 
 /**

@@ -28,7 +28,6 @@ const atWork = new Slots(8)
 
 export const load: Stage<Seen> = {
   name: 'load',
-  after: ['enumerate'],
   claim: 'enum_done',
   depths: { run: 'hash', prove: 'hash' },
 

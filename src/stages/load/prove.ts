@@ -1,4 +1,5 @@
 // The witness of a load: the rows are looked at and compared with the enumeration, read again from its file.
+import { equal } from '../../model/check.ts'
 import { canonicalJson, fingerprint } from '../../model/canonical.ts'
 import { ObserveError } from '../../model/errors.ts'
 import type { VolumeReport } from '../../model/entry.ts'
@@ -6,17 +7,10 @@ import { both } from '../../model/lanes.ts'
 import type { Medium } from '../../model/medium.ts'
 import { RawError, type RawCounts, type RawTail } from '../../model/raw/index.ts'
 import type { Check, Depth, Verification } from '../../model/stage.ts'
+import { tailOf } from '../../model/tail.ts'
 import type { Reader } from '../../model/world.ts'
 import { compareRows, presentRows } from './compare.ts'
-import {
-  lookAtTail,
-  originOf,
-  parseOrigin,
-  readRaw,
-  remade,
-  volumeFacts,
-  type Remade,
-} from './enumeration.ts'
+import { originOf, parseOrigin, readRaw, remade, volumeFacts, type Remade } from './enumeration.ts'
 import { inOrder, type Mark } from './marks.ts'
 import type { Expected, Rows } from './rows.ts'
 
@@ -35,7 +29,7 @@ export async function proveLoad(
 ): Promise<Verification> {
   const row = await world.catalogue(medium.hash)
   if (row === null || row.load === null) {
-    return { checks: [check('rows', 'there', 'none')], figures: {} }
+    return { checks: [equal('rows', 'there', 'none')], figures: {} }
   }
   const id = row.mediumId
   const [tail, found] =
@@ -45,7 +39,7 @@ export async function proveLoad(
     tail.counts.reduce((all, one) => all + of(one), 0)
   return {
     checks: [
-      check('enumeration', originOf(tail).content, kept?.content ?? 'unknown'),
+      equal('enumeration', originOf(tail).content, kept?.content ?? 'unknown'),
       ...found.checks,
       await compareVolumes(tail.volumes, id, world),
     ],
@@ -69,13 +63,6 @@ interface Found {
   readonly content?: string
 }
 
-const check = (name: string, expected: string, actual: string): Check => ({
-  name,
-  ok: expected === actual,
-  expected,
-  actual,
-})
-
 /** The enumeration once more; one that is damaged is no measure of rows. */
 async function measured<T>(read: () => Promise<T>): Promise<T> {
   try {
@@ -96,7 +83,7 @@ async function compareBytes(
   made: Made | null,
 ): Promise<readonly [RawTail, Found]> {
   const again = (mark: () => Mark): Promise<Remade> => measured(() => remade(medium, world, mark))
-  const now = made === null ? null : await lookAtTail(medium, world)
+  const now = made === null ? null : await tailOf(medium, world)
   const { tail, expected } =
     made !== null && now?.complete === true && now.digest === made.tail.digest
       ? made
@@ -162,7 +149,7 @@ async function compareCounts(medium: Medium, id: number, world: Reader): Promise
       const kinds = kindsOf(fs)
       const inode = inodes.find((one) => one.fs === fs)
       const expected = tail.counts.find((one) => one.fs === fs)
-      return check(
+      return equal(
         `filesystem ${fs}`,
         told(expected ?? nothing),
         told({
@@ -179,8 +166,8 @@ async function compareCounts(medium: Medium, id: number, world: Reader): Promise
     })
   const lost = names.filter(({ type }) => type === null).reduce((all, { rows }) => all + Number(rows), 0)
   const strays = names.reduce((all, one) => all + Number(one.strays), 0)
-  checks.push(check('names without an inode', '0', String(lost)))
-  checks.push(check('names without a directory', '0', String(strays)))
+  checks.push(equal('names without an inode', '0', String(lost)))
+  checks.push(equal('names without a directory', '0', String(strays)))
   return [tail, { checks }]
 }
 

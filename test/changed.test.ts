@@ -1,5 +1,5 @@
 // A directory that has changed since it was enumerated: what changed is told by path, and the next command as it is typed.
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { RawRecord } from '../src/model/raw/index.ts'
 import { changesOf } from '../src/stages/enumerate/changes.ts'
@@ -31,6 +31,30 @@ test('verify, apply, plan and why name what changed in a directory, and how to g
   const redone = await made.ntt('apply', '--yes', '--redo', 'box7/load', '--redo', 'box7/archive')
   expect([redone.code, redone.out + redone.err]).toEqual([0, expect.anything()])
   for (const verb of [['plan'], ['verify', '--depth', 'hash']]) expect((await made.ntt(...verb)).code).toBe(0)
+})
+
+test('what was enumerated anew and never copied is not lost in silence when its directory goes away', async () => {
+  const made = project({ database: await freshDatabase() })
+  mkdirSync(made.path('box'))
+  writeFileSync(made.path('box/letter'), 'older')
+  made.medium('box', `source: {directory: ${made.path('box')}}\n`)
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  writeFileSync(made.path('box/letter'), 'newer')
+  writeFileSync(made.path('box/added'), 'added')
+  expect((await made.ntt('apply', '--yes', '--redo', 'box/enumerate')).code).toBe(3)
+  renameSync(made.path('box'), made.path('away'))
+  const losses = await made.ntt('losses')
+  expect([losses.code, losses.out]).toEqual([5, expect.stringContaining('whether they can be read')])
+  // The archive has the one letter as it was, and the other not at all.
+  const redone = await made.ntt('apply', '--yes', '--redo', 'box/load', '--redo', 'box/archive')
+  expect([redone.code, redone.out]).toEqual([3, expect.stringContaining('2 unreadable')])
+  const { code, out } = await made.ntt('losses')
+  expect([code, out]).toEqual([5, expect.stringMatching(/added[^]*letter.*the archive has it with another/)])
+  expect((await made.ntt('cat', 'box', 'letter')).out).toBe('')
+  renameSync(made.path('away'), made.path('box'))
+  const back = await made.ntt('apply', '--yes', '--redo', 'box/copy', '--redo', 'box/archive')
+  expect([back.code, back.out + back.err]).toEqual([0, expect.anything()])
+  expect((await made.ntt('cat', 'box', 'letter')).out).toBe('newer')
 })
 
 test('what is left of a directory is told by its size, once it was enumerated', async () => {

@@ -1,5 +1,12 @@
 // Steps into lanes: order, what is wanted, and what the whole comes to. Pure.
-import { rungs, stageNames, targets, type Declaration, type StageName, type Target } from './model/medium.ts'
+import {
+  targetOf,
+  stageNames,
+  targets,
+  type Declaration,
+  type StageName,
+  type Target,
+} from './model/medium.ts'
 import { mostSerious, type ExitCode } from './model/errors.ts'
 import { provenHealth } from './model/proofs.ts'
 import type { Lane, Observed, Plan, Step } from './model/stage.ts'
@@ -12,7 +19,7 @@ export function wantedStages(
 ): readonly StageName[] {
   const declared = stageNames.indexOf(targets[declaration.target])
   const top = lower === undefined ? declared : Math.min(declared, stageNames.indexOf(lower))
-  return stageNames.filter((stage, rung) => rung <= top && stages.includes(stage))
+  return stageNames.filter((stage, at) => at <= top && stages.includes(stage))
 }
 
 /** One medium's steps with what is known of it. */
@@ -45,9 +52,9 @@ export function lane(observed: Observed, steps: readonly Step[], exclusive: stri
 const enumeratedBytes = (proofs: Observed['proofs']): number | null =>
   proofs.findLast(({ stage, ok }) => stage === 'enumerate' && ok)?.figures['bytes'] ?? null
 
-/** The rung that the steps lead to: a person may have asked for a lower one than is declared. */
+/** The target that the steps lead to: a person may have asked for a lower one than is declared. */
 const lowered = (declared: Target, last: StageName | undefined): Target =>
-  last === undefined || last === targets[declared] ? declared : rungs[last]
+  last === undefined || last === targets[declared] ? declared : targetOf[last]
 
 /** Lanes in the order of their names; the instant is the one of the observation. */
 export const plan = (lanes: readonly Lane[], at: string): Plan => ({

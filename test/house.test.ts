@@ -39,7 +39,7 @@ const walls: Record<string, readonly string[]> = {
   sweep: ['model', 'apply', 'ledger', 'observe', 'verify'],
   observe: ['model'],
   prove: ['model', 'observe'],
-  verify: ['model', 'prove', 'apply'],
+  verify: ['model', 'observe', 'prove', 'apply'],
   apply: ['model', 'observe', 'diff', 'plan', 'prove'],
   audit: ['model'],
   losses: ['model'],

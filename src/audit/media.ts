@@ -2,7 +2,7 @@
 import { mismatch } from '../model/check.ts'
 import { examplesKept, finding, type Finding } from '../model/finding.ts'
 import { instant } from '../model/instant.ts'
-import { rungs, stageNames, targets, type Declaration } from '../model/medium.ts'
+import { targetOf, stageNames, targets, type Declaration } from '../model/medium.ts'
 import type { OlderRecord, Sorting } from '../model/older.ts'
 import { loadTables } from '../model/partition.ts'
 import { archivePlace, findImage, rawPlace } from '../model/places.ts'
@@ -68,7 +68,12 @@ export async function missingProducts(
     findings.push(
       top === null || stageNames.indexOf(stage) <= top
         ? finding('missing-product', row, 1, text)
-        : finding('missing-beyond', row, 1, `${text}; \`target: ${rungs[stage]}\` would have it made again`),
+        : finding(
+            'missing-beyond',
+            row,
+            1,
+            `${text}; \`target: ${targetOf[stage]}\` would have it made again`,
+          ),
     )
   }
   const image = proofs.findLast((proof) => proof.stage === 'image' && proof.ok)

@@ -7,7 +7,7 @@ import { planExit } from '../plan.ts'
 import { products } from '../sweep.ts'
 import { coverageOf, coverageText, type Covered } from '../views/coverage.ts'
 import { wrap } from '../views/format.ts'
-import { statusText, waitsFor, rung, type Standing } from '../views/status.ts'
+import { statusText, waitsFor, reached, type Standing } from '../views/status.ts'
 import { shortOf, tellAccepted } from './accepted.ts'
 import { tellBusy, tellFailed } from './attempts.ts'
 import { failures, recentLines } from './history.ts'
@@ -43,7 +43,7 @@ export async function statusVerb(named: readonly string[], flags: StatusFlags): 
     const document = standings.map(({ lane, health, proven }) => ({
       medium: lane.medium,
       medium_hash: lane.hash,
-      holds: rung(lane),
+      holds: reached(lane),
       target: lane.target,
       proven,
       health,

@@ -1,7 +1,7 @@
 // What a plan of all that is declared does not show: media that were met and are declared no more, archives that nothing declares.
 import { count, counted } from '../model/counted.ts'
 import { strangers } from '../model/declared.ts'
-import { rungs, stageNames, targets } from '../model/medium.ts'
+import { targetOf, stageNames, targets } from '../model/medium.ts'
 import { latestOf } from '../model/proofs.ts'
 import type { Observed } from '../model/stage.ts'
 import { wrap } from '../views/format.ts'
@@ -60,7 +60,7 @@ function tellBeyond({ medium, observations, proofs }: Observed, manner: Manner):
       const own = proofs.filter(({ stage }) => stage === one.stage)
       if (!('of' in one) || latestOf(one.of, own)?.ok !== false) return []
       return [
-        `${medium.name} ${one.stage} failed its last verification, and ${medium.name} is declared as ${medium.target}: nothing is done with it. \`target: ${rungs[one.stage]}\` lets ${command(`apply ${medium.name}`, manner)} mend it; ${command(`verify --depth hash ${medium.name}`, manner)} reads it again.`,
+        `${medium.name} ${one.stage} failed its last verification, and ${medium.name} is declared as ${medium.target}: nothing is done with it. \`target: ${targetOf[one.stage]}\` lets ${command(`apply ${medium.name}`, manner)} mend it; ${command(`verify --depth hash ${medium.name}`, manner)} reads it again.`,
       ]
     })
 }

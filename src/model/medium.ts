@@ -1,6 +1,6 @@
 // A medium: what a person declared, and what identifies the thing itself.
 
-/** The five rungs, in the order of work. */
+/** The five stages, in the order of work. */
 export const stageNames = ['image', 'enumerate', 'load', 'copy', 'archive'] as const
 export type StageName = (typeof stageNames)[number]
 
@@ -14,9 +14,9 @@ export const targets = {
 } as const satisfies Record<string, StageName>
 export type Target = keyof typeof targets
 
-/** The rung that each stage reaches. */
-export const rungs = Object.fromEntries(
-  Object.entries(targets).map(([rung, stage]) => [stage, rung]),
+/** What a person writes for each stage. */
+export const targetOf = Object.fromEntries(
+  Object.entries(targets).map(([target, stage]) => [stage, target]),
 ) as Record<StageName, Target>
 
 /** What sort of carrier: decides how it is imaged and which stages make sense. */

@@ -146,7 +146,7 @@ export interface Stage<Seen = unknown> {
    * it was.
    */
   run(medium: Medium, seen: Seen, world: Writer, replaces: Replaces, fromArchive?: boolean): Promise<void>
-  /** Prove it. Looks again, in depth; believes neither `run` nor the record. */
+  /** Prove it. Looks again, in depth; believes neither `run` nor the record. What `run` has just read back of the product itself may stand in for reading that once more. */
   verify(medium: Medium, world: Reader, depth: Depth): Promise<Verification>
 }
 

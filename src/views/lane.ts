@@ -1,12 +1,12 @@
 // One medium of a plan as text: where it stands, what is wrong with it, and its steps with their reasons.
-import { rungs } from '../model/medium.ts'
+import { targetOf } from '../model/medium.ts'
 import type { Action, Lane, Step } from '../model/stage.ts'
 import { clip, columns, glyph, pad, readable, size, wrap } from './format.ts'
 import { span, typed, type Line, type Manner, type Span, type Style } from './paint.ts'
 
 /** Where a medium stands, in one word or two. */
 export const standing = ({ hash, holds }: Pick<Lane, 'hash' | 'holds'>): string =>
-  hash === null ? 'not seen' : holds === null ? 'new' : rungs[holds]
+  hash === null ? 'not seen' : holds === null ? 'new' : targetOf[holds]
 
 interface Widths {
   readonly name: number

@@ -1,5 +1,5 @@
 // One line a medium: what holds, how it is known, how the medium is, and what it waits for.
-import { rungs } from '../model/medium.ts'
+import { targetOf } from '../model/medium.ts'
 import type { Lane } from '../model/stage.ts'
 import { counted } from '../model/counted.ts'
 import { age, clip, pad, readable, wrap } from './format.ts'
@@ -15,8 +15,8 @@ export interface Standing {
   readonly proven: { readonly at: string; readonly depth: string } | null
 }
 
-/** The highest rung that holds, in the words of `target`. */
-export const rung = (lane: Lane): string => (lane.holds === null ? 'new' : rungs[lane.holds])
+/** How far it holds, in the words of `target`. */
+export const reached = (lane: Lane): string => (lane.holds === null ? 'new' : targetOf[lane.holds])
 
 /** What the medium waits for, in a few words; empty where it is as declared. */
 export function waitsFor({ steps }: Lane): string {
@@ -34,7 +34,7 @@ export function statusText(standings: readonly Standing[], nowMs: number, manner
     const contradicted = lane.steps.some(({ contradicts }) => contradicts !== null)
     return {
       name: lane.medium,
-      rung: `${rung(lane)}${contradicted ? ' !' : ''}`,
+      reached: `${reached(lane)}${contradicted ? ' !' : ''}`,
       target: lane.target,
       known: proven === null ? 'not proven' : `${proven.depth}, ${age(proven.at, nowMs)}`,
       health: health ?? '-',
@@ -50,7 +50,7 @@ export function statusText(standings: readonly Standing[], nowMs: number, manner
       32,
       width((row) => row.name, 'medium'),
     ),
-    rung: width((row) => row.rung, 'holds'),
+    reached: width((row) => row.reached, 'holds'),
     target: width((row) => row.target, 'declared'),
     known: width((row) => row.known, 'proven'),
     health: width((row) => row.health, 'health'),
@@ -58,7 +58,7 @@ export function statusText(standings: readonly Standing[], nowMs: number, manner
   const head: Line = [
     span(
       'dim',
-      `${pad('medium', columns.name)}  ${pad('holds', columns.rung)}  ${pad('declared', columns.target)}  ${pad('proven', columns.known)}  ${pad('health', columns.health)}  waits for`,
+      `${pad('medium', columns.name)}  ${pad('holds', columns.reached)}  ${pad('declared', columns.target)}  ${pad('proven', columns.known)}  ${pad('health', columns.health)}  waits for`,
     ),
   ]
   const at = Object.values(columns).reduce((sum, one) => sum + one + 2, 0)
@@ -71,7 +71,7 @@ export function statusText(standings: readonly Standing[], nowMs: number, manner
     return [
       [
         `${pad(clip(readable(row.name), columns.name), columns.name)}  `,
-        span(row.contradicted ? 'bad' : row.met ? 'good' : 'busy', pad(row.rung, columns.rung)),
+        span(row.contradicted ? 'bad' : row.met ? 'good' : 'busy', pad(row.reached, columns.reached)),
         `  ${pad(row.target, columns.target)}  ${pad(row.known, columns.known)}  ${pad(row.health, columns.health)}  ${first}`,
       ],
       ...more.map((part): Line => [' '.repeat(waitsAt), part]),

@@ -1,6 +1,6 @@
 // The end of a run: what converged, what did not and what to do about it, what was lost, and one line over all.
 import { mismatch } from '../model/check.ts'
-import { targets, type StageName } from '../model/medium.ts'
+import { targetOf, type StageName } from '../model/medium.ts'
 import {
   hasWorked,
   isConverged,
@@ -39,17 +39,14 @@ function summaryLines(view: RunView, manner: Manner): readonly Line[] {
   ]
 }
 
-const rungOf = (stage: StageName): string =>
-  Object.entries(targets).find(([, reached]) => reached === stage)?.[0] ?? stage
-
-/** From where to where, as rungs: `new -> archived`; of a medium that no plan announced, how much was proven. */
+/** From where to where, as targets: `new -> archived`; of a medium that no plan announced, how much was proven. */
 function way({ target, held, stages }: MediumView): string {
   if (target === null) return counted(stages.filter(({ cell }) => cell === 'proven').length, 'product')
   // What lies behind a gap was proven too, and nobody has come so far: an archive whose rows are gone.
   const first = stages.findIndex(({ cell }) => cell === 'proven')
   const gap = stages.findIndex(({ cell }, at) => at > first && cell !== 'proven')
   const top = first === -1 ? undefined : stages.at(gap === -1 ? -1 : gap - 1)
-  const [from, to] = [held === null ? 'new' : rungOf(held), top === undefined ? 'new' : rungOf(top.stage)]
+  const [from, to] = [held === null ? 'new' : targetOf[held], top === undefined ? 'new' : targetOf[top.stage]]
   return from === to ? to : `${from} -> ${to}`
 }
 

@@ -254,7 +254,7 @@ test('a failure reads: sentence, what was seen, what it means, a command alone o
 })
 
 test('a sentence that begins with a command is no command to be run', () => {
-  const hint = 'ntt plan --out FILE makes a new one'
+  const hint = 'ntt plan --out FILE makes a new one.'
   const text = failureText(new VerifyError('it moved', { hint }), narrow)
   expect(text).toContain(`\n\n${hint}`)
   expect(text).not.toContain('To see more')

@@ -2,6 +2,7 @@
 import { count, counted } from '../../model/counted.ts'
 import { detachedText } from '../../model/detached.ts'
 import { RunError, StoreError } from '../../model/errors.ts'
+import { parseLoadOrigin } from '../../model/load-origin.ts'
 import type { Medium } from '../../model/medium.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
 import { knownRootId, markedRootId, needKnownRoot, otherRootHint, type RootIds } from '../../model/store.ts'
@@ -122,8 +123,8 @@ function tallyText({ files, blobs, excluded, damaged, failed }: Tally): string {
   return `${counted(files, 'file')}: ${parts.join(', ')}`
 }
 
-/** A load says what it was made from as `<records> <digest of the entries> <fingerprint of the volumes>`. */
-const contentOf = (load: TableLook | null): string | null => load?.origin.split(' ')[1] ?? null
+const contentOf = (load: TableLook | null): string | null =>
+  parseLoadOrigin(load?.origin ?? '')?.content ?? null
 
 const lookAtStore = async (world: Reader): Promise<RootIds> => ({
   known: await knownRootId('by-hash', (sql, params) => world.query(sql, params)),

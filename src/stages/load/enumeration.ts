@@ -1,7 +1,8 @@
-// The enumeration that rows are made from: a cheap look at it, all of its records, and the text by which rows remember it.
+// The enumeration that rows are made from: a cheap look at it, and all of its records.
 import type { VolumeReport } from '../../model/entry.ts'
 import { fingerprint } from '../../model/canonical.ts'
 import { ObserveError } from '../../model/errors.ts'
+import type { LoadOrigin } from '../../model/load-origin.ts'
 import { rawPlace } from '../../model/places.ts'
 import { scanRaw, type Line, type RawTail } from '../../model/raw/index.ts'
 import type { Medium } from '../../model/medium.ts'
@@ -11,18 +12,7 @@ import type { Reader } from '../../model/world.ts'
 import type { Mark } from './marks.ts'
 import { Rows, tables } from './rows.ts'
 
-export interface Origin {
-  /** Digest of the records, whatever their order: an enumeration made again, of the same, is the same. */
-  readonly content: string
-  /** Fingerprint of what became of the volumes. */
-  readonly volumes: string
-  /** What of the image was not read when it was made (unreadPrint); null where nobody said. */
-  readonly unread: string | null
-  /** Entries; null where the file does not tell without being read whole. */
-  readonly records: number | null
-}
-
-export function originOf(tail: RawTail): Origin {
+export function originOf(tail: RawTail): LoadOrigin {
   return {
     content: tail.complete ? tail.content : `rough-${tail.digest.slice(0, 32)}`,
     volumes: fingerprint(tail.volumes.map(volumeFacts)).slice(0, 16),
@@ -48,22 +38,11 @@ export const volumeFacts = (report: VolumeReport) => {
   }
 }
 
-export const originText = ({ content, volumes, unread }: Origin, records: number): string =>
-  `${records} ${content} ${volumes}${unread === null ? '' : ` ${unread}`}`
-
-/** null: nobody said what the rows were made from, or in no words of ours. */
-export function parseOrigin(text: string): (Origin & { readonly records: number }) | null {
-  const [, records, content, volumes, unread = null] =
-    /^([0-9]+) (\S+) ([0-9a-f]{16})(?: ([0-9a-f]{16}))?$/.exec(text) ?? []
-  if (records === undefined || content === undefined || volumes === undefined) return null
-  return { content, volumes, unread, records: Number(records) }
-}
-
 /** The enumeration that is there now, by its ends. null: none, or none that could be loaded. */
 export async function lookAtRaw(
   medium: Medium,
   world: Reader,
-): Promise<{ readonly origin: Origin; readonly mayGrow: boolean } | null> {
+): Promise<{ readonly origin: LoadOrigin; readonly mayGrow: boolean } | null> {
   const tail = await tailOf(medium, world)
   if (tail === null || (tail.format === 'ntt-1' && !tail.complete)) return null
   return { origin: originOf(tail), mayGrow: tail.complete && mayGrow(tail) }

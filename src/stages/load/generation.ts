@@ -4,7 +4,8 @@ import { RefusedError, RunError } from '../../model/errors.ts'
 import { attachedTo, loadTables, partitionName, quoted, type Owner } from '../../model/partition.ts'
 import type { RawTail } from '../../model/raw/index.ts'
 import type { Transaction, Writer } from '../../model/world.ts'
-import { originOf, originText } from './enumeration.ts'
+import { loadOriginText } from '../../model/load-origin.ts'
+import { originOf } from './enumeration.ts'
 import { compareRows } from './compare.ts'
 import { loadName } from './filling.ts'
 import type { Mark } from './marks.ts'
@@ -127,7 +128,7 @@ async function writeOrigin({ id }: Owner, tail: RawTail, tx: Transaction): Promi
   await tx.execute(
     `insert into generation (medium_id, origin) values ($1, $2)
      on conflict (medium_id) do update set origin = excluded.origin, loaded_at = excluded.loaded_at, run = excluded.run`,
-    [id, originText(originOf(tail), records)],
+    [id, loadOriginText(originOf(tail), records)],
   )
 }
 

@@ -10,7 +10,8 @@ import { Slots } from '../../model/lanes.ts'
 import type { Medium } from '../../model/medium.ts'
 import { Filling } from './filling.ts'
 import { checkBeside, dropUnfinished, refresh, swap } from './generation.ts'
-import { lookAtRaw, parseOrigin, readRaw, remade, type Origin } from './enumeration.ts'
+import { parseLoadOrigin, type LoadOrigin } from '../../model/load-origin.ts'
+import { lookAtRaw, readRaw, remade } from './enumeration.ts'
 import { inOrder, type Mark } from './marks.ts'
 import { proveLoad, type Made } from './prove.ts'
 import { Rows } from './rows.ts'
@@ -18,7 +19,7 @@ import { Rows } from './rows.ts'
 export interface Seen {
   readonly rows: TableLook | null
   /** The enumeration that is there now; null for none, and where the rows are of exactly it. */
-  readonly raw: Origin | null
+  readonly raw: LoadOrigin | null
   /** The enumeration left something open that was not read of the medium. */
   readonly mayGrow: boolean
 }
@@ -34,7 +35,7 @@ export const load: Stage<Seen> = {
   async observe(medium, world) {
     const rows = (await world.catalogue(medium.hash))?.load ?? null
     const { origin: raw, mayGrow } = (await lookAtRaw(medium, world)) ?? { origin: null, mayGrow: false }
-    const kept = parseOrigin(rows?.origin ?? '')
+    const kept = parseLoadOrigin(rows?.origin ?? '')
     const same = raw !== null && kept?.content === raw.content && kept.volumes === raw.volumes
     return { rows, raw: same ? null : raw, mayGrow }
   },
@@ -73,7 +74,7 @@ const justMade = new WeakMap<Medium, Made>()
 function judge({ name, target }: Pick<Medium, 'name' | 'target'>, { rows, raw, mayGrow }: Seen): Decision {
   const work = raw?.records === undefined || raw.records === null ? {} : { work: { entries: raw.records } }
   if (rows === null) return { action: 'run', because: { code: 'absent', text: 'no rows' }, ...work }
-  const kept = parseOrigin(rows.origin)
+  const kept = parseLoadOrigin(rows.origin)
   if (rows.tables.length < loadTables.length) {
     const text = `${rows.tables.length} of ${loadTables.length} tables are there${detachedText(rows)}`
     return { action: 'run', because: { code: 'incomplete', text }, ...work }

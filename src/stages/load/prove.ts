@@ -10,7 +10,8 @@ import type { Check, Depth, Verification } from '../../model/stage.ts'
 import { tailOf } from '../../model/tail.ts'
 import type { Reader } from '../../model/world.ts'
 import { compareRows, presentRows } from './compare.ts'
-import { originOf, parseOrigin, readRaw, remade, volumeFacts, type Remade } from './enumeration.ts'
+import { parseLoadOrigin } from '../../model/load-origin.ts'
+import { originOf, readRaw, remade, volumeFacts, type Remade } from './enumeration.ts'
 import { inOrder, type Mark } from './marks.ts'
 import type { Expected, Rows } from './rows.ts'
 
@@ -34,7 +35,7 @@ export async function proveLoad(
   const id = row.mediumId
   const [tail, found] =
     depth === 'hash' ? await compareBytes(medium, id, world, made) : await compareCounts(medium, id, world)
-  const kept = parseOrigin(row.load.origin)
+  const kept = parseLoadOrigin(row.load.origin)
   const sum = (of: (counts: RawCounts) => number): number =>
     tail.counts.reduce((all, one) => all + of(one), 0)
   return {

@@ -54,7 +54,7 @@ export async function audit(
     return [
       ...(await auditMedium(row, there, world)),
       ...failedProofs(row, own),
-      ...outdatedProducts(row, own),
+      ...outdatedProducts(row, own, declarationOf(row)?.target ?? null),
       ...(await missingProducts(row, own, declarationOf(row), world)),
     ]
   })

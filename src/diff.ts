@@ -100,12 +100,12 @@ function judge(
         : null
   const asked = options.redo?.has(stage) === true
   const mayRun = decision.action !== 'refuse' || decision.mayRedo === true
-  if (mayRun && isOfAnotherImage(stage, observed.proofs)) {
+  if (mayRun && isOfAnotherImage(stage, observed.proofs, decision.madeOf)) {
     // Before anything else there is to do: that would go on with what is of the other one.
     const text = `${decision.because.text}; ${otherImageText}`
     return step('run', { code: 'other-image', text }, decision.action === 'run' ? contradicted : null)
   }
-  if (before.follows !== null && decision.action !== 'run' && mayRun) {
+  if (before.follows !== null && decision.action !== 'run' && (mayRun || before.follows === 'load')) {
     const where = before.follows === 'image' ? ', where that comes to hold other bytes' : ''
     return step('run', {
       code: 'follows',
@@ -157,7 +157,7 @@ function judge(
         ? ['the archive that it was taken from is gone: put that back, or an image of your own']
         : [
             ...(isArchived(observed) ? ['move it away, and the archive serves in its place'] : []),
-            `if you put it there (read further, or made again), ${redo} takes it as it is, and makes again what was made of it`,
+            `if you put it there (read further, or made again), ${redo} takes it as it is, and makes again what was made of it (where it has other entries, with \`--redo ${observed.medium.name}/load\`)`,
           ]
   return step('refuse', { code: 'failed-proof', text: [text, ...wayOut].join('; ') }, 'proof')
 }
@@ -181,11 +181,11 @@ function withChanges(because: Reason, { observations, proofs }: Observed): Reaso
     : because
 }
 
-/** An archive is there, and one was proven. What is taken from it is compared with what was proven before. */
+/** An archive of the image is there, and one was proven. What is taken from it is compared with what was proven before. */
 function isArchived({ observations, proofs }: Observed): boolean {
   const archive = observations.find(({ stage }) => stage === 'archive')
   if (archive === undefined || !('decision' in archive) || archive.decision.action !== 'keep') return false
-  return proofs.some(({ stage, ok }) => stage === 'archive' && ok)
+  return proofs.some(({ stage, ok }) => stage === 'archive' && ok) && !isOfAnotherImage('archive', proofs)
 }
 
 /** A product that is met elsewhere is restored where a later stage has work to do on it. */

@@ -3,7 +3,7 @@ import { mismatch } from './model/check.ts'
 import { ObserveError, RunError, VerifyError } from './model/errors.ts'
 import type { Emit } from './model/event.ts'
 import type { Medium } from './model/medium.ts'
-import { imageMember, provenHealth } from './model/proofs.ts'
+import { imageMember, ofSameImage, provenHealth } from './model/proofs.ts'
 import { productPlace } from './model/places.ts'
 import type { Check, Depth, Observation, Proof, Stage, Verification } from './model/stage.ts'
 import type { Reader } from './model/world.ts'
@@ -58,7 +58,9 @@ export async function prove(
   const own = how.before.filter((proof) => proof.stage === stage.name)
   const checks: Check[] = [
     ...verification.checks,
-    ...(how.made ? [] : sameContent('content', verification.content, own)),
+    ...(how.made
+      ? []
+      : sameContent('content', verification.content, ofSameImage(own, again.decision.madeOf))),
     ...(first.decision.elsewhere === true ? [] : stillMapped(verification, own)),
     ...held(verification, how.before),
   ]
@@ -85,7 +87,15 @@ export async function prove(
     figures: verification.figures,
     facts: {
       ...verification.facts,
-      ...imageMember(stage.name, how.made && how.further !== true, verification.content, how.before),
+      ...imageMember(
+        stage.name,
+        {
+          anew: how.made && how.further !== true,
+          ...(verification.content === undefined ? {} : { content: verification.content }),
+          ...(again.decision.madeOf === undefined ? {} : { madeOf: again.decision.madeOf }),
+        },
+        how.before,
+      ),
     },
     content: verification.content ?? null,
     run: witness.run,

@@ -49,11 +49,13 @@ function tellFailed(
 
 /** It is good for what it is, and another image is there by now. */
 function tellOutdated(
-  { stage }: Observation,
+  observation: Observation,
   { medium, proofs }: Pick<Observed, 'medium' | 'proofs'>,
   hands: Hands,
 ): boolean {
-  if (!isDue({ stage }, medium) || !isOfAnotherImage(stage, proofs)) return false
+  const { stage } = observation
+  const madeOf = 'decision' in observation ? observation.decision.madeOf : undefined
+  if (!isDue(observation, medium) || !isOfAnotherImage(stage, proofs, madeOf)) return false
   const because = { code: 'other-image', text: otherImageText } as const
   hands.emit({ type: 'step.held', medium: medium.name, hash: medium.hash, stage, action: 'wait', because })
   return true

@@ -1,5 +1,6 @@
 // An image that took the place of the one that was proven, by a person's word: what was made of the other one is made again, and not before.
 import {
+  chmodSync,
   copyFileSync,
   mkdirSync,
   readFileSync,
@@ -178,4 +179,44 @@ test('the older image that was put back is not as it was proven last', async () 
   const { out } = await made.ntt('plan')
   expect(out).toMatch(/v +image +.*changed since it was proven/)
   expect((await made.ntt('verify')).code).toBe(3)
+})
+
+test('what of the other image cannot be read is refused once, and not made again each time', async () => {
+  const made = project({ database: await freshDatabase() })
+  floppy(made)
+  make('mcopy', '-i', made.path('media.d/floppy.img'), made.write('second.txt', 'torn'), '::')
+  made.medium('floppy', `${declared}policy: {rescued: 99%}\n`)
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  mapped(made, [Math.floor(readFileSync(made.path('media.d/floppy.img')).indexOf('torn') / 512)])
+  readBetter(made)
+  expect((await made.ntt('apply', '--yes', '--redo', 'floppy/image')).code).toBe(4)
+  const raws = (): readonly string[] => readdirSync(made.path('.ntt/raw'))
+  const before = raws()
+  const { out } = await made.ntt('plan')
+  expect(out).toMatch(/x +copy +.*accept the loss/)
+  expect((await made.ntt('apply', '--yes')).code).toBe(3)
+  expect(raws()).toEqual(before)
+  const losses = await made.ntt('losses')
+  expect([losses.code, losses.out]).toEqual([2, expect.stringContaining('second.txt')])
+  made.medium('floppy', `${declared}policy: {rescued: 99%, unreadable_files: accept}\n`)
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  expect(await letter(made)).toBe(newer)
+})
+
+test('a content that has rotted, and that both images hold, is mended', async () => {
+  const made = project({ database: await freshDatabase() })
+  floppy(made)
+  make('mcopy', '-i', made.path('media.d/floppy.img'), made.write('second.txt', 'sound'), '::')
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  const [blob = ''] = readdirSync(made.path('.ntt/by-hash'), { recursive: true, encoding: 'utf8' }).filter(
+    (name) => name.length > 64 && readFileSync(made.path('.ntt/by-hash', name), 'utf8') === 'sound',
+  )
+  chmodSync(made.path('.ntt/by-hash', blob), 0o644)
+  writeFileSync(made.path('.ntt/by-hash', blob), 'sOund')
+  readBetter(made)
+  // Believed by its name while it is copied, for it was written lately; its proof reads it.
+  expect((await made.ntt('apply', '--yes', '--redo', 'floppy/image')).code).toBe(3)
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  expect((await made.ntt('cat', 'floppy', 'second.txt')).out).toBe('sound')
+  expect((await made.ntt('plan')).code).toBe(0)
 })

@@ -64,10 +64,11 @@ export async function carryOut(
   }
 }
 
-/** The image that was proven last is read further; where another one is in its place, nobody has proven that. */
-const isFurther = ({ goesOn }: Decision, { proofs }: Observed): boolean =>
-  goesOn !== undefined &&
-  proofs.findLast(({ stage, ok }) => stage === 'image' && ok)?.facts['file'] === goesOn
+/** The image that was proven last is read further; where another one is in its place, nobody has proven that. Older proofs do not tell. */
+function isFurther({ goesOn }: Decision, { proofs }: Observed): boolean {
+  const last = proofs.findLast(({ stage, ok }) => stage === 'image' && ok)
+  return goesOn !== undefined && last !== undefined && (last.facts['file'] ?? goesOn) === goesOn
+}
 
 /** It failed its proof, or that of another image may have. */
 const mayBeBad = ({ because }: Step): boolean =>

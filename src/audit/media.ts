@@ -2,7 +2,7 @@
 import { mismatch } from '../model/check.ts'
 import { examplesKept, finding, type Finding } from '../model/finding.ts'
 import { instant } from '../model/instant.ts'
-import { targetOf, stageNames, targets, type Declaration } from '../model/medium.ts'
+import { targetOf, stageNames, targets, type Declaration, type Target } from '../model/medium.ts'
 import type { OlderRecord, Sorting } from '../model/older.ts'
 import { loadTables } from '../model/partition.ts'
 import { archivePlace, findImage, rawPlace } from '../model/places.ts'
@@ -44,8 +44,13 @@ export function failedProofs(row: CatalogueRow, proofs: readonly Proof[]): reado
 }
 
 /** What was made of an image that another one has taken the place of. */
-export function outdatedProducts(row: CatalogueRow, proofs: readonly Proof[]): readonly Finding[] {
-  const stages = stageNames.filter((stage) => isOfAnotherImage(stage, proofs))
+export function outdatedProducts(
+  row: CatalogueRow,
+  proofs: readonly Proof[],
+  target: Target | null,
+): readonly Finding[] {
+  const top = target === null ? -1 : stageNames.indexOf(targets[target])
+  const stages = stageNames.filter((stage, at) => at <= top && isOfAnotherImage(stage, proofs))
   return stages.length === 0
     ? []
     : [finding('other-image', row, stages.length, `${stages.join(', ')}: ${otherImageText}`)]
@@ -77,7 +82,7 @@ export async function missingProducts(
     )
   }
   const image = proofs.findLast((proof) => proof.stage === 'image' && proof.ok)
-  if (image === undefined || declared === null) return findings
+  if (image === undefined || declared === null || declared.source.type === 'directory') return findings
   // One that was archived may live there.
   if ((await world.stat(places.archive)) !== null && !isOfAnotherImage('archive', proofs)) return findings
   if ((await findImage({ ...declared, hash: row.hash }, world)) === null) {

@@ -9,6 +9,7 @@ import type { Declaration, Medium, StageName } from '../model/medium.ts'
 import { archivePlace, findImage } from '../model/places.ts'
 import { tailOf } from '../model/tail.ts'
 import { parseOrigin } from '../stages/copy/origin.ts'
+import { originOf } from '../stages/load/enumeration.ts'
 import { isOfAnotherImage, latestOf, otherImageText } from '../model/proofs.ts'
 import type { Check, Proof } from '../model/stage.ts'
 import type { Reader } from '../model/world.ts'
@@ -58,13 +59,14 @@ async function* lossesOf(declaration: Declaration, { session }: Verb): AsyncGene
       yield* badProduct(name, 'image', ({ name: check }) => check === 'map', proofs)
       yield* badProduct(name, 'enumerate', () => true, proofs)
       yield* badProduct(name, 'copy', isBad, proofs)
-      for (const stage of ['enumerate', 'copy'] as const)
-        if (isOfAnotherImage(stage, proofs))
-          yield {
-            medium: name,
-            kind: 'unknown',
-            text: `${stage}: ${otherImageText}; ntt apply makes it again, where the target asks for it`,
-          }
+      for (const [stage, madeOf] of [
+        ['enumerate', (await tailOf(medium, world))?.image],
+        ['copy', (await originOfCopy(medium, world))?.image],
+      ] as const)
+        if (isOfAnotherImage(stage, proofs, madeOf)) {
+          const text = `${stage}: ${otherImageText}; ntt apply makes it again, where the target asks for it`
+          yield { medium: name, kind: 'unknown', text }
+        }
       const open = await unkept(medium, proofs, world)
       if (open !== null) yield { medium: name, kind: 'unknown', text: open }
     }
@@ -91,9 +93,13 @@ async function unkept(medium: Medium, proofs: readonly Proof[], world: Reader): 
 
 /** Whether every file of the enumeration that is there has its outcome: another one may have been made since, or a copying broken off. */
 async function isCopied(medium: Medium, world: Reader): Promise<boolean> {
-  const made = parseOrigin((await world.catalogue(medium.hash))?.outcome?.origin ?? '')
-  return made !== null && made.tally !== null && made.rows === (await tailOf(medium, world))?.content
+  const made = await originOfCopy(medium, world)
+  const tail = await tailOf(medium, world)
+  return made !== null && made.tally !== null && tail !== null && made.rows === originOf(tail).content
 }
+
+const originOfCopy = async (medium: Medium, world: Reader) =>
+  parseOrigin((await world.catalogue(medium.hash))?.outcome?.origin ?? '')
 
 /** What an outcome tells of by itself, and what only the medium's file asks for, leave nothing open. */
 const ofPolicy: readonly string[] = ['unreadable files', 'exclusions', 'left out by no pattern']

@@ -8,6 +8,8 @@ type Named = Pick<Medium, 'hash'>
 export const imagePlace = ({ hash }: Named): Place => `image:${hash}.img`
 /** An image that is being made; it gets its name when the ladder of passes has ended. What of it is true, its map says. */
 export const unfinishedPlace = ({ hash }: Named): Place => `image:${hash}.unfinished.img`
+/** An image that is read anew while another one is there; it takes that one's name when it has all that is asked for. */
+export const againPlace = ({ hash }: Named): Place => `image:${hash}.again.img`
 export const rawPlace = ({ hash }: Named): Place => `raw:${hash}.raw`
 export const archivePlace = ({ hash }: Named): Place => `archive:${hash}.tar.zst`
 
@@ -20,6 +22,7 @@ export const mapBeside = (image: Place): Place => `${image.replace(/\.[^./:]*$/,
 
 /** One line for each pass of the imaging ladder that has ended: which, from which drive, what was read before and after. */
 export const passesPlace = ({ hash }: Named): Place => `image:${hash}.passes.jsonl`
+export const againPassesPlace = ({ hash }: Named): Place => `image:${hash}.again.passes.jsonl`
 
 export interface FoundImage {
   readonly place: Place

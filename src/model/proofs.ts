@@ -41,41 +41,47 @@ const ofTheImage: readonly StageName[] = ['enumerate', 'copy', 'archive']
 
 /**
  * The image that a product stands on, where that took the place of another: its digest. A proof of the image keeps it from then on, and
- * so does each of what is made of it. null: the first image, or what was made of that.
+ * so does each of what is made of it. Empty: the first image, or what was made of that.
  */
-function standingOn(stage: StageName, proofs: readonly Proof[]): string | null {
-  const last = proofs.findLast((proof) => proof.stage === stage && proof.ok)
+function standingOn(stage: StageName, proofs: readonly Proof[]): string {
+  const last = proofs.findLast((proof) => proof.stage === stage && (proof.ok || stage !== 'image'))
   const image = last?.facts[imageFact]
-  return typeof image === 'string' ? image : null
+  return typeof image === 'string' ? image : ''
 }
 
 const imageFact = 'image'
 
 export const otherImageText = 'made of another image than the one that is there'
 
-/** Whether the image has taken the place of the one that a product was made of, and holds other bytes. `proofs`: all of the medium. */
-export const isOfAnotherImage = (stage: StageName, proofs: readonly Proof[]): boolean =>
+/**
+ * Whether the image has taken the place of the one that a product was made of, and holds other bytes. `proofs`: all of the medium.
+ * `madeOf`: what the product itself tells of that; where it does not, its proofs do.
+ */
+export const isOfAnotherImage = (stage: StageName, proofs: readonly Proof[], madeOf?: string): boolean =>
   ofTheImage.includes(stage) &&
-  proofs.some((proof) => proof.stage === stage && proof.ok) &&
-  standingOn(stage, proofs) !== standingOn('image', proofs)
+  (madeOf !== undefined || proofs.some((proof) => proof.stage === stage && proof.ok)) &&
+  (madeOf ?? standingOn(stage, proofs)) !== standingOn('image', proofs)
 
 /**
  * What a proof is to keep of that. `anew`: the product was made in this run, and not out of what was there before; `content`: what the
- * look found. `before`: all proofs of the medium so far.
+ * look found; `madeOf`: what the product itself tells. `before`: all proofs of the medium so far.
  */
 export function imageMember(
   stage: StageName,
-  anew: boolean,
-  content: string | undefined,
+  { anew, content, madeOf }: { readonly anew: boolean; readonly content?: string; readonly madeOf?: string },
   before: readonly Proof[],
 ): { readonly [imageFact]?: string } {
   const known = before.findLast((proof) => proof.stage === 'image' && proof.ok && proof.content !== null)
   const image =
     stage === 'image' && anew && content !== undefined && known !== undefined && known.content !== content
       ? content
-      : standingOn(anew && ofTheImage.includes(stage) ? 'image' : stage, before)
-  return image === null ? {} : { [imageFact]: image }
+      : (madeOf ?? standingOn(anew && ofTheImage.includes(stage) ? 'image' : stage, before))
+  return image === '' ? {} : { [imageFact]: image }
 }
+
+/** Those that are of the same image as the product. `madeOf`: what it tells of that; undefined: nothing, and all count. */
+export const ofSameImage = (proofs: readonly Proof[], madeOf: string | undefined): readonly Proof[] =>
+  madeOf === undefined ? proofs : proofs.filter(({ facts }) => (facts[imageFact] ?? '') === madeOf)
 
 /** How much of the medium was read, as the proof of its image says; null where nobody knows. */
 export function provenHealth(proof: Proof | undefined): string | null {

@@ -63,7 +63,9 @@ export interface Decision {
   readonly hasSources?: true
   /** What was proven was so, while less of the medium was read or asked for: to go on contradicts no proof. */
   readonly outgrown?: true
-  /** Of an image that is to be read further: the file that is gone on with, as its proof tells of it (`file`). */
+  /** By the product's own word: the digest of the image that it was made of, where that took the place of another one, else empty. Left out where it does not tell. */
+  readonly madeOf?: string
+  /** Of an image that a run would read further: the file that it goes on with, as its proof tells of it (`file`). */
   readonly goesOn?: string
   /** Where it fails its verification, it may be set aside and taken from the archive. */
   readonly restorable?: boolean

@@ -448,10 +448,12 @@ describe('a device', { timeout: 400_000 }, () => {
     await expect(run(drive(worse.path, parts), 'asked')).rejects.toMatchObject({ tag: 'run' })
     expect(b3sum(final())).toBe(b3sum(path))
     expect(await plan(drive(from, parts))).toMatchObject({ action: 'keep' })
+    // What was read of it is nobody's image: not even where the other one goes.
+    expect(existsSync(at(`${hash}.unfinished.img`))).toBe(false)
     const better = await device(folder, path, { name: 'better' })
     await run(drive(better.path, parts), 'asked')
     expect(readdirSync(at('')).filter((name) => /\.img\.aside-asked-/.test(name))).toHaveLength(1)
-    expect(readdirSync(at('')).some((name) => name.includes('.unfinished'))).toBe(false)
+    expect(readdirSync(at('')).filter((name) => /\.(unfinished|again)\./.test(name))).toEqual([])
     expect(b3sum(final())).toBe(b3sum(path))
   })
 })

@@ -150,6 +150,7 @@ export class Decoding {
       hash: this.#about?.hash ?? null,
       source: this.#about?.source ?? null,
       unread: this.#about?.unread ?? null,
+      image: this.#about?.image ?? '',
       volumes: this.#volumes,
       counts: this.#counter.counts(),
     }

@@ -169,6 +169,7 @@ export async function readTail(
     hash: null,
     source: null,
     unread: null,
+    image: '',
     volumes: [],
     counts: [],
   })
@@ -185,8 +186,9 @@ export async function readTail(
       hash,
       source,
       unread = null,
+      image = '',
     } = readHead(header.toString('utf8', magic.length, end === -1 ? edge : end))
-    return { format, complete: true, digest, hash, source, unread, volumes, ...totals }
+    return { format, complete: true, digest, hash, source, unread, image, volumes, ...totals }
   } catch (error) {
     if (error instanceof RawError) return rough()
     throw error

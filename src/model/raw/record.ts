@@ -46,6 +46,8 @@ export interface RawTail {
   readonly source: string | null
   /** What of the image was not read then, as unreadPrint tells; null: it does not tell. */
   readonly unread: string | null
+  /** BLAKE3 of the image where that took the place of another one; empty for the first. */
+  readonly image: string
   readonly volumes: readonly VolumeReport[]
   /** One for each filesystem with a record, by number; empty where there is no trailer. */
   readonly counts: readonly RawCounts[]

@@ -12,6 +12,8 @@ export interface RawAbout {
   readonly writer: string
   /** What of the image was not read then, as unreadPrint tells; left out where there is no image. */
   readonly unread?: string
+  /** BLAKE3 of the image where that took the place of another one; left out for the first. */
+  readonly image?: string
 }
 
 /** What stands in the trailer. */
@@ -72,7 +74,9 @@ export function readHead(text: string): RawAbout {
   const from = members(text, 'header')
   const about = words(from, 'header')
   const unread = typeof from['unread'] === 'string' ? { unread: from['unread'] } : {}
-  return { hash: about.text('hash'), source: about.text('source'), writer: about.text('writer'), ...unread }
+  const image = typeof from['image'] === 'string' ? { image: from['image'] } : {}
+  const made = { hash: about.text('hash'), source: about.text('source'), writer: about.text('writer') }
+  return { ...made, ...unread, ...image }
 }
 
 const outcomes: readonly VolumeOutcome[] = ['read', 'empty', 'waived', 'partial', 'unreadable']

@@ -48,7 +48,11 @@ export const copy: Stage<Seen> = {
     }
   },
 
-  plan: judge,
+  plan(medium, seen) {
+    const decision = judge(medium, seen)
+    const made = parseOrigin(seen.outcomes?.origin ?? '')
+    return made === null ? decision : { ...decision, madeOf: made.image }
+  },
 
   async run(medium, seen, world, replaces) {
     await needStore(world)

@@ -8,6 +8,7 @@ import { readRange } from '../../model/range.ts'
 import { decodeRaw, encodeRaw, readTail, type RawTail } from '../../model/raw/index.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
 import { hasLostMap, leftOpen, mayGrow, unreadPrint } from '../../model/unread.ts'
+import { replacedImage } from '../../model/replaced-image.ts'
 import { restoreRaw } from '../../model/unarchive.ts'
 import type { Place, Reader, Writer } from '../../model/world.ts'
 import { readerNamed } from '../../readers/index.ts'
@@ -43,6 +44,8 @@ export interface Seen {
     readonly lostMap?: true
     /** The folder that it is of, and the one that the medium's file names by now, where those are two. */
     readonly moved?: { readonly from: string; readonly to: string }
+    /** The image that it was made of, where that took the place of another one. */
+    readonly image?: string
     /** It left something open that was not read of the medium. */
     readonly mayGrow: boolean
   } | null
@@ -88,6 +91,7 @@ export const enumerate: Stage<Seen> = {
         renewable: tail !== null && tail.format !== 'ntt-1' && (await hasSource(medium, world)),
         different: isOurs && leftOpen(tail) ? await different(tail, open, mtimeNs, medium, world) : null,
         mayGrow: isOurs && mayGrow(tail),
+        ...(isOurs && tail.image !== '' ? { image: tail.image } : {}),
         ...(isOurs && (await hasLostMap(tail, medium, world)) ? { lostMap: true as const } : {}),
         ...(isOurs && isOfAnother(tail, medium)
           ? { moved: { from: tail.source ?? '', to: medium.source.path } }
@@ -96,49 +100,9 @@ export const enumerate: Stage<Seen> = {
     }
   },
 
-  plan(medium, { raw, archived = false }): Decision {
-    if (raw === null && archived)
-      return { action: 'run', because: { code: 'restore', text: 'no enumeration; the archive holds it' } }
-    if (raw === null) {
-      const work = medium.bytes === null ? {} : { work: { read: medium.bytes } }
-      return { action: 'run', because: { code: 'absent', text: 'no enumeration' }, ...work }
-    }
-    const size = counted(raw.bytes, 'byte')
-    if (raw.format === null) {
-      return { action: 'run', because: { code: 'incomplete', text: `${size} that are no enumeration` } }
-    }
-    if (raw.format !== 'ntt-1') {
-      const text = `${size} in the format of the older pipeline (${raw.format})`
-      if (!raw.renewable) return { action: 'keep', because: { code: 'present', text } }
-      return { action: 'run', because: { code: 'older-format', text: `${text}: read again and compared` } }
-    }
-    if (!raw.complete) {
-      return { action: 'run', because: { code: 'incomplete', text: `${size} without an end` } }
-    }
-    if (raw.lostMap === true) return { action: 'refuse', because: { code: 'unobserved', text: lostMapText } }
-    const follows = raw.mayGrow ? { follows: true } : {}
-    const open = raw.volumes.filter((volume) => !isSettled(volume, medium))
-    const left = open.map(outcomeText).join('; ')
-    if (raw.different !== null) {
-      const text = `${left === '' ? '' : `${left}; `}read again, because ${raw.different}`
-      return { action: 'run', because: { code: 'unread', text }, outgrown: true }
-    }
-    if (left !== '') {
-      const text = `${left}${wayOut(open, medium)}`
-      return {
-        action: 'refuse',
-        because: { code: 'unread', text },
-        mayRedo: true,
-        byPolicy: true,
-        ...follows,
-      }
-    }
-    const others = raw.records - raw.files
-    const heard = raw.volumes.filter(({ reader }) => readerNamed(reader)?.isHearsay === true)
-    const counts = `${counted(raw.records, 'record')}: ${counted(raw.files, 'file')}, ${counted(others, 'other')}`
-    const moved = raw.moved === undefined ? [] : [`it was made of ${raw.moved.from}`]
-    const text = [counts, ...moved, ...heard.map(hearsay)].join('; ')
-    return { action: 'keep', because: { code: 'present', text }, ...follows }
+  plan(medium, seen): Decision {
+    const decision = judge(medium, seen)
+    return seen.raw?.complete === true ? { ...decision, madeOf: seen.raw.image ?? '' } : decision
   },
 
   async run(medium, { raw }, world, replaces, fromArchive = false) {
@@ -153,7 +117,9 @@ export const enumerate: Stage<Seen> = {
     await needInhabited(medium, raw?.records ?? 0, world)
     const tasks = tasksFor(source.volumes, source.bytes, medium.policy)
     const unread = medium.source.type === 'directory' ? {} : { unread: unreadPrint(source.unread) }
-    const about = { hash: medium.hash, source: world.path(source.place), writer: 'ntt', ...unread }
+    const replaced = medium.source.type === 'directory' ? '' : await replacedImage(medium, world)
+    const image = replaced === '' ? {} : { image: replaced }
+    const about = { hash: medium.hash, source: world.path(source.place), writer: 'ntt', ...unread, ...image }
     await walkSource(source, tasks, world, (records, reports) =>
       world.create(
         part,
@@ -182,6 +148,51 @@ export const enumerate: Stage<Seen> = {
       ? verification
       : { ...verification, facts: { ...verification.facts, changes } }
   },
+}
+
+function judge(medium: Medium, { raw, archived }: Seen): Decision {
+  if (raw === null && archived === true)
+    return { action: 'run', because: { code: 'restore', text: 'no enumeration; the archive holds it' } }
+  if (raw === null) {
+    const work = medium.bytes === null ? {} : { work: { read: medium.bytes } }
+    return { action: 'run', because: { code: 'absent', text: 'no enumeration' }, ...work }
+  }
+  const size = counted(raw.bytes, 'byte')
+  if (raw.format === null) {
+    return { action: 'run', because: { code: 'incomplete', text: `${size} that are no enumeration` } }
+  }
+  if (raw.format !== 'ntt-1') {
+    const text = `${size} in the format of the older pipeline (${raw.format})`
+    if (!raw.renewable) return { action: 'keep', because: { code: 'present', text } }
+    return { action: 'run', because: { code: 'older-format', text: `${text}: read again and compared` } }
+  }
+  if (!raw.complete) {
+    return { action: 'run', because: { code: 'incomplete', text: `${size} without an end` } }
+  }
+  if (raw.lostMap === true) return { action: 'refuse', because: { code: 'unobserved', text: lostMapText } }
+  const follows = raw.mayGrow ? { follows: true } : {}
+  const open = raw.volumes.filter((volume) => !isSettled(volume, medium))
+  const left = open.map(outcomeText).join('; ')
+  if (raw.different !== null) {
+    const text = `${left === '' ? '' : `${left}; `}read again, because ${raw.different}`
+    return { action: 'run', because: { code: 'unread', text }, outgrown: true }
+  }
+  if (left !== '') {
+    const text = `${left}${wayOut(open, medium)}`
+    return {
+      action: 'refuse',
+      because: { code: 'unread', text },
+      mayRedo: true,
+      byPolicy: true,
+      ...follows,
+    }
+  }
+  const others = raw.records - raw.files
+  const heard = raw.volumes.filter(({ reader }) => readerNamed(reader)?.isHearsay === true)
+  const counts = `${counted(raw.records, 'record')}: ${counted(raw.files, 'file')}, ${counted(others, 'other')}`
+  const moved = raw.moved === undefined ? [] : [`it was made of ${raw.moved.from}`]
+  const text = [counts, ...moved, ...heard.map(hearsay)].join('; ')
+  return { action: 'keep', because: { code: 'present', text }, ...follows }
 }
 
 /** How what was just made differs from what it replaced, for the proof that follows. */

@@ -72,8 +72,11 @@ export const image: Stage<Seen> = {
 
   plan(medium, seen) {
     if (seen.image === null) return planWithout(medium, seen)
-    const looked = planWith(medium, seen, seen.image)
-    const decision = looked.outgrown === true ? { ...looked, goesOn: fileText(seen.image) } : looked
+    const isPartial = isMap(seen.map) && seen.map.rescued < seen.map.total
+    const decision = {
+      ...planWith(medium, seen, seen.image),
+      ...(isPartial && medium.source.type === 'device' ? { goesOn: fileText(seen.image) } : {}),
+    }
     // An image of the person's own is never moved.
     return seen.image.place === imagePlace(medium) ? { ...decision, restorable: true } : decision
   },

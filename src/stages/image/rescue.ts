@@ -6,10 +6,17 @@ import { samples } from '../../model/identity.ts'
 import { otherThan } from '../../model/match.ts'
 import type { Medium } from '../../model/medium.ts'
 import type { Replaces } from '../../model/stage.ts'
-import { imagePlace, mapBeside, passesPlace, unfinishedPlace } from '../../model/places.ts'
+import {
+  againPassesPlace,
+  againPlace,
+  imagePlace,
+  mapBeside,
+  passesPlace,
+  unfinishedPlace,
+} from '../../model/places.ts'
 import { lookAtSource, type SourceLook } from '../../model/source.ts'
 import { subtract } from '../../model/ranges.ts'
-import type { Reader, Writer } from '../../model/world.ts'
+import type { Place, Reader, Writer } from '../../model/world.ts'
 import { mapText, untried } from './ddrescue.ts'
 import { difference } from './compare.ts'
 import { canReadDirectly, pulse, type Drive } from './device.ts'
@@ -29,15 +36,11 @@ export async function rescue(medium: Medium, world: Writer, { anew, instead }: H
   const work = await begin(medium, instead !== null, world)
   const kind = kinds[medium.kind]
   const { source } = work
-  const isBegun = (await world.stat(work.image)) !== null
-  if (instead !== null && !isBegun && (await world.stat(passesPlace(medium))) !== null)
-    await world.setAside(passesPlace(medium), instead)
-  const began = parsePasses(await world.text(passesPlace(medium))).filter(
-    ({ drive }) => !(anew && drive === source),
-  )
+  const notes = instead === null ? passesPlace(medium) : againPassesPlace(medium)
+  const began = parsePasses(await world.text(notes)).filter(({ drive }) => !(anew && drive === source))
   const before = await resume(work, world)
   let passes = withCutShort(kind, source, began, before)
-  if (passes !== began) await writeText(passesPlace(medium), passesText(passes), world)
+  if (passes !== began) await writeText(notes, passesText(passes), world)
   let map = before
   for (;;) {
     const pass = nextPass(kind, source, passes, map, medium.policy.rescued)
@@ -47,10 +50,10 @@ export async function rescue(medium: Medium, world: Writer, { anew, instead }: H
     map = ended.map
     const { rescued, total } = map
     passes = [...passes, { pass: pass.name, drive: source, rescued, total, end: ended.end }]
-    await writeText(passesPlace(medium), passesText(passes), world)
+    await writeText(notes, passesText(passes), world)
   }
   const differs = await difference(medium, work.look, work, map, world)
-  if (differs !== null) throw await contradicted(differs, work, before, began, world)
+  if (differs !== null) throw await contradicted(differs, work, before, { notes, passes: began }, world)
   const own = passes.filter(({ drive }) => drive === source)
   // What is there is as good as it is: only what is better takes its place.
   if (instead !== null) judge(medium, map, own, `--redo ${medium.name}/image `)
@@ -73,7 +76,7 @@ async function begin(medium: Medium, beside: boolean, world: Writer): Promise<Wo
   const sectorBytes = Math.max(kinds[medium.kind].sectorBytes, look.blockBytes)
   const final = imagePlace(medium)
   const isFinal = !beside && (await world.stat(final)) !== null
-  const image = isFinal ? final : unfinishedPlace(medium)
+  const image = isFinal ? final : beside ? againPlace(medium) : unfinishedPlace(medium)
   // A crash between the two last renames leaves a map under its final name, and the image not yet.
   const isNamed = isFinal || (!beside && (await isOnlyMapNamed(medium, world)))
   // Makes the root, as any product of ours would.
@@ -83,8 +86,8 @@ async function begin(medium: Medium, beside: boolean, world: Writer): Promise<Wo
     look,
     source,
     image,
-    map: isNamed ? mapBeside(final) : mapBeside(unfinishedPlace(medium)),
-    live: `image:${medium.hash}.live.map`,
+    map: mapBeside(isNamed ? final : image),
+    live: `image:${medium.hash}${beside ? '.again' : ''}.live.map`,
     bytes: look.bytes,
     sectorBytes,
     isDirect: await canReadDirectly(source, sectorBytes, world),
@@ -143,10 +146,12 @@ async function finish(
   await world.publish(live, map, { replace: true })
   const final = imagePlace(medium)
   if (instead !== null)
-    for (const place of [final, mapBeside(final)])
+    for (const place of [final, mapBeside(final), passesPlace(medium)])
       if ((await world.stat(place)) !== null) await world.setAside(place, instead)
   if (map !== mapBeside(final)) await world.publish(map, mapBeside(final))
   if (image !== final) await world.publish(image, final)
+  const notes = againPassesPlace(medium)
+  if (instead !== null && (await world.stat(notes)) !== null) await world.publish(notes, passesPlace(medium))
 }
 
 /** Whoever wrote it, nothing that was written since `before` is believed; the map of it stays, set aside. */
@@ -154,12 +159,12 @@ async function contradicted(
   differs: string,
   { medium, source, image, live, map, bytes }: Work,
   before: Mapfile,
-  passes: readonly EndedPass[],
+  { notes, passes }: { readonly notes: Place; readonly passes: readonly EndedPass[] },
   world: Writer,
 ): Promise<Error> {
   await world.setAside(live, 'contradicted')
   for (const place of [live, map]) await writeText(place, mapText(before), world)
-  await writeText(passesPlace(medium), passesText(passes), world)
+  await writeText(notes, passesText(passes), world)
   const size = (await world.stat(image))?.bytes ?? 0
   // Nothing would ever cut it to its length.
   if (size > bytes && image !== imagePlace(medium)) await world.setAside(image, 'contradicted')

@@ -163,6 +163,7 @@ describe('a tree', () => {
     }
     expect(await plan(one)).toEqual({
       action: 'keep',
+      madeOf: '',
       because: { code: 'present', text: '4 files: 4 copied' },
     })
     expect(one.world.told).toContainEqual({ done: 17, total: 17, unit: 'bytes' })

@@ -60,7 +60,7 @@ export function outdatedProducts(
 export async function missingProducts(
   row: CatalogueRow,
   proofs: readonly Proof[],
-  declared: Pick<Declaration, 'target' | 'source'> | null,
+  declared: (Pick<Declaration, 'target' | 'source'> & { readonly refused: object | null }) | null,
   world: Reader,
 ): Promise<readonly Finding[]> {
   const top = declared === null ? null : stageNames.indexOf(targets[declared.target])
@@ -83,6 +83,8 @@ export async function missingProducts(
   }
   const image = proofs.findLast((proof) => proof.stage === 'image' && proof.ok)
   if (image === undefined || declared === null || declared.source.type === 'directory') return findings
+  // Of what lies in its place and is not taken for it, another finding tells.
+  if (declared.refused !== null) return findings
   // One that was archived may live there.
   if ((await world.stat(places.archive)) !== null && !isOfAnotherImage('archive', proofs)) return findings
   if ((await findImage({ ...declared, hash: row.hash }, world)) === null) {

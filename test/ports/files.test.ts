@@ -372,7 +372,7 @@ describe('walking', () => {
 
   test('a machine that has run out of open files has not looked, whoever walks', async () => {
     const tree = scratch()
-    for (let at = 0; at < 2000; at += 1) writeFileSync(join(tree, `a${at}`), 'x')
+    for (let at = 0; at < 20_000; at += 1) writeFileSync(join(tree, `a${at}`), 'x')
     mkdirSync(join(tree, ...Array.from({ length: 100 }, (_, at) => `z${at}`)), { recursive: true })
     const descriptors = (): readonly string[] => readdirSync('/proc/self/fd')
     const limit = (files: string): Buffer =>

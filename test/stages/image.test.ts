@@ -140,6 +140,15 @@ describe('an image that a person has', () => {
     await expect(run(adopted(disc()))).rejects.toMatchObject({ tag: 'refused' })
   })
 
+  test('that was taken from the archive is not: it is ours, and comes from there again', async () => {
+    const path = disc()
+    const gone = adopted(join(folder, 'gone.iso'))
+    mkdirSync(at(''), { recursive: true })
+    copyFileSync(path, final())
+    expect((await image.observe(gone, hands(folder))).image?.place).toBe(`image:${hash}.img`)
+    await expect(run(gone, 'asked')).rejects.toMatchObject({ tag: 'refused' })
+  })
+
   test('is taken as it is where a person says so, and no byte of it is touched', async () => {
     const path = disc()
     const before = b3sum(path)

@@ -60,7 +60,11 @@ export async function prove(
     ...verification.checks,
     ...(how.made
       ? []
-      : sameContent('content', verification.content, ofSameImage(own, again.decision.madeOf))),
+      : sameContent(
+          'content',
+          verification.content,
+          ofSameImage(stage.name, how.before, again.decision.madeOf),
+        )),
     ...(first.decision.elsewhere === true ? [] : stillMapped(verification, own)),
     ...held(verification, how.before),
   ]

@@ -1,4 +1,4 @@
-// The record: proofs, append-only and chained, in one table that nobody else knows.
+// The record: proofs, append-only and chained, in one table that nobody else writes.
 import { canonicalJson, chained } from './model/canonical.ts'
 import { ObserveError, RunError } from './model/errors.ts'
 import type { Proof, Stage } from './model/stage.ts'

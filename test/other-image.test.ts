@@ -13,6 +13,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { each } from '../src/model/each.ts'
+import { decodeRaw, encodeRaw, type RawRecord, type RawTail } from '../src/model/raw/index.ts'
 import { make } from './support/looking.ts'
 import { freshDatabase } from './support/postgres.ts'
 import { project, type Project } from './support/project.ts'
@@ -219,4 +221,37 @@ test('a content that has rotted, and that both images hold, is mended', async ()
   expect((await made.ntt('apply', '--yes')).code).toBe(0)
   expect((await made.ntt('cat', 'floppy', 'second.txt')).out).toBe('sound')
   expect((await made.ntt('plan')).code).toBe(0)
+})
+
+test('a lost database takes nothing of it back: what is there is proven, and not made again', async () => {
+  const made = await archived()
+  readBetter(made)
+  expect((await made.ntt('apply', '--yes', '--redo', 'floppy/image')).code).toBe(0)
+  const before = archives(made)
+  made.env('NTT_DB_URL', await freshDatabase())
+  const rebuilt = await made.ntt('rebuild', '--yes')
+  expect([rebuilt.code, rebuilt.out + rebuilt.err]).toEqual([0, expect.anything()])
+  expect(readdirSync(made.path('.ntt/raw')).filter((name) => name.includes('.aside-'))).toHaveLength(1)
+  expect(archives(made)).toEqual(before)
+  expect((await made.ntt('plan')).code).toBe(0)
+})
+
+test('an enumeration that only says that it is of another image is not believed', async () => {
+  const made = project({ database: await freshDatabase() })
+  floppy(made)
+  made.medium('floppy', `${declared}target: enumerated\n`)
+  expect((await made.ntt('apply', '--yes')).code).toBe(0)
+  const [name = ''] = readdirSync(made.path('.ntt/raw')).filter((one) => one.endsWith('.raw'))
+  const tails: RawTail[] = []
+  const records: RawRecord[] = []
+  const bytes = readFileSync(made.path('.ntt/raw', name))
+  for await (const some of decodeRaw(each([bytes]), (tail) => tails.push(tail))) records.push(...some)
+  const kept = records.filter((one) => !('entry' in one && one.entry.type === 'f'))
+  const about = { hash: name.slice(0, 32), source: 'floppy.img', writer: 'test', image: 'f'.repeat(64) }
+  const chunks: Buffer[] = []
+  for await (const chunk of encodeRaw(each([kept]), () => tails[0]?.volumes ?? [], about))
+    chunks.push(Buffer.from(chunk))
+  writeFileSync(made.path('.ntt/raw', name), Buffer.concat(chunks))
+  const { code, out } = await made.ntt('verify')
+  expect([code, out]).toEqual([3, expect.stringContaining('content')])
 })

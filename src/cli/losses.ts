@@ -59,15 +59,17 @@ async function* lossesOf(declaration: Declaration, { session }: Verb): AsyncGene
       yield* badProduct(name, 'image', ({ name: check }) => check === 'map', proofs)
       yield* badProduct(name, 'enumerate', () => true, proofs)
       yield* badProduct(name, 'copy', isBad, proofs)
-      for (const [stage, madeOf] of [
-        ['enumerate', (await tailOf(medium, world))?.image],
-        ['copy', (await originOfCopy(medium, world))?.image],
-      ] as const)
-        if (isOfAnotherImage(stage, proofs, madeOf)) {
+      const tail = await tailOf(medium, world)
+      const copied = parseOrigin((await world.catalogue(medium.hash))?.outcome?.origin ?? '')
+      const made = { enumerate: tail?.image, copy: copied?.image }
+      for (const stage of ['enumerate', 'copy'] as const)
+        if (isOfAnotherImage(stage, proofs, made[stage])) {
           const text = `${stage}: ${otherImageText}; ntt apply makes it again, where the target asks for it`
           yield { medium: name, kind: 'unknown', text }
         }
-      const open = await unkept(medium, proofs, world)
+      // Another enumeration may have been made since it was copied, or a copying broken off.
+      const isWhole = tail !== null && copied?.tally != null && copied.rows === originOf(tail).content
+      const open = await unkept(medium, isWhole, proofs, world)
       if (open !== null) yield { medium: name, kind: 'unknown', text: open }
     }
   } catch (error) {
@@ -75,11 +77,19 @@ async function* lossesOf(declaration: Declaration, { session }: Verb): AsyncGene
   }
 }
 
-/** Why nobody can say that its contents are whole, though none of them is known to be lost; null: they are copied, or can be. */
-async function unkept(medium: Medium, proofs: readonly Proof[], world: Reader): Promise<string | null> {
+/**
+ * Why nobody can say that its contents are whole, though none of them is known to be lost; null: they are copied, or can be.
+ * `isWhole`: every file of the enumeration that is there has its outcome.
+ */
+async function unkept(
+  medium: Medium,
+  isWhole: boolean,
+  proofs: readonly Proof[],
+  world: Reader,
+): Promise<string | null> {
   const last = (stage: StageName): Proof | undefined => proofs.findLast((proof) => proof.stage === stage)
   if (last('enumerate') === undefined) return null
-  if (last('copy')?.ok === true && (await isCopied(medium, world))) return null
+  if (last('copy')?.ok === true && isWhole) return null
   if (medium.source.type === 'directory')
     return 'its files are not copied: whether they can be read is not known'
   if ((await findImage(medium, world)) !== null)
@@ -90,16 +100,6 @@ async function unkept(medium: Medium, proofs: readonly Proof[], world: Reader): 
     ? 'its image is not here, and its files are not copied'
     : null
 }
-
-/** Whether every file of the enumeration that is there has its outcome: another one may have been made since, or a copying broken off. */
-async function isCopied(medium: Medium, world: Reader): Promise<boolean> {
-  const made = await originOfCopy(medium, world)
-  const tail = await tailOf(medium, world)
-  return made !== null && made.tally !== null && tail !== null && made.rows === originOf(tail).content
-}
-
-const originOfCopy = async (medium: Medium, world: Reader) =>
-  parseOrigin((await world.catalogue(medium.hash))?.outcome?.origin ?? '')
 
 /** What an outcome tells of by itself, and what only the medium's file asks for, leave nothing open. */
 const ofPolicy: readonly string[] = ['unreadable files', 'exclusions', 'left out by no pattern']

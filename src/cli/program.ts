@@ -84,7 +84,11 @@ program
   .addOption(jobs)
   .option('-y, --yes', 'do not ask')
   .option('--wait', 'wait for media that another ntt holds')
-  .option('--redo <medium/stage>', 'make this product again beside the one that is there', gathered)
+  .option(
+    '--redo <medium/stage>',
+    'make this product again beside the one that is there; an image of yours is taken as it is now',
+    gathered,
+  )
   .option('--device <device>', 'read the medium from this drive instead of the declared one')
   .addHelpText('after', '\nExamples:\n  ntt apply --yes\n  ntt apply letters-1994 --target loaded\n')
   .action(verb(async () => (await import('./apply.ts')).applyVerb))

@@ -55,12 +55,15 @@ export const otherImageText = 'made of another image than the one that is there'
 
 /**
  * Whether the image has taken the place of the one that a product was made of, and holds other bytes. `proofs`: all of the medium.
- * `madeOf`: what the product itself tells of that; where it does not, its proofs do.
+ * `madeOf`: what the product itself tells of that; where it does not, its proofs do. A record that knows of one image only, because it is
+ * younger than the product, says nothing of others.
  */
-export const isOfAnotherImage = (stage: StageName, proofs: readonly Proof[], madeOf?: string): boolean =>
-  ofTheImage.includes(stage) &&
-  (madeOf !== undefined || proofs.some((proof) => proof.stage === stage && proof.ok)) &&
-  (madeOf ?? standingOn(stage, proofs)) !== standingOn('image', proofs)
+export function isOfAnotherImage(stage: StageName, proofs: readonly Proof[], madeOf?: string): boolean {
+  const image = standingOn('image', proofs)
+  if (image === '' || !ofTheImage.includes(stage)) return false
+  if (madeOf !== undefined) return madeOf !== image
+  return proofs.some((proof) => proof.stage === stage && proof.ok) && standingOn(stage, proofs) !== image
+}
 
 /**
  * What a proof is to keep of that. `anew`: the product was made in this run, and not out of what was there before; `content`: what the
@@ -79,9 +82,15 @@ export function imageMember(
   return image === '' ? {} : { [imageFact]: image }
 }
 
-/** Those that are of the same image as the product. `madeOf`: what it tells of that; undefined: nothing, and all count. */
-export const ofSameImage = (proofs: readonly Proof[], madeOf: string | undefined): readonly Proof[] =>
-  madeOf === undefined ? proofs : proofs.filter(({ facts }) => (facts[imageFact] ?? '') === madeOf)
+/**
+ * The proofs of a stage with which its product must agree: where the image took the place of another one and the product tells that it is
+ * of this one, those of it. `proofs`: all of the medium. Whatever else a product tells of itself spares it nothing.
+ */
+export function ofSameImage(stage: StageName, proofs: readonly Proof[], madeOf?: string): readonly Proof[] {
+  const image = standingOn('image', proofs)
+  const own = proofs.filter((proof) => proof.stage === stage)
+  return image === '' || madeOf !== image ? own : own.filter(({ facts }) => facts[imageFact] === image)
+}
 
 /** How much of the medium was read, as the proof of its image says; null where nobody knows. */
 export function provenHealth(proof: Proof | undefined): string | null {

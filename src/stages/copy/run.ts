@@ -3,7 +3,7 @@ import type { Medium } from '../../model/medium.ts'
 import { RunError } from '../../model/errors.ts'
 import { rawPlace } from '../../model/places.ts'
 import type { RawTail } from '../../model/raw/index.ts'
-import { replacedImage } from '../../model/replaced-image.ts'
+import { provenImage } from '../../model/proven-image.ts'
 import { tailOf } from '../../model/tail.ts'
 import { unreadPrint } from '../../model/unread.ts'
 import type { Reader, Writer } from '../../model/world.ts'
@@ -45,7 +45,7 @@ export async function copyFiles(
     exclude: exclusionsPrint(medium.exclude),
     damage: unreadPrint(source.unread),
     readers: readersPrint(tail.volumes),
-    image: await replacedImage(medium, world),
+    image: (await provenImage(medium, world))?.replaced ?? '',
     tally: null,
   }
   const before = there !== null && mayStay(there, origin) ? there : null

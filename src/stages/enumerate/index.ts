@@ -8,9 +8,9 @@ import { readRange } from '../../model/range.ts'
 import { decodeRaw, encodeRaw, readTail, type RawTail } from '../../model/raw/index.ts'
 import type { Decision, Stage } from '../../model/stage.ts'
 import { hasLostMap, leftOpen, mayGrow, unreadPrint } from '../../model/unread.ts'
-import { replacedImage } from '../../model/replaced-image.ts'
+import { provenImage } from '../../model/proven-image.ts'
 import { restoreRaw } from '../../model/unarchive.ts'
-import type { Place, Reader, Writer } from '../../model/world.ts'
+import type { Place, Range, Reader, Writer } from '../../model/world.ts'
 import { readerNamed } from '../../readers/index.ts'
 import { different } from './again.ts'
 import { changesOf } from './changes.ts'
@@ -116,10 +116,12 @@ export const enumerate: Stage<Seen> = {
     const source = await needSource(medium, world)
     await needInhabited(medium, raw?.records ?? 0, world)
     const tasks = tasksFor(source.volumes, source.bytes, medium.policy)
-    const unread = medium.source.type === 'directory' ? {} : { unread: unreadPrint(source.unread) }
-    const replaced = medium.source.type === 'directory' ? '' : await replacedImage(medium, world)
-    const image = replaced === '' ? {} : { image: replaced }
-    const about = { hash: medium.hash, source: world.path(source.place), writer: 'ntt', ...unread, ...image }
+    const about = {
+      hash: medium.hash,
+      source: world.path(source.place),
+      writer: 'ntt',
+      ...(medium.source.type === 'directory' ? {} : await aboutImage(medium, source.unread, world)),
+    }
     await walkSource(source, tasks, world, (records, reports) =>
       world.create(
         part,
@@ -193,6 +195,12 @@ function judge(medium: Medium, { raw, archived }: Seen): Decision {
   const moved = raw.moved === undefined ? [] : [`it was made of ${raw.moved.from}`]
   const text = [counts, ...moved, ...heard.map(hearsay)].join('; ')
   return { action: 'keep', because: { code: 'present', text }, ...follows }
+}
+
+/** What the header of an enumeration keeps of its image. */
+async function aboutImage(medium: Medium, unread: readonly Range[], world: Reader) {
+  const image = (await provenImage(medium, world))?.replaced ?? ''
+  return { unread: unreadPrint(unread), ...(image === '' ? {} : { image }) }
 }
 
 /** How what was just made differs from what it replaced, for the proof that follows. */

@@ -56,9 +56,9 @@ export async function rescue(medium: Medium, world: Writer, { anew, instead }: H
   if (differs !== null) throw await contradicted(differs, work, before, { notes, passes: began }, world)
   const own = passes.filter(({ drive }) => drive === source)
   // What is there is as good as it is: only what is better takes its place.
-  if (instead !== null) judge(medium, map, own, `--redo ${medium.name}/image `)
+  if (instead !== null) judge(medium, map, own, world.path(work.image))
   await finish(work, instead, world)
-  judge(medium, map, own, '')
+  judge(medium, map, own, null)
 }
 
 /** The gate: which medium it is, before a byte is written. `beside`: whatever is there already stays as it is. */
@@ -173,15 +173,24 @@ async function contradicted(
   })
 }
 
-/** Everything readable was read; whether that is enough is the policy's to say. `flags`: what another try has to say. */
-function judge({ name, policy }: Medium, map: Mapfile, passes: readonly EndedPass[], flags: string): void {
+/** Everything readable was read; whether that is enough is the policy's to say. `beside`: where it lies, if another image is there that stays. */
+function judge(
+  { name, policy }: Medium,
+  map: Mapfile,
+  passes: readonly EndedPass[],
+  beside: string | null,
+): void {
   const read = share(map.rescued, map.total)
   if (read >= policy.rescued) return
   const last = passes.at(-1)?.pass ?? 'none'
+  const stays =
+    beside === null
+      ? ''
+      : ` The image that was there stays; what was read lies in ${beside}, and is gone on with.`
   throw new RunError(
     `${map.total - map.rescued} bytes could not be read (${read.toFixed(4)} % was, the policy asks for ${policy.rescued} %); the last pass was ${last}`,
     {
-      hint: `Another drive may read more: ntt apply --device DEVICE ${flags}${name}. Or accept the loss: \`policy: {rescued: …}\` in its file.`,
+      hint: `Another drive may read more: ntt apply ${beside === null ? '' : `--redo ${name}/image `}--device DEVICE ${name}.${stays} Or accept the loss: \`policy: {rescued: …}\` in its file.`,
     },
   )
 }

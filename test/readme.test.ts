@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { variables } from '../src/config.ts'
-import { exitCodes } from '../src/model/errors.ts'
+import { exitCodes, seriousness } from '../src/model/errors.ts'
 import { reasonCodes } from '../src/model/stage.ts'
 import { repository } from './support/project.ts'
 
@@ -31,6 +31,10 @@ test('the table of exit codes is the one of the code', () => {
       .map(([code, meaning]) => [code, meaning])
       .toSorted(([a], [b]) => Number(a) - Number(b)),
   )
+})
+
+test('which exit code wins is told in the order of the code', () => {
+  expect(readme).toContain(`the most serious is returned: ${seriousness.filter(Boolean).join(', ')}.`)
 })
 
 test('the table of reasons is the closed list', () => {

@@ -65,8 +65,8 @@ export async function copyFiles(
 }
 
 /**
- * Whether outcomes of before can stand: they are of this image, and the rows are the same, or the same readers found more of the same volumes because more of
- * the image was read. Then a file that has its number, its size and all its bytes is the file that it was.
+ * Whether outcomes of before can stand: they are of this image, and the rows are the same, or the same readers found more of the same
+ * volumes because more of the image was read. Then a file that has its number, its size and all its bytes is the file that it was.
  */
 const mayStay = (before: Origin, now: Origin): boolean =>
   before.image === now.image &&
